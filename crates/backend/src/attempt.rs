@@ -1,0 +1,318 @@
+//! One attempt, one look, one evaluation: what a driver does between an output of the machine and the next input.
+
+use std::sync::Arc;
+
+use flow_engine::expr::Scope;
+use flow_engine::run::evaluate::{Control, arguments, evaluate};
+use flow_engine::run::look::{LookOutcome, look};
+use flow_engine::run::values::apply_output;
+use flow_engine::run::{AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values};
+use flow_engine::value::{Map, Value};
+use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
+use indexmap::IndexMap;
+
+use crate::bound::{BoundExpression, BoundTemplate};
+use crate::context::StepContext;
+use crate::spill::spill;
+use crate::step::{Call, Connection, StepRunner};
+
+/// Performs (the half of) an attempt and says how it went.
+pub async fn perform(
+    workflow: &Arc<Workflow>,
+    spec: &AttemptSpec,
+    runner: &dyn StepRunner,
+    context: &StepContext,
+) -> Input {
+    let work = async {
+        match &spec.half {
+            Half::Prepare => {
+                let result = match call_of(workflow, spec, context).await {
+                    Ok(call) => runner.prepare(&call, context).await,
+                    Err(failure) => Err(failure),
+                };
+                Input::Prepared {
+                    step: spec.step,
+                    attempt: spec.attempt,
+                    result,
+                }
+            }
+            half => {
+                let result = whole(workflow, spec, half, runner, context).await;
+                Input::AttemptEnded {
+                    step: spec.step,
+                    attempt: spec.attempt,
+                    result,
+                }
+            }
+        }
+    };
+    match spec.timeout {
+        None => work.await,
+        Some(limit) => tokio::time::timeout(std::time::Duration::from_millis(limit.0), work)
+            .await
+            .unwrap_or_else(|_| {
+                context.cancel.cancel();
+                let sent = spec.half != Half::Prepare;
+                let done = if sent { Done::Unknown } else { Done::NotDone };
+                let failure = Failure::of(
+                    FailureKind::Timeout,
+                    done,
+                    "step.attempt_timeout",
+                    format!("the attempt took longer than {limit}"),
+                );
+                Input::AttemptEnded {
+                    step: spec.step,
+                    attempt: spec.attempt,
+                    result: Err(failure),
+                }
+            }),
+    }
+}
+
+async fn whole(
+    workflow: &Arc<Workflow>,
+    spec: &AttemptSpec,
+    half: &Half,
+    runner: &dyn StepRunner,
+    context: &StepContext,
+) -> Result<Value, Failure> {
+    let value = match half {
+        Half::Send(prepared) => {
+            let call = shell_of_call(workflow, spec, context)?;
+            runner.send(&call, prepared, context).await?
+        }
+        _ => {
+            let call = call_of(workflow, spec, context).await?;
+            runner.perform(&call, context).await?
+        }
+    };
+    finish(
+        workflow.clone(),
+        spec.step,
+        value,
+        spec.values.clone(),
+        context.clone(),
+    )
+    .await
+}
+
+/// Applies `output:` and stores what is large; off the async threads where stored values are read.
+async fn finish(
+    workflow: Arc<Workflow>,
+    step: usize,
+    value: Value,
+    values: Arc<Values>,
+    context: StepContext,
+) -> Result<Value, Failure> {
+    let work = move || {
+        // The effect has happened: what fails from here on does not undo it.
+        let done = |failure: Failure| Failure {
+            done: Done::Done,
+            ..failure
+        };
+        let value = apply_output(&workflow, step, value, &values.reading(&*context.blobs))
+            .map_err(|stop| done(stop.into_failure()))?;
+        spill(value, &*context.blobs).map_err(done)
+    };
+    blocking(work).await
+}
+
+/// Lets a trigger look.
+pub async fn take_look(
+    workflow: &Arc<Workflow>,
+    watch: &Watch,
+    spec: LookSpec,
+    runner: &dyn StepRunner,
+    context: &StepContext,
+) -> Result<LookOutcome, Failure> {
+    let Some(query) = query_of(watch) else {
+        return Err(Failure::permanent(
+            "descriptor.look",
+            "this trigger has no query to look with",
+        ));
+    };
+    let call = Call {
+        connection: connection_of(workflow, &watch.call, &spec.values, context)?,
+        operation: query,
+        arguments: spec.arguments.as_map().cloned().unwrap_or_default(),
+        functions: IndexMap::new(),
+        pages: None,
+        with_response: false,
+        key: "".into(),
+    };
+    let page = runner.perform(&call, context).await?;
+    let (workflow, watch, context) = (workflow.clone(), watch.clone(), context.clone());
+    blocking(move || {
+        look(
+            &workflow,
+            &watch,
+            spec.state.as_ref(),
+            &page,
+            &spec.values,
+            &*context.blobs,
+        )
+    })
+    .await
+}
+
+fn query_of(watch: &Watch) -> Option<Arc<str>> {
+    use flow_engine::catalog::Look;
+    match &watch.look {
+        Look::Level(level) => Some(level.query.clone()),
+        Look::Edge(edge) => Some(edge.query.clone()),
+        Look::Either { .. } | Look::Time => None,
+    }
+}
+
+/// Evaluates a control expression that reads stored values.
+pub async fn evaluate_control(
+    workflow: Arc<Workflow>,
+    control: Control,
+    values: Arc<Values>,
+    context: StepContext,
+) -> Input {
+    let result = blocking(move || {
+        let value = evaluate(&workflow, control, &values, Some(&*context.blobs))
+            .map_err(Stop::into_failure)?;
+        spill(value, &*context.blobs)
+    })
+    .await;
+    Input::Evaluated { control, result }
+}
+
+/// Renders everything of a call.
+async fn call_of(
+    workflow: &Arc<Workflow>,
+    spec: &AttemptSpec,
+    context: &StepContext,
+) -> Result<Call, Failure> {
+    let Does::Call(step) = &workflow.steps[spec.step].does else {
+        return Err(Failure::permanent(
+            "internal.not_a_call",
+            "the step calls no operation",
+        ));
+    };
+    let call = shell_of_call(workflow, spec, context)?;
+    let functions = functions(workflow, &step.call, spec, context);
+    let (rendered, spec, context) = (workflow.clone(), spec.clone(), context.clone());
+    let arguments = blocking(move || render_arguments(&rendered, &spec, &context)).await?;
+    Ok(Call {
+        arguments,
+        functions,
+        ..call
+    })
+}
+
+fn render_arguments(
+    workflow: &Workflow,
+    spec: &AttemptSpec,
+    context: &StepContext,
+) -> Result<Map, Failure> {
+    let Does::Call(step) = &workflow.steps[spec.step].does else {
+        return Ok(Map::new());
+    };
+    let reading = spec.values.reading(&*context.blobs);
+    let value = arguments(step.call.arguments.iter(), &Scope::new(&reading), workflow)
+        .map_err(Stop::into_failure)?;
+    Ok(value.as_map().cloned().unwrap_or_default())
+}
+
+/// A call without its arguments: what is known of it after a restart.
+fn shell_of_call(
+    workflow: &Workflow,
+    spec: &AttemptSpec,
+    context: &StepContext,
+) -> Result<Call, Failure> {
+    let Does::Call(step) = &workflow.steps[spec.step].does else {
+        return Err(Failure::permanent(
+            "internal.not_a_call",
+            "the step calls no operation",
+        ));
+    };
+    Ok(Call {
+        connection: connection_of(workflow, &step.call, &spec.values, context)?,
+        operation: step.call.operation.clone(),
+        arguments: Map::new(),
+        functions: IndexMap::new(),
+        pages: step.call.pages,
+        with_response: step.call.with_response,
+        key: spec.key.clone(),
+    })
+}
+
+fn functions(
+    workflow: &Arc<Workflow>,
+    call: &CallShape,
+    spec: &AttemptSpec,
+    context: &StepContext,
+) -> IndexMap<Arc<str>, Arc<dyn flow_engine::eval::ItemFunction>> {
+    let mut functions: IndexMap<Arc<str>, Arc<dyn flow_engine::eval::ItemFunction>> =
+        IndexMap::new();
+    for (name, argument) in &call.arguments {
+        let (workflow, values, blobs) =
+            (workflow.clone(), spec.values.clone(), context.blobs.clone());
+        match argument {
+            Argument::Value(_) => {}
+            Argument::Expression(bare) => {
+                functions.insert(
+                    name.clone(),
+                    Arc::new(BoundExpression {
+                        workflow,
+                        bare: bare.clone(),
+                        values,
+                        blobs,
+                    }),
+                );
+            }
+            Argument::Template(tree) => {
+                functions.insert(
+                    name.clone(),
+                    Arc::new(BoundTemplate {
+                        workflow,
+                        tree: tree.clone(),
+                        values,
+                        blobs,
+                    }),
+                );
+            }
+        }
+    }
+    functions
+}
+
+/// The connection of a call, its settings rendered; a local connector needs none.
+fn connection_of(
+    workflow: &Workflow,
+    call: &CallShape,
+    values: &Values,
+    context: &StepContext,
+) -> Result<Arc<Connection>, Failure> {
+    let settings = match workflow.connections.get(&call.connection) {
+        None => Map::new(),
+        Some(connection) => {
+            let reading = values.reading(&*context.blobs);
+            let value = connection
+                .settings
+                .render(&Scope::new(&reading), &workflow.source)
+                .map_err(Stop::into_failure)?;
+            value.as_map().cloned().unwrap_or_default()
+        }
+    };
+    Ok(Arc::new(Connection {
+        name: call.connection.clone(),
+        connector: call.connector.clone(),
+        settings,
+    }))
+}
+
+/// Runs what may read files or compute for long off the async threads. A panic in it becomes a failure of the step.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(
+            Failure::permanent("internal.panic", "a bug in flow ended this step")
+                .help("please report it with the run's id"),
+        )
+    })
+}

@@ -1,0 +1,73 @@
+//! What performs operations: connectors implement [`StepRunner`], drivers call it.
+
+use std::sync::Arc;
+
+use flow_engine::eval::ItemFunction;
+use flow_engine::run::{Failure, Prepared};
+use flow_engine::value::{Map, Value};
+use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+
+use crate::context::StepContext;
+
+/// A connector plus credentials and address, as a workflow names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connection {
+    /// Its name in the workflow, or the connector's own.
+    pub name: Arc<str>,
+    /// The connector's handle.
+    pub connector: Arc<str>,
+    /// Rendered settings; credentials are secret handles.
+    pub settings: Map,
+}
+
+/// One call of an operation, everything rendered.
+#[derive(Clone)]
+pub struct Call {
+    /// Where it goes.
+    pub connection: Arc<Connection>,
+    /// The operation's name inside its connector, such as `message_batches.create`.
+    pub operation: Arc<str>,
+    /// Parameters of kind value, by name.
+    pub arguments: Map,
+    /// Parameters of kind expression and template, by name.
+    pub functions: IndexMap<Arc<str>, Arc<dyn ItemFunction>>,
+    /// How many pages to read at most; `None` for all.
+    pub pages: Option<u32>,
+    /// Whether to add status, headers and request id under `response`.
+    pub with_response: bool,
+    /// The idempotency key.
+    pub key: Arc<str>,
+}
+
+/// Performs operations. An attempt has two halves, so that a driver can make the request durable before it is sent.
+pub trait StepRunner: Send + Sync {
+    /// Renders and checks the request; has no effect outside blobs.
+    fn prepare<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Prepared, Failure>>;
+
+    /// Sends that request and nothing else, and reads the answer. `call` is as it was prepared, but its arguments and
+    /// functions must not be used: after a restart they are gone.
+    fn send<'a>(
+        &'a self,
+        call: &'a Call,
+        prepared: &'a Prepared,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>>;
+
+    /// Both halves, for effects that may be repeated freely. Operations that only compute override this to stream
+    /// without a prepared request.
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async move {
+            let prepared = self.prepare(call, context).await?;
+            self.send(call, &prepared, context).await
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! The content of stored values: as a tree within a bound, or item by item without one.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::BlobRead;
+use crate::run::Failure;
+use crate::value::{Blob, Value, json};
+
+/// How many bytes a stored value may have to be read as a tree; longer ones are only streamed.
+pub const TREE_BYTES_MAX: u64 = 32 << 20;
+
+/// How long one line of JSON Lines may be.
+pub const LINE_BYTES_MAX: u64 = 32 << 20;
+
+/// Reads a stored value whole: JSON and JSON Lines as their values, other text as a string.
+///
+/// # Errors
+/// `value.too_large` above [`TREE_BYTES_MAX`]; `store.blob_missing`; `json.*` with line and column; `value.not_text`.
+pub fn load(blob: &Blob, blobs: &dyn BlobRead) -> Result<Value, Failure> {
+    if blob.bytes > TREE_BYTES_MAX {
+        let message = format!(
+            "a stored value of {} bytes is too large to be read whole (the limit is {TREE_BYTES_MAX})",
+            blob.bytes
+        );
+        return Err(Failure::permanent("value.too_large", message)
+            .help("stream it: `data.filter` and `data.map` read it item by item"));
+    }
+    if blob.is_json_lines() {
+        return Ok(Value::from(
+            items_of(blob, blobs)?.collect::<Result<Vec<_>, _>>()?,
+        ));
+    }
+    let mut bytes = Vec::new();
+    open(blob, blobs)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(blob, &error))?;
+    if blob.is_json() {
+        let value = json::parse(&bytes).map_err(|error| json_failure(&error))?;
+        return Ok(match value {
+            Value::List(items) => Value::list(items.iter().map(|item| viewed(item.clone(), blob))),
+            value => viewed(value, blob),
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::permanent(
+            "value.not_text",
+            format!("the stored value is not UTF-8 text: byte {at} is out of place"),
+        )
+    })?;
+    Ok(Value::from(text.strip_prefix('\u{feff}').unwrap_or(&text)))
+}
+
+/// The items of a list, of a stored list, or of JSON Lines, one after another. A map gives its values.
+pub struct Items<'a>(Source<'a>);
+
+enum Source<'a> {
+    List(std::slice::Iter<'a, Value>),
+    Owned(std::vec::IntoIter<Value>),
+    Lines {
+        reader: BufReader<Box<dyn Read + Send>>,
+        blob: &'a Blob,
+        line: u64,
+        buffer: Vec<u8>,
+    },
+}
+
+/// Iterates over the items of `value`.
+///
+/// # Errors
+/// `value.not_a_list` for anything that has no items; those of [`load`].
+pub fn items<'a>(value: &'a Value, blobs: &dyn BlobRead) -> Result<Items<'a>, Failure> {
+    match value {
+        Value::List(items) => Ok(Items(Source::List(items.iter()))),
+        Value::Map(map) => Ok(Items(Source::Owned(
+            map.iter()
+                .map(|(_, value)| value.clone())
+                .collect::<Vec<_>>()
+                .into_iter(),
+        ))),
+        Value::Blob(blob) => items_of(blob, blobs),
+        other => Err(not_a_list(other)),
+    }
+}
+
+fn items_of<'a>(blob: &'a Blob, blobs: &dyn BlobRead) -> Result<Items<'a>, Failure> {
+    if blob.is_json_lines() {
+        let reader = BufReader::with_capacity(1 << 16, open(blob, blobs)?);
+        return Ok(Items(Source::Lines {
+            reader,
+            blob,
+            line: 0,
+            buffer: Vec::new(),
+        }));
+    }
+    match load(blob, blobs)? {
+        Value::List(items) => Ok(Items(Source::Owned((*items).clone().into_iter()))),
+        text @ Value::String(_) => {
+            let hint = "say what the text is: `| jsonl` for one JSON value a line, `| json` for one JSON document";
+            Err(not_a_list(&text).help(hint))
+        }
+        other => Err(not_a_list(&other)),
+    }
+}
+
+fn not_a_list(value: &Value) -> Failure {
+    Failure::permanent(
+        "value.not_a_list",
+        format!(
+            "expected a list or a stream of items, found a {}",
+            value.kind()
+        ),
+    )
+}
+
+impl Iterator for Items<'_> {
+    type Item = Result<Value, Failure>;
+
+    fn next(&mut self) -> Option<Result<Value, Failure>> {
+        match &mut self.0 {
+            Source::List(items) => items.next().cloned().map(Ok),
+            Source::Owned(items) => items.next().map(Ok),
+            Source::Lines {
+                reader,
+                blob,
+                line,
+                buffer,
+            } => next_line(reader, blob, line, buffer),
+        }
+    }
+}
+
+fn next_line(
+    reader: &mut impl BufRead,
+    blob: &Blob,
+    line: &mut u64,
+    buffer: &mut Vec<u8>,
+) -> Option<Result<Value, Failure>> {
+    loop {
+        buffer.clear();
+        *line += 1;
+        match reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', buffer)
+        {
+            Ok(0) => return None,
+            Ok(_) if buffer.len() as u64 == LINE_BYTES_MAX => {
+                let message = format!("line {line} is longer than {LINE_BYTES_MAX} bytes");
+                return Some(Err(Failure::permanent("value.too_large", message)));
+            }
+            Ok(_) if buffer.iter().all(u8::is_ascii_whitespace) => {}
+            Ok(_) => return Some(line_value(buffer, blob, *line)),
+            Err(error) => return Some(Err(unreadable(blob, &error))),
+        }
+    }
+}
+
+fn line_value(line: &[u8], blob: &Blob, number: u64) -> Result<Value, Failure> {
+    let value = json::parse(line).map_err(|error| {
+        let message = format!(
+            "line {number}: {} at column {}",
+            error.message, error.column
+        );
+        Failure::permanent(error.code, message)
+    })?;
+    Ok(viewed(value, blob))
+}
+
+/// A map of the blob's, with the members that reading adds.
+fn viewed(value: Value, blob: &Blob) -> Value {
+    match (value, &blob.item_view) {
+        (Value::Map(map), Some(view)) => {
+            Value::from(std::sync::Arc::unwrap_or_clone(map).with_view(Some(view.clone())))
+        }
+        (value, _) => value,
+    }
+}
+
+fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failure> {
+    blobs.open(blob.hash).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let message = format!("the stored value {} is not in the blob store", blob.hash);
+            Failure::permanent("store.blob_missing", message).help("run `flow doctor --check`")
+        }
+        _ => unreadable(blob, &error),
+    })
+}
+
+fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
+    Failure::permanent(
+        "store.io",
+        format!("the stored value {} cannot be read: {error}", blob.hash),
+    )
+}
+
+fn json_failure(error: &json::JsonError) -> Failure {
+    Failure::permanent(error.code, format!("{error}"))
+}

@@ -1,0 +1,38 @@
+//! Evaluation over values that may be stored: what it is handed to read them, and what it hands to operations.
+
+mod content;
+
+use std::io::{self, Read};
+
+use crate::run::Failure;
+use crate::value::{Hash, Value};
+
+pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load};
+
+/// Opens the content of blobs. Evaluation inside the machine is handed none.
+pub trait BlobRead: Send + Sync {
+    /// The content from its first byte.
+    ///
+    /// # Errors
+    /// `NotFound` if the store has no such blob; others as the system gives them.
+    fn open(&self, hash: Hash) -> io::Result<Box<dyn Read + Send>>;
+}
+
+/// An expression or a tree of templates that an operation evaluates for each item (LANGUAGE rule 18: parameters of kind
+/// expression and template). It sees `item`, `index` and `key`, and what the step sees.
+pub trait ItemFunction: Send + Sync {
+    /// The value for one item. `index` counts from 0; `key` is the map key, or the index again.
+    ///
+    /// # Errors
+    /// A [`Failure`] with the place in the workflow.
+    fn apply(&self, item: &Value, index: u64, key: &Value) -> Result<Value, Failure>;
+}
+
+impl<F> ItemFunction for F
+where
+    F: Fn(&Value, u64, &Value) -> Result<Value, Failure> + Send + Sync,
+{
+    fn apply(&self, item: &Value, index: u64, key: &Value) -> Result<Value, Failure> {
+        self(item, index, key)
+    }
+}

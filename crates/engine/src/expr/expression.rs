@@ -1,0 +1,117 @@
+//! A bare expression, as `if`, `where`, `until`, `for_each`, `key` and `start` take it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::{EvalError, Fault, Parse, SyntaxError, with_article};
+use super::eval::Evaluator;
+use super::infer::{self, Inferred, TypeScope};
+use super::parse::parse;
+use super::reference::{self, Reference};
+use super::scan::{End, scan};
+use super::scope::Scope;
+use super::syntax::Node;
+use crate::value::Value;
+
+/// A parsed expression. Cloning is cheap.
+#[derive(Clone)]
+pub struct Expression(Arc<Parsed>);
+
+struct Parsed {
+    text: Arc<str>,
+    node: Node,
+    references: Vec<Reference>,
+}
+
+impl Expression {
+    /// Parses a bare expression, or a whole `{{ expr }}`, which means the same.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] with the first offence.
+    pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
+        parse_either(text)
+            .map(|node| Expression::of(text, node))
+            .map_err(|error| *error)
+    }
+
+    pub(super) fn of(text: &str, node: Node) -> Expression {
+        let references = reference::of_expression(&node);
+        Expression(Arc::new(Parsed {
+            text: text.into(),
+            node,
+            references,
+        }))
+    }
+
+    /// The text it was parsed from.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Every use of a name, in source order.
+    pub fn references(&self) -> &[Reference] {
+        &self.0.references
+    }
+
+    /// Its value.
+    ///
+    /// # Errors
+    /// [`EvalError`] with the place of the first offence; anything undefined is one.
+    pub fn eval(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
+        let evaluator = Evaluator::new(&self.0.text, scope);
+        let value = evaluator.value(&self.0.node, &[]);
+        value.map_err(|error| *error)
+    }
+
+    /// Its value, which must be a boolean.
+    ///
+    /// # Errors
+    /// `template.not_boolean` for any other kind of value; those of [`Expression::eval`].
+    pub fn eval_bool(&self, scope: &Scope<'_>) -> Result<bool, EvalError> {
+        match self.eval(scope)? {
+            Value::Bool(value) => Ok(value),
+            other => {
+                let message = format!(
+                    "the condition gives {}, not true or false",
+                    with_article(other.kind())
+                );
+                let fault = Fault::new("template.not_boolean", message)
+                    .help("compare it: `x == 'a'`, `x > 0`, `x is defined`, or turn it into one: `x | bool`");
+                Err(*fault.at(self.0.node.span))
+            }
+        }
+    }
+
+    /// Its type, and what is wrong with it whatever the values are.
+    pub fn infer(&self, types: &dyn TypeScope) -> Inferred {
+        infer::expression(&self.0.text, &self.0.node, types)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.0.text).finish()
+    }
+}
+
+fn parse_either(text: &str) -> Parse<Node> {
+    let from = text.len() - text.trim_start().len();
+    let end = text.trim_end().len();
+    if !text[from..].starts_with("{{") {
+        let extent = scan(&text[..end.max(from)], from, from, End::Text)?;
+        return parse(text, extent.start, extent.end);
+    }
+    let open = from + 2 + usize::from(text[from + 2..].starts_with('-'));
+    let extent = scan(text, from, open, End::Braces)?;
+    if extent.after < end {
+        let span = crate::source::Span::new(extent.after, end);
+        let message = "here stands one expression, and this follows it";
+        return Err(Box::new(
+            SyntaxError::new("template.syntax", span, message).help(format!(
+                "write the whole as one expression, without `{{{{`: `{}`",
+                text[extent.start..extent.end].trim()
+            )),
+        ));
+    }
+    parse(text, extent.start, extent.end)
+}

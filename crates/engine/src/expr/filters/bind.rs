@@ -1,0 +1,172 @@
+//! Puts the arguments of a filter in the order of its parameters, and makes literal patterns, paths and names ready.
+
+use std::sync::Arc;
+
+use super::{Filter, FilterCall, ParamKind, Prepared, filter_docs, find};
+use crate::expr::error::{Parse, SyntaxError};
+use crate::expr::jinja_tests;
+use crate::expr::jsonpath::JsonPath;
+use crate::expr::syntax::{Kind, Node};
+use crate::finding::nearest;
+use crate::source::Span;
+use crate::value::Value;
+
+/// An argument as it was written.
+#[derive(Debug)]
+pub(in crate::expr) struct Given {
+    /// Its name, for `name=value`.
+    pub(in crate::expr) name: Option<Arc<str>>,
+    pub(in crate::expr) value: Node,
+}
+
+/// The call of the filter `name` on `input`.
+pub(in crate::expr) fn bind(
+    name: &str,
+    name_span: Span,
+    input: Node,
+    given: Vec<Given>,
+) -> Parse<FilterCall> {
+    let filter = find(name).ok_or_else(|| unknown(name, name_span))?;
+    let args = arrange(filter, name_span, given)?;
+    let prepared = prepare(filter, &args)?;
+    Ok(FilterCall {
+        filter,
+        input,
+        args,
+        prepared,
+    })
+}
+
+fn unknown(name: &str, span: Span) -> Box<SyntaxError> {
+    let message = format!("there is no filter `{name}`");
+    let known: Vec<&str> = filter_docs().map(|doc| doc.name).collect();
+    let foreign = match name {
+        "tojson" | "json_encode" => Some("to_json"),
+        "fromjson" | "from_json" | "parse_json" => Some("json"),
+        "size" => Some("length"),
+        "lowercase" => Some("lower"),
+        "uppercase" => Some("upper"),
+        "strip" => Some("trim"),
+        "filter" => Some("select"),
+        "pluck" => Some("map"),
+        "safe" | "escape" | "e" => Some("to_json"),
+        _ => None,
+    };
+    let help = match foreign.or_else(|| nearest(name, known.iter().copied())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the filters are {}", known.join(", ")),
+    };
+    Box::new(SyntaxError::new("template.unknown_filter", span, message).help(help))
+}
+
+fn arrange(filter: &Filter, span: Span, given: Vec<Given>) -> Parse<Vec<Option<Node>>> {
+    let mut args: Vec<Option<Node>> = filter.params.iter().map(|_| None).collect();
+    for (at, given) in given.into_iter().enumerate() {
+        let place = match &given.name {
+            None => (at < args.len()).then_some(at),
+            Some(name) => filter.params.iter().position(|param| *param.name == **name),
+        };
+        let Some(place) = place else {
+            let message = match &given.name {
+                Some(name) => format!("the filter `{}` has no parameter `{name}`", filter.name),
+                None => format!("the filter `{}` takes {}", filter.name, count(args.len())),
+            };
+            return Err(wrong(given.value.span, message, filter));
+        };
+        if args[place].is_some() {
+            let message = format!("`{}` is given twice", filter.params[place].name);
+            return Err(wrong(given.value.span, message, filter));
+        }
+        args[place] = Some(given.value);
+    }
+    for (param, arg) in filter.params.iter().zip(&args) {
+        if param.required && arg.is_none() {
+            let message = format!("the filter `{}` needs `{}`", filter.name, param.name);
+            return Err(wrong(span, message, filter));
+        }
+    }
+    Ok(args)
+}
+
+fn count(arguments: usize) -> String {
+    match arguments {
+        0 => "no argument".to_owned(),
+        1 => "at most one argument".to_owned(),
+        more => format!("at most {more} arguments"),
+    }
+}
+
+fn wrong(span: Span, message: String, filter: &Filter) -> Box<SyntaxError> {
+    let help = format!("for example `{}`", filter.example.0);
+    Box::new(SyntaxError::new("template.arguments", span, message).help(help))
+}
+
+fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
+    for (param, arg) in filter.params.iter().zip(args) {
+        let Some(arg) = arg else { continue };
+        let literal = match &arg.kind {
+            Kind::Const(Value::String(text)) => Some(&**text),
+            _ => None,
+        };
+        match (param.kind, literal) {
+            (ParamKind::Value, _) | (ParamKind::Path | ParamKind::Pattern, None) => {}
+            (ParamKind::Path, Some(path)) => {
+                return JsonPath::parse(path).map(Prepared::Path).map_err(|error| {
+                    // The place inside the quotes is right as long as nothing in them is escaped.
+                    let start = arg.span.start as usize + 1 + error.span.start as usize;
+                    let end = arg.span.start as usize + 1 + error.span.end as usize;
+                    let inside = end < arg.span.end as usize;
+                    let span = if inside {
+                        Span::new(start, end)
+                    } else {
+                        arg.span
+                    };
+                    Box::new(SyntaxError::new(error.code, span, error.message))
+                });
+            }
+            (ParamKind::Pattern, Some(pattern)) => {
+                return super::pattern::compile(pattern)
+                    .map(Prepared::Pattern)
+                    .map_err(|fault| Box::new(fault.at_syntax(arg.span)));
+            }
+            (ParamKind::Filter, Some(name)) => {
+                let inner = find(name).ok_or_else(|| unknown(name, arg.span))?;
+                return Ok(Prepared::Filter(inner));
+            }
+            (ParamKind::Test, Some(name)) => {
+                let test =
+                    jinja_tests::find(name).ok_or_else(|| jinja_tests::unknown(name, arg.span))?;
+                return Ok(Prepared::Test(test));
+            }
+            (ParamKind::Filter | ParamKind::Test, None) => {
+                let message = format!("`{}` is a name in quotes", param.name);
+                return Err(wrong(arg.span, message, filter));
+            }
+        }
+    }
+    Ok(Prepared::Nothing)
+}
+
+/// The two arguments of `default`: the other value, and whether empty values are replaced too.
+pub(in crate::expr) fn bind_default(span: Span, given: Vec<Given>) -> Parse<[Option<Node>; 2]> {
+    let mut args = [None, None];
+    for (at, given) in given.into_iter().enumerate() {
+        let place = match given.name.as_deref() {
+            None => at,
+            Some("default_value" | "value") => 0,
+            Some("boolean") => 1,
+            Some(_) => 2,
+        };
+        match args.get_mut(place) {
+            Some(arg @ None) => *arg = Some(given.value),
+            _ => {
+                let message = "the filter `default` takes the other value, and perhaps `true`";
+                return Err(Box::new(
+                    SyntaxError::new("template.arguments", span, message)
+                        .help("for example `x | default('none', true)`"),
+                ));
+            }
+        }
+    }
+    Ok(args)
+}

@@ -1,0 +1,98 @@
+//! Filters between values and their JSON text.
+
+use std::sync::Arc;
+
+use super::{Call, Filter, Gives, Takes};
+use crate::expr::error::Fault;
+use crate::expr::text;
+use crate::value::{Blob, Value, json};
+
+pub(super) const FILTERS: &[Filter] = &[
+    Filter {
+        name: "to_json",
+        aliases: &[],
+        about: "The compact JSON text of any value.",
+        example: (
+            "{'a': [1, none, '<']} | to_json",
+            r#""{\"a\":[1,null,\"<\"]}""#,
+        ),
+        gives: Gives::Text,
+        params: &[],
+        takes: Takes::Any,
+        run: |call| call.made(text::json(&call.input, call.context)?),
+    },
+    Filter {
+        name: "json",
+        aliases: &[],
+        about: "The value of a JSON text; a stored text becomes stored JSON without being read.",
+        example: (r#"'{"a": [1, 2]}' | json"#, r#"{"a":[1,2]}"#),
+        gives: Gives::Unknown,
+        params: &[],
+        takes: Takes::Stored,
+        run: from_json,
+    },
+    Filter {
+        name: "jsonl",
+        aliases: &["ndjson"],
+        about: "The list of the values of a text with one JSON value a line; a stored text becomes a stream of them.",
+        example: (r#"'{"a": 1}\n{"a": 2}\n' | jsonl"#, r#"[{"a":1},{"a":2}]"#),
+        gives: Gives::Stream,
+        params: &[],
+        takes: Takes::Stored,
+        run: jsonl,
+    },
+];
+
+/// The same stored value, taken for another media type. Nothing is known of its items yet.
+fn taken_for(blob: &Blob, media: &str) -> Value {
+    Value::from(Blob {
+        media: media.into(),
+        count: None,
+        ..blob.clone()
+    })
+}
+
+fn from_json(call: &Call<'_>) -> Result<Value, Fault> {
+    match &call.input {
+        Value::Blob(blob) if blob.is_json() || blob.is_json_lines() => Ok(call.input.clone()),
+        Value::Blob(blob) => Ok(taken_for(blob, Blob::JSON)),
+        Value::String(text) => {
+            call.context.budget.steps(text.len() / 64)?;
+            json::parse(text.as_bytes())
+                .map_err(|error| Fault::new(error.code, format!("not JSON: {error}")))
+        }
+        // It has been parsed before: by the connector, for example.
+        Value::List(_) | Value::Map(_) => Ok(call.input.clone()),
+        other => Err(Fault::kind(&call.name(), "text", other)),
+    }
+}
+
+fn jsonl(call: &Call<'_>) -> Result<Value, Fault> {
+    match &call.input {
+        Value::Blob(blob) if blob.is_json() || blob.is_json_lines() => Ok(call.input.clone()),
+        Value::Blob(blob) => Ok(taken_for(blob, Blob::JSON_LINES)),
+        Value::String(text) => lines(call, text),
+        Value::List(_) => Ok(call.input.clone()),
+        other => Err(Fault::kind(&call.name(), "text", other)),
+    }
+}
+
+fn lines(call: &Call<'_>, text: &Arc<str>) -> Result<Value, Fault> {
+    call.context.budget.steps(text.len() / 64)?;
+    let mut values = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        values.push(json::parse(line.as_bytes()).map_err(|error| {
+            let message = format!(
+                "line {}: {} at column {}",
+                at + 1,
+                error.message,
+                error.column
+            );
+            Fault::new(error.code, message)
+        })?);
+    }
+    Ok(Value::from(values))
+}

@@ -1,0 +1,42 @@
+//! Templates and expressions: Jinja's syntax over our own values.
+//!
+//! The crate `minijinja` parses expressions ([`parse`] is the only file that knows it); the tree is ours ([`syntax`]), and
+//! so is its evaluation, because null and undefined, stored values, secrets and 64-bit numbers must mean the same
+//! everywhere. Read in this order: [`scope`] (what a name may be), [`expression`] and [`template`] (the two things people
+//! write), [`scan`], [`split`], [`parse`], [`statements`] (text to tree), [`eval`], [`member`], [`operators`], [`text`],
+//! [`render`] (tree to value), [`filters`], [`jinja_tests`], [`jsonpath`], [`infer`].
+
+mod context;
+mod depth;
+mod error;
+mod eval;
+mod expression;
+mod filters;
+mod infer;
+mod jinja_tests;
+mod jsonpath;
+pub mod limits;
+mod member;
+mod operators;
+mod parse;
+mod reference;
+mod render;
+mod scan;
+mod scope;
+mod split;
+mod statements;
+mod syntax;
+mod template;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use error::{EvalError, SyntaxError};
+pub use expression::Expression;
+pub use filters::{FilterDoc, filter_docs};
+pub use infer::{Inferred, TypeScope};
+pub use jinja_tests::test_docs;
+pub use jsonpath::{JsonPath, JsonPathError};
+pub use reference::{RefKind, RefPart, Reference};
+pub use scope::{Roots, Scope};
+pub use template::Template;

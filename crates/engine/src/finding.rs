@@ -1,0 +1,135 @@
+//! What the checker says about a text: a code, a place, a sentence, a way out.
+
+use crate::source::Span;
+
+/// How bad a finding is. Errors keep a workflow from running; warnings do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; the workflow runs.
+    Warning,
+    /// The workflow cannot run.
+    Error,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// One thing to say about a text. `code` is stable (`area.what`, a page in `docs/errors/`); the rest is for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable name of the rule, `area.what`.
+    pub code: &'static str,
+    /// Whether the workflow may still run.
+    pub severity: Severity,
+    /// One sentence: what is wrong.
+    pub message: String,
+    /// The place it is about.
+    pub span: Span,
+    /// A few words under the place; may be empty.
+    pub label: String,
+    /// Other places that belong to it, each with a few words.
+    pub related: Vec<(Span, String)>,
+    /// What to type next.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// An error without label and help.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Finding {
+        Finding {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning without label and help.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            ..Finding::error(code, span, message)
+        }
+    }
+
+    /// Adds the words under the place.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Finding {
+        self.label = label.into();
+        self
+    }
+
+    /// Adds what to type next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Finding {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the nearest of `known` to `written` as help, if one is near; else `otherwise`, if it is not empty.
+    #[must_use]
+    pub fn help_nearest<'a>(
+        self,
+        written: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        otherwise: impl Into<String>,
+    ) -> Finding {
+        let otherwise = otherwise.into();
+        match nearest(written, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None if otherwise.is_empty() => self,
+            None => self.help(otherwise),
+        }
+    }
+
+    /// Adds another place that belongs to it.
+    #[must_use]
+    pub fn related(mut self, span: Span, words: impl Into<String>) -> Finding {
+        self.related.push((span, words.into()));
+        self
+    }
+
+    /// Whether it keeps the workflow from running.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// The known name that was most likely meant, if one is within a third of the length (at least 2 edits, or a prefix).
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (written.chars().count() / 3).max(2);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .filter(|(distance, name)| {
+            let prefix =
+                written.len() >= 3 && (name.starts_with(written) || written.starts_with(*name));
+            *distance <= allowed && *distance < name.chars().count().max(written.chars().count())
+                || prefix
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn nearest_name_is_found_or_nothing() {
+        let known = ["fetch", "fetch_orders", "notify"];
+        assert_eq!(nearest("fetsh", known), Some("fetch"));
+        assert_eq!(nearest("fetch_order", known), Some("fetch_orders"));
+        assert_eq!(nearest("zebra", known), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The events from which a run is rebuilt. Each is one row of the journal; storage lives in the drivers.
+//!
+//! Format 1. A format never changes once it is released: a new field is optional, a new meaning is a new format. One
+//! golden journal a format lies in `crates/engine/tests/journals/`.
+
+mod event;
+mod row;
+
+pub use event::{
+    AttemptEnded, AttemptPrepared, AttemptStarted, BackoffStarted, CancelAsked, Evaluated, Event,
+    HoldBaseline, HoldEnded, HoldStarted, InterruptionResolved, Outcome, Resolution, RunEnded,
+    RunStarted, RunStatus, SkipReason, StartedBy, StepCancelled, StepFailed, StepInterrupted,
+    StepSkipped, StepSucceeded, StepTimedOut, VarsRendered,
+};
+pub use row::{FORMAT, Row, RowError};

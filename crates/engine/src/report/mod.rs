@@ -1,0 +1,203 @@
+//! From the events of a run to what a person reads. Needs only the journal.
+
+use indexmap::IndexMap;
+
+use crate::duration::Millis;
+use crate::journal::{Event, Outcome, Resolution, RunEnded, RunStarted, SkipReason};
+use crate::run::Failure;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// A run as its journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Its first event.
+    pub started: RunStarted,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How and when it ended, if it has.
+    pub ended: Option<(Timestamp, RunEnded)>,
+    /// Whether it was asked to cancel.
+    pub cancel_asked: bool,
+    /// The steps that something happened to, in the order in which it first did.
+    pub steps: IndexMap<String, StepReport>,
+}
+
+/// One step as the journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// Where it stands.
+    pub state: StepState,
+    /// When something first happened to it.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Attempts that were started.
+    pub attempts: u32,
+    /// Its value, if it has one.
+    pub value: Option<Value>,
+    /// The last failure.
+    pub failure: Option<Failure>,
+}
+
+/// Where a step stands, with what a person wants to know of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepState {
+    /// An attempt runs.
+    Running,
+    /// The next attempt comes at this time.
+    Backoff {
+        /// When.
+        until: Timestamp,
+        /// Its number.
+        next: u32,
+    },
+    /// A trigger holds the run.
+    Held {
+        /// Time between two looks.
+        every: Option<Millis>,
+        /// When it fires.
+        due: Option<Timestamp>,
+    },
+    /// A person must decide.
+    Interrupted,
+    /// It has a value.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its time was up.
+    TimedOut,
+    /// It was cancelled.
+    Cancelled,
+    /// It did not run.
+    Skipped(SkipReason),
+}
+
+impl StepState {
+    /// As it is shown and written out.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            StepState::Running => "running",
+            StepState::Backoff { .. } => "backoff",
+            StepState::Held { .. } => "held",
+            StepState::Interrupted => "interrupted",
+            StepState::Succeeded => "succeeded",
+            StepState::Failed => "failed",
+            StepState::TimedOut => "timed_out",
+            StepState::Cancelled => "cancelled",
+            StepState::Skipped(_) => "skipped",
+        }
+    }
+}
+
+impl Report {
+    /// A report of a run of which only the start is known.
+    pub fn new(started: RunStarted, at: Timestamp) -> Report {
+        Report {
+            started,
+            started_at: at,
+            ended: None,
+            cancel_asked: false,
+            steps: IndexMap::new(),
+        }
+    }
+
+    /// Takes in one more event.
+    pub fn take(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::RunEnded(ended) => self.ended = Some((at, ended.clone())),
+            Event::CancelAsked(_) => self.cancel_asked = true,
+            Event::RunStarted(_) | Event::VarsRendered(_) | Event::Evaluated(_) => {}
+            of_step => {
+                if let Some(step) = crate::run::step_of(of_step) {
+                    let fresh = StepReport {
+                        state: StepState::Running,
+                        started_at: at,
+                        ended_at: None,
+                        attempts: 0,
+                        value: None,
+                        failure: None,
+                    };
+                    self.steps
+                        .entry(step.to_owned())
+                        .or_insert(fresh)
+                        .take(at, of_step);
+                }
+            }
+        }
+    }
+}
+
+impl StepReport {
+    fn take(&mut self, at: Timestamp, event: &Event) {
+        let end = |report: &mut StepReport, state| {
+            report.state = state;
+            report.ended_at = Some(at);
+        };
+        match event {
+            Event::AttemptStarted(started) => {
+                self.attempts = started.attempt;
+                self.state = StepState::Running;
+            }
+            Event::AttemptEnded(ended) => match &ended.outcome {
+                Outcome::Succeeded(value) => {
+                    self.value = Some(value.clone());
+                    end(self, StepState::Succeeded);
+                }
+                Outcome::Failed(failure) => self.failure = Some(failure.clone()),
+                Outcome::Lost => {}
+            },
+            Event::BackoffStarted(backoff) => {
+                self.state = StepState::Backoff {
+                    until: backoff.until,
+                    next: backoff.next,
+                };
+            }
+            Event::HoldStarted(started) => {
+                self.state = StepState::Held {
+                    every: started.every,
+                    due: started.due,
+                }
+            }
+            Event::HoldEnded(ended) => {
+                self.value = Some(ended.value.clone());
+                end(self, StepState::Succeeded);
+            }
+            Event::StepSucceeded(succeeded) => {
+                self.value = Some(succeeded.value.clone());
+                end(self, StepState::Succeeded);
+            }
+            Event::StepFailed(failed) => {
+                self.failure = Some(failed.failure.clone());
+                end(self, StepState::Failed);
+            }
+            Event::StepTimedOut(_) => end(self, StepState::TimedOut),
+            Event::StepCancelled(_) => end(self, StepState::Cancelled),
+            Event::StepSkipped(skipped) => end(self, StepState::Skipped(skipped.reason.clone())),
+            Event::StepInterrupted(interrupted) => {
+                self.failure = Some(interrupted.failure.clone());
+                self.state = StepState::Interrupted;
+            }
+            Event::InterruptionResolved(resolved) => match &resolved.resolution {
+                Resolution::Retry => self.state = StepState::Running,
+                Resolution::Skip => end(self, StepState::Skipped(SkipReason::Resolved)),
+                Resolution::Set(value) => {
+                    self.value = Some(value.clone());
+                    end(self, StepState::Succeeded);
+                }
+            },
+            _ => {}
+        }
+    }
+}
+
+/// Tells a run from its events; `None` if they do not begin with its start.
+pub fn report<'a>(events: impl IntoIterator<Item = (Timestamp, &'a Event)>) -> Option<Report> {
+    let mut events = events.into_iter();
+    let Some((at, Event::RunStarted(started))) = events.next() else {
+        return None;
+    };
+    let mut report = Report::new(started.clone(), at);
+    events.for_each(|(at, event)| report.take(at, event));
+    Some(report)
+}

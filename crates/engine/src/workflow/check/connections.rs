@@ -1,0 +1,156 @@
+//! `connections:` and the connections that a connector's own name implies.
+
+use std::sync::Arc;
+
+use super::Checker;
+use crate::catalog::Connector;
+use crate::document::{Section, Word};
+use crate::finding::Finding;
+use crate::source::Span;
+use crate::value::{Secret, Value};
+use crate::workflow::{Connection, SecretUse, Tree};
+
+impl Checker<'_> {
+    pub(super) fn declared_connections(&mut self, sections: &[Section]) {
+        for section in sections {
+            self.declared_connection(section);
+        }
+    }
+
+    fn declared_connection(&mut self, section: &Section) {
+        let name = &section.name;
+        if self
+            .catalog
+            .connector(&name.text)
+            .is_some_and(|connector| connector.local)
+        {
+            let message = format!(
+                "`{}` is a local connector: no connection may take its name",
+                name.text
+            );
+            self.findings.push(
+                Finding::error("check.connection_name", name.span, message)
+                    .help("give the connection another name"),
+            );
+            return;
+        }
+        let word = |key: &str| {
+            section
+                .members
+                .iter()
+                .find(|member| &*member.name.text == key)
+        };
+        // Without `connector:` the connection's own name says which one.
+        let wanted = match word("connector") {
+            Some(member) => self.text(Some(&member.value)).map(|text| Word {
+                text,
+                span: member.value.span,
+            }),
+            None => Some(name.clone()),
+        };
+        let Some(wanted) = wanted else { return };
+        let Some(connector) = self.catalog.connector(&wanted.text) else {
+            let message = format!("there is no connector `{}`", wanted.text);
+            let finding = Finding::error("check.unknown_connector", wanted.span, message);
+            let names = self.catalog.connector_names();
+            self.findings.push(finding.help_nearest(
+                &wanted.text,
+                names,
+                "`flow connectors` lists them; a connection says `connector: NAME`",
+            ));
+            return;
+        };
+        let mut settings = Vec::new();
+        for member in &section.members {
+            let key = &member.name.text;
+            if &**key == "connector" {
+                continue;
+            }
+            if !connector.settings.contains_key(key) {
+                let message = format!(
+                    "a connection to `{}` has no setting `{key}`",
+                    connector.name
+                );
+                let finding = Finding::error("check.unknown_setting", member.name.span, message);
+                let known = connector
+                    .settings
+                    .keys()
+                    .map(|key| format!("`{key}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let names = connector.settings.keys().map(AsRef::as_ref);
+                self.findings.push(finding.help_nearest(
+                    key,
+                    names,
+                    format!("its settings are {known}"),
+                ));
+                continue;
+            }
+            let tree = self.tree(&member.value);
+            if connector.settings[key].secret
+                && tree
+                    .constant()
+                    .is_some_and(|value| value.as_str().is_some())
+            {
+                let finding = Finding::error(
+                    "check.secret_in_file",
+                    member.value.span,
+                    format!("`{key}` is a secret and must not stand in the file"),
+                );
+                self.findings.push(finding.help(format!(
+                    "set it in the environment and write \"{{{{ secrets.{} }}}}\"",
+                    key.to_uppercase()
+                )));
+            }
+            settings.push((key.clone(), tree));
+        }
+        self.add_connection(name.text.clone(), connector, settings, name.span);
+    }
+
+    fn add_connection(
+        &mut self,
+        name: Arc<str>,
+        connector: &Connector,
+        mut settings: Vec<(Arc<str>, Tree)>,
+        span: Span,
+    ) {
+        for (key, setting) in &connector.settings {
+            let Some(secret) = setting
+                .default_secret
+                .as_ref()
+                .filter(|_| !settings.iter().any(|(given, _)| given == key))
+            else {
+                continue;
+            };
+            settings.push((
+                key.clone(),
+                Tree::of(Value::from(Secret::named(secret.clone())), span),
+            ));
+            self.secrets.push(SecretUse {
+                name: secret.clone(),
+                span,
+                connection: Some(name.clone()),
+            });
+        }
+        let settings = Tree::map(settings, span);
+        self.connections.insert(
+            name,
+            Connection {
+                connector: connector.name.clone(),
+                settings,
+                span,
+            },
+        );
+    }
+
+    /// The connection that the first part of an operation's name means: a declared one, else a connector or its alias.
+    pub(super) fn connection(&mut self, name: &str, span: Span) -> Option<Arc<str>> {
+        if let Some(declared) = self.connections.get(name) {
+            return Some(declared.connector.clone());
+        }
+        let connector = self.catalog.connector(name)?;
+        let handle = connector.name.clone();
+        self.add_connection(name.into(), connector, Vec::new(), span);
+        Some(handle)
+    }
+}

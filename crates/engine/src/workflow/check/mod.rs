@@ -1,0 +1,217 @@
+//! The checker: from shape to meaning. All findings at once, in source order; silent about what was reported before.
+//!
+//! Read in this order: `inputs`, `connections`, `steps` with `arguments`, `settings` (retry and its kin) and `output`,
+//! `triggers`, then what needs all of them: `references` (names and edges) and `types`.
+
+mod arguments;
+mod connections;
+mod inputs;
+mod output;
+mod references;
+mod settings;
+mod steps;
+mod triggers;
+mod types;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{Connection, Workflow};
+use crate::catalog::Catalog;
+use crate::document::{Document, Member};
+use crate::finding::Finding;
+use crate::plan::Plan;
+use crate::source::SourceFile;
+use crate::workflow::Tree;
+use crate::yaml::Node;
+
+/// Checks a document against the operations that exist.
+///
+/// The workflow is there if and only if no finding is an error, among those of the parser too (`findings`).
+pub fn check(
+    document: &Document,
+    catalog: &Catalog,
+    findings: Vec<Finding>,
+) -> (Option<Workflow>, Vec<Finding>) {
+    let mut checker = Checker {
+        catalog,
+        source: &document.source,
+        findings,
+        connections: IndexMap::new(),
+        secrets: Vec::new(),
+    };
+    let workflow = checker.workflow(document);
+    let mut findings = checker.findings;
+    findings.sort_by_key(|finding| finding.span.start);
+    findings.dedup();
+    (
+        workflow.filter(|_| !findings.iter().any(Finding::is_error)),
+        findings,
+    )
+}
+
+struct Checker<'a> {
+    catalog: &'a Catalog,
+    source: &'a SourceFile,
+    findings: Vec<Finding>,
+    connections: IndexMap<Arc<str>, Connection>,
+    secrets: Vec<super::SecretUse>,
+}
+
+impl Checker<'_> {
+    fn workflow(&mut self, document: &Document) -> Option<Workflow> {
+        let name = self.identity(document);
+        let description = self.text(document.fields.get("description"));
+        self.version(document.fields.get("flow"));
+        let inputs = self.inputs(&document.inputs);
+        let vars = self.trees(&document.vars);
+        self.declared_connections(&document.connections);
+        let sequential = self
+            .boolean(document.fields.get("sequential"), "`sequential`")
+            .unwrap_or(false);
+        let steps = self.steps(&document.steps);
+        let triggers = self.triggers(&document.triggers, &inputs);
+        let outputs = self.trees(&document.outputs);
+        let mut workflow = Workflow {
+            source: self.source.clone(),
+            name,
+            description,
+            inputs,
+            vars,
+            connections: std::mem::take(&mut self.connections),
+            triggers,
+            steps,
+            outputs,
+            plan: Plan::default(),
+            uses_trigger: false,
+            secrets: Vec::new(),
+        };
+        let needs = self.references(&mut workflow, document, sequential);
+        workflow.secrets = std::mem::take(&mut self.secrets);
+        match Plan::new(workflow.steps.len(), needs) {
+            Ok(plan) => workflow.plan = plan,
+            Err(cycles) => {
+                for cycle in cycles {
+                    self.cycle(&workflow, &cycle);
+                }
+                return None;
+            }
+        }
+        self.unordered_commands(&workflow, sequential);
+        self.types(&mut workflow);
+        Some(workflow)
+    }
+
+    fn cycle(&mut self, workflow: &Workflow, cycle: &[usize]) {
+        let names: Vec<_> = cycle
+            .iter()
+            .chain(cycle.first())
+            .map(|step| &*workflow.steps[*step].name)
+            .collect();
+        let first = &workflow.steps[cycle[0]];
+        let message = match cycle {
+            [_] => format!("step `{}` needs itself", first.name),
+            _ => format!("these steps need each other: {}", names.join(" → ")),
+        };
+        let mut finding = Finding::error("check.cycle", first.span, message)
+            .label("the loop goes through here")
+            .help(
+                "a step can only use steps that do not need it: take one of these references out",
+            );
+        for step in &cycle[1..] {
+            finding = finding.related(workflow.steps[*step].span, "and here");
+        }
+        self.findings.push(finding);
+    }
+
+    /// A workflow's identity is its `name`, else its path without extension.
+    fn identity(&mut self, document: &Document) -> Arc<str> {
+        let from_path = || {
+            let path = document.source.name();
+            let path = path
+                .strip_suffix(".yml")
+                .or_else(|| path.strip_suffix(".yaml"))
+                .unwrap_or(path);
+            Arc::from(path.trim_start_matches("./"))
+        };
+        let Some(node) = document.fields.get("name") else {
+            return from_path();
+        };
+        let Some(text) = self.text(Some(node)) else {
+            return from_path();
+        };
+        let letters = text.chars().all(|letter| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter)
+        });
+        if !letters
+            || !text.starts_with(|letter: char| letter.is_ascii_lowercase())
+            || text.len() > 64
+        {
+            let message = format!("`{text}` cannot be the name of a workflow");
+            let finding = Finding::error("schema.id", node.span, message);
+            self.findings.push(finding.help("names are lower-case letters, digits, `_` and `-`, and begin with a letter, at most 64 in all"));
+        }
+        text
+    }
+
+    fn version(&mut self, node: Option<&Node>) {
+        let Some(node) = node.filter(|node| !node.is_hole()) else {
+            return;
+        };
+        if node.as_scalar().is_none_or(|scalar| &*scalar.text != "1") {
+            let finding = Finding::error(
+                "schema.version",
+                node.span,
+                "this version of the language is not known",
+            );
+            self.findings
+                .push(finding.help("write `flow: 1`, or leave the key out"));
+        }
+    }
+
+    fn trees(&mut self, members: &[Member]) -> IndexMap<Arc<str>, Tree> {
+        members
+            .iter()
+            .map(|member| (member.name.text.clone(), self.tree(&member.value)))
+            .collect()
+    }
+
+    fn tree(&mut self, node: &Node) -> Tree {
+        Tree::parse(node, self.source, &mut self.findings)
+    }
+
+    /// A text that is written out; templates in it are refused.
+    fn text(&mut self, node: Option<&Node>) -> Option<Arc<str>> {
+        let node = node.filter(|node| !node.is_hole())?;
+        match node.as_scalar() {
+            Some(scalar) if scalar.text.contains("{{") => {
+                let finding = Finding::error(
+                    "template.not_allowed_here",
+                    node.span,
+                    "a template is not possible here",
+                );
+                self.findings.push(finding.help("write the text as it is"));
+                None
+            }
+            Some(scalar) if !scalar.is_null() => Some(scalar.text.clone()),
+            _ => {
+                let message = format!("expected text, found {}", node.describe());
+                self.findings
+                    .push(Finding::error("schema.type", node.span, message));
+                None
+            }
+        }
+    }
+
+    fn boolean(&mut self, node: Option<&Node>, what: &str) -> Option<bool> {
+        let node = node.filter(|node| !node.is_hole())?;
+        let value = node.as_scalar().and_then(crate::yaml::Scalar::as_bool);
+        if value.is_none() {
+            let message = format!("{what} is `true` or `false`, found {}", node.describe());
+            self.findings
+                .push(Finding::error("schema.type", node.span, message));
+        }
+        value
+    }
+}

@@ -1,0 +1,406 @@
+//! `steps:`: what each step does, and the keys around it.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::Checker;
+use crate::catalog::{Catalog, Effect, Look, Operation, OperationKind};
+use crate::document::StepShape;
+use crate::document::keys::Verb;
+use crate::duration::Millis;
+use crate::finding::Finding;
+use crate::run::retry::RetryPolicy;
+use crate::source::Span;
+use crate::types::Type;
+use crate::value::Value;
+use crate::workflow::{
+    Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
+};
+use crate::yaml::{Node, NodeKind};
+
+/// How often a hold looks if neither workflow nor catalog says.
+const EVERY_DEFAULT: Millis = Millis::seconds(60);
+
+/// An operation that was found.
+pub(super) struct Found<'a> {
+    pub(super) connection: Arc<str>,
+    pub(super) connector: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) operation: &'a Operation,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn steps(&mut self, shapes: &[StepShape]) -> Vec<Step> {
+        shapes.iter().map(|shape| self.step(shape)).collect()
+    }
+
+    /// Steps keep their place even where something in them was reported, so that references to them are judged.
+    fn step(&mut self, shape: &StepShape) -> Step {
+        let does = shape.verb.as_ref().and_then(|(verb, node)| match verb {
+            Verb::Value => Some(Does::Value(self.tree(node))),
+            Verb::Run => Some(Does::Call(self.command(shape, node))),
+            Verb::Trigger => self.hold(shape, node).map(Does::Hold),
+            Verb::Action => self
+                .call_step(shape, node, OperationKind::Action)
+                .map(Does::Call),
+            Verb::Query => self
+                .call_step(shape, node, OperationKind::Query)
+                .map(Does::Call),
+        });
+        let effect = match &does {
+            Some(Does::Call(call)) => call.effect,
+            _ => Effect::Read,
+        };
+        let is_command = matches!(shape.verb, Some((Verb::Run, _)));
+        let tries = if is_command || !matches!(does, Some(Does::Call(_))) {
+            1
+        } else {
+            5
+        };
+        Step {
+            name: shape.name.text.clone(),
+            span: shape.name.span,
+            does: does.unwrap_or_else(|| Does::Value(Tree::of(Value::Null, shape.span))),
+            condition: shape
+                .field("if")
+                .and_then(|node| Bare::parse(node, self.source, &mut self.findings)),
+            always: false,
+            output: shape.field("output").and_then(|node| self.output(node)),
+            timeout: shape.field("timeout").map(|node| self.duration_tree(node)),
+            retry: self.retry(shape.field("retry"), effect, RetryPolicy::of(tries)),
+            on_error: shape
+                .field("on_error")
+                .map(|node| self.on_error(node))
+                .unwrap_or_default(),
+            ty: Type::Unknown,
+        }
+    }
+
+    fn on_error(&mut self, node: &Node) -> OnError {
+        match &node.kind {
+            NodeKind::Scalar(scalar) if &*scalar.text == "fail" => return OnError::Fail,
+            NodeKind::Scalar(scalar) if &*scalar.text == "continue" => return OnError::Continue,
+            NodeKind::Map(entries) => {
+                if let [entry] = entries.as_slice()
+                    && &*entry.key == "value"
+                {
+                    return OnError::Value(self.tree(&entry.value));
+                }
+            }
+            NodeKind::Hole => return OnError::Fail,
+            _ => {}
+        }
+        let finding = Finding::error(
+            "schema.on_error",
+            node.span,
+            "`on_error` is `fail`, `continue` or `{ value: ... }`",
+        );
+        self.findings.push(finding);
+        OnError::Fail
+    }
+
+    /// Finds `connection.resource.operation` or `connection.operation`.
+    pub(super) fn find(&mut self, node: &Node) -> Option<Found<'a>> {
+        let written = self.text(Some(node))?;
+        let (first, rest) = written.split_once('.').unwrap_or((&*written, ""));
+        let Some(handle) = self.connection(first, node.span) else {
+            let message = format!("there is no connection or connector `{first}`");
+            let span = Span::new(
+                node.span.start as usize,
+                node.span.start as usize + first.len(),
+            );
+            let declared: Vec<_> = self.connections.keys().cloned().collect();
+            let names = declared
+                .iter()
+                .map(AsRef::as_ref)
+                .chain(self.catalog.connector_names());
+            let finding = Finding::error("check.unknown_connection", span, message);
+            let finding = finding.help_nearest(
+                first,
+                names,
+                "declare it under `connections:`, or see `flow connectors`",
+            );
+            self.findings.push(finding);
+            return None;
+        };
+        let catalog: &'a Catalog = self.catalog;
+        let connector = catalog.connector(&handle)?;
+        if let Some((name, operation)) = connector.operations.get_key_value(rest) {
+            let (connection, connector) = (Arc::from(first), connector.name.clone());
+            return Some(Found {
+                connection,
+                connector,
+                name: name.clone(),
+                operation,
+            });
+        }
+        let message = match rest {
+            "" => format!("`{written}` names a connector, not an operation"),
+            rest => format!("`{first}` has no operation `{rest}`"),
+        };
+        let names: Vec<_> = connector
+            .operations
+            .keys()
+            .map(|name| format!("{first}.{name}"))
+            .collect();
+        let near = names.iter().map(String::as_str);
+        let finding = Finding::error("check.unknown_operation", node.span, message)
+            .label("unknown operation");
+        self.findings.push(finding.help_nearest(
+            &written,
+            near,
+            format!("`flow connectors {first}` lists its operations"),
+        ));
+        None
+    }
+
+    fn call_step(
+        &mut self,
+        shape: &StepShape,
+        node: &Node,
+        wanted: OperationKind,
+    ) -> Option<CallStep> {
+        let found = self.find(node)?;
+        let effect = self
+            .effect(shape.field("effect"))
+            .unwrap_or(found.operation.effect);
+        self.kind(&found, node, wanted);
+        let on_interrupt = shape
+            .field("on_interrupt")
+            .map(|node| self.on_interrupt(node))
+            .unwrap_or_default();
+        let call = self.call(shape, &found);
+        Some(CallStep {
+            call,
+            kind: wanted,
+            effect,
+            on_interrupt,
+        })
+    }
+
+    pub(super) fn kind(&mut self, found: &Found<'_>, node: &Node, wanted: OperationKind) {
+        let kind = found.operation.kind;
+        if kind != wanted {
+            let message = format!(
+                "`{}.{}` is {}, not {}",
+                found.connection,
+                found.name,
+                article(kind),
+                article(wanted)
+            );
+            let finding = Finding::error("check.wrong_kind", node.span, message);
+            self.findings.push(finding.help(format!(
+                "write `{}: {}.{}`",
+                kind.as_str(),
+                found.connection,
+                found.name
+            )));
+        }
+    }
+
+    fn call(&mut self, shape: &StepShape, found: &Found<'_>) -> CallShape {
+        let arguments = self.arguments(found, &shape.with, shape.name.span);
+        CallShape {
+            connection: found.connection.clone(),
+            connector: found.connector.clone(),
+            operation: found.name.clone(),
+            arguments,
+            pages: self.count(shape.field("pages"), "`pages`"),
+            with_response: self
+                .boolean(shape.field("with_response"), "`with_response`")
+                .unwrap_or(false),
+        }
+    }
+
+    fn hold(&mut self, shape: &StepShape, node: &Node) -> Option<Watch> {
+        let found = self.find(node)?;
+        self.kind(&found, node, OperationKind::Trigger);
+        let call = self.call(shape, &found);
+        let every = shape.field("every").and_then(|node| self.duration(node));
+        let condition = shape
+            .field("where")
+            .and_then(|node| Bare::parse(node, self.source, &mut self.findings));
+        self.watch(&found, call, every, condition, node)
+    }
+
+    pub(super) fn watch(
+        &mut self,
+        found: &Found<'_>,
+        call: CallShape,
+        every: Option<Millis>,
+        condition: Option<Bare>,
+        node: &Node,
+    ) -> Option<Watch> {
+        if found.operation.kind != OperationKind::Trigger {
+            return None;
+        }
+        let Some(look) = &found.operation.look else {
+            let message = format!(
+                "`{}.{}` cannot be seen from outside the service",
+                found.connection, found.name
+            );
+            let finding = Finding::error("check.not_served", node.span, message);
+            self.findings.push(finding.help(
+                "it is an event of runs of flow itself, which this version does not serve yet",
+            ));
+            return None;
+        };
+        // A level names one object, an edge watches a collection: what is given decides.
+        let look = match look {
+            Look::Either { object, level, .. } if call.arguments.contains_key(object) => {
+                Look::Level(level.clone())
+            }
+            Look::Either { edge, .. } => Look::Edge(edge.clone()),
+            other => other.clone(),
+        };
+        let default = match &look {
+            Look::Level(level) => level.every,
+            Look::Edge(edge) => edge.every,
+            _ => EVERY_DEFAULT,
+        };
+        if every.is_some_and(|every| every < Millis::seconds(1)) {
+            self.findings.push(Finding::error(
+                "schema.duration",
+                node.span,
+                "`every` is at least 1s",
+            ));
+        }
+        Some(Watch {
+            call,
+            look,
+            every: every.unwrap_or(default),
+            condition,
+        })
+    }
+
+    /// `run:` is a call of the local connector `shell`.
+    fn command(&mut self, shape: &StepShape, node: &Node) -> CallStep {
+        let mut arguments = IndexMap::new();
+        match &node.kind {
+            NodeKind::Scalar(scalar) => {
+                if scalar.text.contains("{{") || scalar.text.contains("{%") {
+                    self.template_in_command(node, &scalar.text);
+                }
+                let text = Value::String(scalar.text.clone());
+                arguments.insert(
+                    Arc::from("script"),
+                    Argument::Value(Tree::of(text, node.span)),
+                );
+            }
+            NodeKind::List(items) if !items.is_empty() => {
+                if let Some(first) = items.first().and_then(Node::as_scalar)
+                    && first.text.contains("{{")
+                {
+                    self.template_in_command(&items[0], &first.text);
+                }
+                arguments.insert(Arc::from("program"), Argument::Value(self.tree(node)));
+            }
+            NodeKind::Hole => {}
+            _ => {
+                let message = format!(
+                    "`run` is a command as text or a list of program and arguments, found {}",
+                    node.describe()
+                );
+                self.findings
+                    .push(Finding::error("schema.type", node.span, message));
+            }
+        }
+        for key in [
+            "args", "env", "stdin", "cwd", "parse", "ok_codes", "files", "place",
+        ] {
+            if let Some(node) = shape.field(key) {
+                arguments.insert(Arc::from(key), Argument::Value(self.tree(node)));
+            }
+        }
+        let call = CallShape {
+            connection: "shell".into(),
+            connector: "shell".into(),
+            operation: "run".into(),
+            arguments,
+            pages: None,
+            with_response: false,
+        };
+        let effect = self.effect(shape.field("effect")).unwrap_or(Effect::Once);
+        let on_interrupt = shape
+            .field("on_interrupt")
+            .map(|node| self.on_interrupt(node))
+            .unwrap_or_default();
+        CallStep {
+            call,
+            kind: OperationKind::Action,
+            effect,
+            on_interrupt,
+        }
+    }
+
+    fn template_in_command(&mut self, node: &Node, text: &str) {
+        let at = text
+            .find("{{")
+            .or_else(|| text.find("{%"))
+            .unwrap_or_default();
+        let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
+        let expression = text[at..end].trim_matches(['{', '}']).trim().to_owned();
+        let span = node.place().locate(self.source, text, Span::new(at, end));
+        let finding = Finding::error(
+            "shell.tainted",
+            span,
+            "a template must not stand inside a command: data could become code",
+        );
+        let name = expression.rsplit(['.', ' ']).next().unwrap_or("value");
+        let name: String = name
+            .chars()
+            .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+            .collect();
+        let name = if name.is_empty() {
+            "VALUE".to_owned()
+        } else {
+            name.to_uppercase()
+        };
+        self.findings.push(finding.help(format!(
+            "hand it over as data: write \"${name}\" in the command and `env: {{ {name}: \"{{{{ {expression} }}}}\" }}` beside it"
+        )));
+    }
+
+    fn effect(&mut self, node: Option<&Node>) -> Option<Effect> {
+        let node = node?;
+        let text = self.text(Some(node))?;
+        let effect = Effect::parse(&text);
+        if effect.is_none() {
+            let finding = Finding::error(
+                "schema.effect",
+                node.span,
+                format!("`{text}` is not an effect"),
+            );
+            let words = Effect::ALL.map(Effect::as_str);
+            self.findings.push(finding.help_nearest(
+                &text,
+                words,
+                "the effects are `read`, `repeatable`, `keyed` and `once`",
+            ));
+        }
+        effect
+    }
+
+    fn on_interrupt(&mut self, node: &Node) -> OnInterrupt {
+        match self.text(Some(node)).as_deref() {
+            Some("ask") | None => OnInterrupt::Ask,
+            Some("fail") => OnInterrupt::Fail,
+            Some("retry") => OnInterrupt::Retry,
+            Some(other) => {
+                let message = format!("`{other}` is not one of `ask`, `fail`, `retry`");
+                self.findings
+                    .push(Finding::error("schema.on_interrupt", node.span, message));
+                OnInterrupt::Ask
+            }
+        }
+    }
+}
+
+fn article(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Trigger => "a trigger",
+        OperationKind::Action => "an action",
+        OperationKind::Query => "a query",
+    }
+}

@@ -1,0 +1,247 @@
+//! A checked workflow: names resolved, types agreed, ready to be planned and run.
+//!
+//! Read in this order: [`Workflow`], [`tree`] (templates with their places), [`check`] (how a document becomes one).
+
+mod check;
+pub mod input;
+pub mod tree;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::catalog::{Effect, Look, OperationKind};
+use crate::duration::Millis;
+use crate::plan::Plan;
+use crate::run::retry::RetryPolicy;
+use crate::source::{SourceFile, Span};
+use crate::types::Type;
+
+pub use check::check;
+pub use input::Input;
+pub use tree::{Bare, Stop, Tree};
+
+/// A workflow that can run.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// The text it was read from; places in it are spans of this.
+    pub source: SourceFile,
+    /// Its identity: `name`, else its path without extension.
+    pub name: Arc<str>,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// Declared inputs.
+    pub inputs: IndexMap<Arc<str>, Input>,
+    /// `vars`, rendered once at the start, in this order.
+    pub vars: IndexMap<Arc<str>, Tree>,
+    /// Connections that steps use, declared or implied by a connector's name.
+    pub connections: IndexMap<Arc<str>, Connection>,
+    /// What starts a run, by name.
+    pub triggers: IndexMap<Arc<str>, Trigger>,
+    /// The steps in source order.
+    pub steps: Vec<Step>,
+    /// What a successful run gives.
+    pub outputs: IndexMap<Arc<str>, Tree>,
+    /// The graph of the steps.
+    pub plan: Plan,
+    /// Whether anything in it reads `trigger`.
+    pub uses_trigger: bool,
+    /// Every secret it names.
+    pub secrets: Vec<SecretUse>,
+}
+
+/// A secret that the workflow names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is named, or where it is implied.
+    pub span: Span,
+    /// The connection it belongs to, if it is a credential.
+    pub connection: Option<Arc<str>>,
+}
+
+/// A connection of the workflow.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The connector's handle.
+    pub connector: Arc<str>,
+    /// Its settings, defaults filled in.
+    pub settings: Tree,
+    /// Where it is declared, or first used.
+    pub span: Span,
+}
+
+/// One entry of `on:`.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it stands.
+    pub span: Span,
+    /// What starts a run.
+    pub starts: Starts,
+    /// Inputs of the runs it starts: templates over `trigger` and `run`.
+    pub inputs: IndexMap<Arc<str>, Tree>,
+    /// Type of `trigger` in runs it starts.
+    pub payload: Type,
+}
+
+/// What starts a run.
+#[derive(Debug, Clone)]
+pub enum Starts {
+    /// A trigger operation looked at again and again.
+    Poll(Watch),
+    /// One of the other words: `schedule`, `every`, `webhook`, `poll`, `event`, `file`.
+    Other(Arc<str>),
+}
+
+/// A trigger operation with its parameters.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// The operation.
+    pub call: CallShape,
+    /// How it looks.
+    pub look: Look,
+    /// Time between two looks.
+    pub every: Millis,
+    /// Picks occurrences, over `result`.
+    pub condition: Option<Bare>,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its id.
+    pub name: Arc<str>,
+    /// Where the id stands.
+    pub span: Span,
+    /// What it does.
+    pub does: Does,
+    /// `if:`.
+    pub condition: Option<Bare>,
+    /// `always()` stands in its `if`.
+    pub always: bool,
+    /// `output:`.
+    pub output: Option<Output>,
+    /// `timeout:`: bounds the whole step.
+    pub timeout: Option<Tree>,
+    /// `retry:`, with the defaults of the effect.
+    pub retry: RetryPolicy,
+    /// `on_error:`.
+    pub on_error: OnError,
+    /// Type of its value.
+    pub ty: Type,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Does {
+    /// Calls an operation.
+    Call(CallStep),
+    /// Holds the run until a trigger fires.
+    Hold(Watch),
+    /// Computes a value.
+    Value(Tree),
+}
+
+/// A step that calls an operation.
+#[derive(Debug, Clone)]
+pub struct CallStep {
+    /// The call.
+    pub call: CallShape,
+    /// Action or query.
+    pub kind: OperationKind,
+    /// How far it may be repeated.
+    pub effect: Effect,
+    /// What becomes of it after a crash in mid-attempt, where the effect is `once`.
+    pub on_interrupt: OnInterrupt,
+}
+
+/// An operation and its parameters.
+#[derive(Debug, Clone)]
+pub struct CallShape {
+    /// Name of the connection in [`Workflow::connections`]; a local connector's own name.
+    pub connection: Arc<str>,
+    /// The connector's handle.
+    pub connector: Arc<str>,
+    /// The operation's name in the connector.
+    pub operation: Arc<str>,
+    /// What is given for each parameter.
+    pub arguments: IndexMap<Arc<str>, Argument>,
+    /// `pages:`.
+    pub pages: Option<u32>,
+    /// `with_response:`.
+    pub with_response: bool,
+}
+
+/// What is given for a parameter.
+#[derive(Debug, Clone)]
+pub enum Argument {
+    /// Rendered with the step.
+    Value(Tree),
+    /// Evaluated for each item.
+    Expression(Bare),
+    /// Rendered for each item.
+    Template(Tree),
+}
+
+/// What replaces a step's value.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// One JSONPath over the value.
+    Path(OutputPath),
+    /// A map of paths and templates over `result`.
+    Map(Vec<(Arc<str>, OutputPart)>),
+    /// One template over `result`.
+    Tree(Tree),
+}
+
+/// A JSONPath with its place.
+#[derive(Debug, Clone)]
+pub struct OutputPath {
+    /// Where it stands.
+    pub span: Span,
+    /// The path.
+    pub path: crate::expr::JsonPath,
+}
+
+/// One member of an `output:` map.
+#[derive(Debug, Clone)]
+pub enum OutputPart {
+    /// A JSONPath over the value.
+    Path(OutputPath),
+    /// A tree of templates over `result`.
+    Tree(Tree),
+}
+
+/// What the failure of a step does to the run.
+#[derive(Debug, Clone, Default)]
+pub enum OnError {
+    /// The run fails.
+    #[default]
+    Fail,
+    /// The run may succeed; what needs the step is skipped.
+    Continue,
+    /// The step succeeds with this value.
+    Value(Tree),
+}
+
+/// What becomes of a `once` attempt whose end was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInterrupt {
+    /// The run waits for a person.
+    #[default]
+    Ask,
+    /// The step fails.
+    Fail,
+    /// It is sent again.
+    Retry,
+}
+
+impl Workflow {
+    /// The index of a step.
+    pub fn step_index(&self, name: &str) -> Option<usize> {
+        self.steps.iter().position(|step| &*step.name == name)
+    }
+}

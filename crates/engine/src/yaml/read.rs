@@ -1,0 +1,652 @@
+//! From text to tree: one document, unique keys, merge keys applied, aliases expanded within a budget.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag, options};
+
+use super::{Entry, Node, NodeKind, Scalar, Style};
+use crate::finding::Finding;
+use crate::source::{SourceFile, Span};
+
+/// Size of a file that is read at all.
+const FILE_BYTES_MAX: usize = 16 << 20;
+/// How deep lists and maps may nest.
+const DEPTH_MAX: usize = 64;
+/// How many nodes a file may have, aliases expanded; enough for 10,000 steps.
+const NODES_MAX: usize = 500_000;
+/// The tags that a workflow may use.
+const TAGS: [&str; 3] = ["text", "template", "raw"];
+
+/// Reads a text as one YAML document. What cannot be read becomes a hole, with a finding.
+pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
+    let mut reader = Reader {
+        source,
+        findings: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        stack: Vec::new(),
+        root: None,
+    };
+    reader.run();
+    let root = reader.root.unwrap_or_else(|| hole(Span::default()));
+    (root, reader.findings)
+}
+
+struct Reader<'a> {
+    source: &'a SourceFile,
+    findings: Vec<Finding>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    stack: Vec<Open>,
+    root: Option<Node>,
+}
+
+/// A list or map that is not closed yet.
+struct Open {
+    span: Span,
+    anchor: usize,
+    tag: Option<Arc<str>>,
+    nodes_before: usize,
+    children: Children,
+}
+
+enum Children {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        seen: HashMap<Arc<str>, Span>,
+        merges: Vec<(usize, Node)>,
+        key: Option<Node>,
+    },
+}
+
+fn hole(span: Span) -> Node {
+    Node {
+        span,
+        kind: NodeKind::Hole,
+        tag: None,
+    }
+}
+
+impl Reader<'_> {
+    fn run(&mut self) {
+        if self.source.text().len() > FILE_BYTES_MAX {
+            let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+            self.findings
+                .push(Finding::error("yaml.too_large", Span::at(0), message));
+            return;
+        }
+        if let Some(finding) = control_character(self.source) {
+            self.findings.push(finding);
+            return;
+        }
+        let options = options! { emit_comments: false, emit_unresolved_aliases: true };
+        let mut documents = 0;
+        for next in Parser::new_from_str_with_options(self.source.text(), options) {
+            let (event, span) = match next {
+                Ok(next) => next,
+                Err(error) => return self.fail(&error),
+            };
+            let span = span
+                .byte_range()
+                .map_or(Span::default(), |range| Span::new(range.start, range.end));
+            if matches!(event, Event::DocumentStart(..)) {
+                documents += 1;
+                if documents > 1 {
+                    let finding = Finding::error(
+                        "yaml.many_documents",
+                        span,
+                        "a second document begins here",
+                    );
+                    self.findings.push(finding.help(
+                        "one file holds one workflow: put the second into a file of its own",
+                    ));
+                    return;
+                }
+            }
+            if !self.event(event, span) {
+                return;
+            }
+        }
+        let empty = self
+            .root
+            .as_ref()
+            .is_none_or(|root| root.is_null() && root.span.start == root.span.end);
+        if empty && self.findings.is_empty() {
+            let finding = Finding::error("yaml.empty", Span::at(0), "the file is empty");
+            self.findings
+                .push(finding.help("a workflow needs at least `steps:` with one step"));
+            self.root = None;
+        }
+    }
+
+    /// Takes one event; false if reading must stop.
+    fn event(&mut self, event: Event<'_>, span: Span) -> bool {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = self.tag(tag.as_deref(), span);
+                let scalar = Scalar {
+                    text: text.as_ref().into(),
+                    style: style_of(style),
+                };
+                // A hint of the parser's: an empty value is a zero-width `~`.
+                let scalar = if span.start == span.end && &*scalar.text == "~" {
+                    Scalar {
+                        text: "".into(),
+                        style: Style::Plain,
+                    }
+                } else {
+                    scalar
+                };
+                let node = Node {
+                    span,
+                    kind: NodeKind::Scalar(scalar),
+                    tag,
+                };
+                self.count(1, span) && {
+                    self.anchor(anchor, &node, 1);
+                    self.place(node);
+                    true
+                }
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.open(span, anchor, tag.as_deref(), Children::List(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let children = Children::Map {
+                    entries: Vec::new(),
+                    seen: HashMap::new(),
+                    merges: Vec::new(),
+                    key: None,
+                };
+                self.open(span, anchor, tag.as_deref(), children)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(open) = self.stack.pop() {
+                    self.close(open, span);
+                }
+                true
+            }
+            Event::Alias(id) => match self.anchors.get(&id).cloned() {
+                Some((node, nodes)) => {
+                    self.count(nodes, span) && {
+                        self.place(node);
+                        true
+                    }
+                }
+                None => {
+                    let finding = Finding::error(
+                        "yaml.alias",
+                        span,
+                        "this alias stands inside its own anchor",
+                    );
+                    self.findings.push(finding);
+                    self.place(hole(span));
+                    true
+                }
+            },
+            Event::UnresolvedAlias(name) => {
+                let message = format!("no anchor `&{name}` stands before this alias");
+                let finding = Finding::error("yaml.alias", span, message);
+                self.findings
+                    .push(finding.help("text that begins with `*` must be quoted"));
+                self.place(hole(span));
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn open(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, children: Children) -> bool {
+        if self.stack.len() >= DEPTH_MAX {
+            let message = format!("lists and maps nest deeper than {DEPTH_MAX} here");
+            self.findings
+                .push(Finding::error("yaml.depth", span, message));
+            return false;
+        }
+        let tag = self.tag(tag, span);
+        let nodes_before = self.nodes;
+        self.stack.push(Open {
+            span,
+            anchor,
+            tag,
+            nodes_before,
+            children,
+        });
+        self.count(1, span)
+    }
+
+    fn close(&mut self, open: Open, end: Span) {
+        let kind = match open.children {
+            Children::List(items) => NodeKind::List(items),
+            Children::Map {
+                mut entries,
+                mut seen,
+                merges,
+                ..
+            } => {
+                for (_, merged) in merges {
+                    self.merge(&mut entries, &mut seen, merged);
+                }
+                NodeKind::Map(entries)
+            }
+        };
+        let span = Span::new(
+            open.span.start as usize,
+            (end.end as usize).max(open.span.start as usize),
+        );
+        let span = self.trimmed(span);
+        let node = Node {
+            span,
+            kind,
+            tag: open.tag,
+        };
+        self.anchor(open.anchor, &node, self.nodes - open.nodes_before);
+        self.place(node);
+    }
+
+    /// A block ends where its last line with text ends.
+    fn trimmed(&self, span: Span) -> Span {
+        let text = self.source.slice(span).trim_end();
+        Span::new(span.start as usize, span.start as usize + text.len())
+    }
+
+    fn place(&mut self, node: Node) {
+        let source = self.source;
+        let Some(open) = self.stack.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        match &mut open.children {
+            Children::List(items) => items.push(node),
+            Children::Map {
+                entries,
+                seen,
+                merges,
+                key,
+            } => match key.take() {
+                None => *key = Some(node),
+                Some(key) => match entry(source, key, node, seen) {
+                    Ok(Placed::Entry(entry)) => {
+                        seen.insert(entry.key.clone(), entry.key_span);
+                        entries.push(entry);
+                    }
+                    Ok(Placed::Merge(node)) => merges.push((entries.len(), node)),
+                    Err(finding) => self.findings.push(*finding),
+                },
+            },
+        }
+    }
+
+    /// Adds the entries of a merged map that the map itself does not have.
+    fn merge(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        seen: &mut HashMap<Arc<str>, Span>,
+        merged: Node,
+    ) {
+        match merged.kind {
+            NodeKind::Map(more) => {
+                for entry in more {
+                    if !seen.contains_key(&entry.key) {
+                        seen.insert(entry.key.clone(), entry.key_span);
+                        entries.push(entry);
+                    }
+                }
+            }
+            NodeKind::List(maps) => maps
+                .into_iter()
+                .for_each(|map| self.merge(entries, seen, map)),
+            NodeKind::Hole => {}
+            NodeKind::Scalar(_) => {
+                let message = "`<<` takes a map or a list of maps";
+                self.findings
+                    .push(Finding::error("yaml.merge", merged.span, message));
+            }
+        }
+    }
+
+    fn anchor(&mut self, anchor: usize, node: &Node, nodes: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), nodes));
+        }
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> bool {
+        let aliases = nodes > 1;
+        self.nodes += nodes;
+        if self.nodes <= NODES_MAX {
+            return true;
+        }
+        let finding = if aliases {
+            Finding::error(
+                "yaml.alias_budget",
+                span,
+                format!("aliases make more than {NODES_MAX} nodes of this file"),
+            )
+        } else {
+            Finding::error(
+                "yaml.too_many_nodes",
+                span,
+                format!("the file has more than {NODES_MAX} nodes"),
+            )
+        };
+        self.findings.push(finding);
+        false
+    }
+
+    fn tag(&mut self, tag: Option<&Tag>, span: Span) -> Option<Arc<str>> {
+        let text = tag?.to_string();
+        let name = text.trim_start_matches('!');
+        if TAGS.contains(&name) {
+            return Some(name.into());
+        }
+        if name == "str" || text.ends_with(":str") || text == "!" {
+            return None;
+        }
+        let finding = Finding::error("yaml.tag", span, format!("the tag `{text}` is not known"));
+        self.findings.push(finding.help_nearest(
+            name,
+            TAGS,
+            "the tags of a workflow are `!text`, `!template` and `!raw`",
+        ));
+        None
+    }
+
+    fn fail(&mut self, error: &ScanError) {
+        let at = error
+            .marker()
+            .byte_offset()
+            .unwrap_or_default()
+            .min(self.source.text().len());
+        let finding = syntax_finding(self.source, error, at, &self.stack);
+        if self.findings.last() != Some(&finding) {
+            self.findings.push(finding);
+        }
+        self.root = None;
+    }
+}
+
+enum Placed {
+    Entry(Entry),
+    Merge(Node),
+}
+
+fn entry(
+    source: &SourceFile,
+    key: Node,
+    value: Node,
+    seen: &HashMap<Arc<str>, Span>,
+) -> Result<Placed, Box<Finding>> {
+    let text = match &key.kind {
+        NodeKind::Scalar(scalar) => scalar.text.clone(),
+        NodeKind::Hole => {
+            return Err(Box::new(Finding::error(
+                "yaml.key",
+                key.span,
+                "this key cannot be read",
+            )));
+        }
+        NodeKind::List(_) | NodeKind::Map(_) => {
+            return Err(Box::new(complex_key(source, &key, &value)));
+        }
+    };
+    if &*text == "<<"
+        && key
+            .as_scalar()
+            .is_some_and(|scalar| scalar.style == Style::Plain)
+    {
+        return Ok(Placed::Merge(value));
+    }
+    if let Some(first) = seen.get(&text) {
+        let finding = Finding::error(
+            "yaml.duplicate_key",
+            key.span,
+            format!("the key `{text}` stands twice in this map"),
+        );
+        return Err(Box::new(
+            finding
+                .label("the second one")
+                .related(*first, "the first one"),
+        ));
+    }
+    Ok(Placed::Entry(Entry {
+        key: text,
+        key_span: key.span,
+        value,
+    }))
+}
+
+/// `{{ x }}` without quotes is a map whose key is a map.
+fn complex_key(source: &SourceFile, key: &Node, value: &Node) -> Finding {
+    let text = source.text();
+    let start = key.span.start as usize;
+    if text[..start].ends_with('{') && value.is_null() {
+        let start = start - 1;
+        let end = text[start..]
+            .find("}}")
+            .map_or(key.span.end as usize, |at| start + at + 2);
+        return unquoted_template(source, Span::new(start, end));
+    }
+    let finding = Finding::error(
+        "yaml.key",
+        key.span,
+        format!("a key must be text, not {}", key.describe()),
+    );
+    finding.help("write the key as text, in quotes if need be")
+}
+
+fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
+    let written = source.slice(span);
+    let quoted = if written.contains('"') {
+        format!("'{written}'")
+    } else {
+        format!("\"{written}\"")
+    };
+    Finding::error(
+        "yaml.unquoted_template",
+        span,
+        "a template must be quoted: YAML reads `{` as the start of a map",
+    )
+    .label("quotes are missing here")
+    .help(format!("write {quoted}"))
+}
+
+fn syntax_finding(source: &SourceFile, error: &ScanError, at: usize, stack: &[Open]) -> Finding {
+    let text = source.text();
+    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let message = error.to_string();
+    let message = message.split(" at ").next().unwrap_or(&message).to_owned();
+    if let Some(tab) = leading_tab(line) {
+        let finding = Finding::error(
+            "yaml.tab",
+            Span::new(line_start + tab, line_start + tab + 1),
+            "a tab is used for indentation",
+        );
+        return finding.help("use spaces");
+    }
+    for candidate in [line_start, previous_line(text, line_start)] {
+        let line = text[candidate..].lines().next().unwrap_or("");
+        if let Some(open) = line.find("{{")
+            && line[..open].trim_end().ends_with([':', '-'])
+        {
+            let end = line[open..]
+                .find("}}")
+                .map_or(line.len(), |at| open + at + 2);
+            return unquoted_template(source, Span::new(candidate + open, candidate + end));
+        }
+    }
+    match error.kind() {
+        ErrorKind::UnknownAnchor => Finding::error("yaml.alias", Span::at(at), message),
+        _ if message.contains("recursion")
+            || message.contains("nesting")
+            || message.contains("depth") =>
+        {
+            Finding::error(
+                "yaml.depth",
+                Span::at(at),
+                "lists and maps nest too deep here",
+            )
+        }
+        _ => {
+            let in_quotes = message.contains("quoted") || message.contains("end of");
+            let quote = in_quotes.then(|| unclosed_quote(text, at)).flatten();
+            let starts = stack.iter().rev().map(|open| open.span.start as usize);
+            let bracket = starts
+                .into_iter()
+                .find(|start| matches!(text.as_bytes().get(*start), Some(b'[' | b'{')));
+            match quote.or(bracket) {
+                Some(open) => Finding::error(
+                    "yaml.unclosed",
+                    Span::new(open, open + 1),
+                    format!("this is never closed: {message}"),
+                )
+                .label("opened here")
+                .related(Span::at(at), "the reader gave up here"),
+                None => Finding::error("yaml.syntax", Span::at(at), message),
+            }
+        }
+    }
+}
+
+fn previous_line(text: &str, line_start: usize) -> usize {
+    text[..line_start.saturating_sub(1)]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1)
+}
+
+fn leading_tab(line: &str) -> Option<usize> {
+    let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
+    line[..blank].find('\t')
+}
+
+/// The quote that opens a value on the line where the trouble is, or on one of the few before it, and has no end.
+fn unclosed_quote(text: &str, at: usize) -> Option<usize> {
+    let mut start = at.min(text.len());
+    for _ in 0..50 {
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = &text[line_start..start];
+        for quote in ['"', '\''] {
+            let opens = line
+                .find(&format!(": {quote}"))
+                .map(|found| found + 2)
+                .or_else(|| line.find(&format!("- {quote}")).map(|found| found + 2));
+            if let Some(open) = opens
+                && line[open..].matches(quote).count() % 2 == 1
+            {
+                return Some(line_start + open);
+            }
+        }
+        start = line_start.checked_sub(1)?;
+    }
+    None
+}
+
+/// Control and bidirectional override characters make a text read other than it is.
+fn control_character(source: &SourceFile) -> Option<Finding> {
+    let refused = |letter: char| {
+        (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t' | '\u{85}'))
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let (at, letter) = source
+        .text()
+        .char_indices()
+        .find(|(_, letter)| refused(*letter))?;
+    let span = Span::new(at, at + letter.len_utf8());
+    let message = format!(
+        "the character U+{:04X} may not stand in a workflow",
+        u32::from(letter)
+    );
+    Some(
+        Finding::error("yaml.control_character", span, message)
+            .help("in a quoted string it can be written as an escape"),
+    )
+}
+
+fn style_of(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::SingleQuoted,
+        ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let source = SourceFile::new("a.yml", text);
+        let (_, findings) = read(&source);
+        let shown: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let position = source.position(finding.span.start);
+                format!("{} {}:{}", finding.code, position.line, position.column)
+            })
+            .collect();
+        assert_eq!(shown.join(", "), expected, "{findings:?}");
+    }
+
+    #[test]
+    fn wrong_files() {
+        check("", "yaml.empty 1:1");
+        check("# only this\n", "yaml.empty 1:1");
+        check("---\n", "yaml.empty 1:1");
+        check("a:\n\tb: 1\n", "yaml.tab 2:1");
+        check("a: 1\na: 2\n", "yaml.duplicate_key 2:1");
+        check("a: {{ x }}\n", "yaml.unquoted_template 1:4");
+        check("a: {{ x }} more\n", "yaml.unquoted_template 1:4");
+        check("a: [1, 2\nb: 3\n", "yaml.unclosed 1:4");
+        check("a: \"one\nb: 3\n", "yaml.unclosed 1:4");
+        check("a: *none\n", "yaml.alias 1:4");
+        check("a: &x [*x]\n", "yaml.alias 1:8");
+        check("a: 1\n---\nb: 2\n", "yaml.many_documents 2:1");
+        check("a: !include x\n", "yaml.tag 1:13");
+        check("a: \u{202e}x\n", "yaml.control_character 1:4");
+        check(
+            &format!("a: {}{}\n", "[".repeat(200), "]".repeat(200)),
+            "yaml.depth 1:67",
+        );
+    }
+
+    #[test]
+    fn bombs_are_refused_in_time() {
+        let mut laughs = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+        for level in 1..10 {
+            let alias = format!("*a{}", level - 1);
+            laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 9].join(","));
+        }
+        let (_, findings) = read(&SourceFile::new("a.yml", laughs));
+        assert_eq!(findings[0].code, "yaml.alias_budget");
+    }
+
+    #[test]
+    fn merge_keys_and_aliases() {
+        let source = SourceFile::new("a.yml", "base: &b {x: 1, y: 2}\nmine: {<<: *b, y: 3}\n");
+        let (root, findings) = read(&source);
+        assert!(findings.is_empty(), "{findings:?}");
+        let NodeKind::Map(entries) = root.kind else {
+            panic!("a map")
+        };
+        let NodeKind::Map(mine) = &entries[1].value.kind else {
+            panic!("a map")
+        };
+        let shown: Vec<_> = mine
+            .iter()
+            .map(|entry| {
+                format!(
+                    "{}={}",
+                    entry.key,
+                    entry.value.as_scalar().expect("text").text
+                )
+            })
+            .collect();
+        assert_eq!(shown, ["y=3", "x=1"]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The loop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_engine::run::Input;
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+
+use super::Progress;
+use super::driven::Driven;
+use super::happening::Happening;
+use crate::clock::now;
+use crate::store::Store;
+
+/// No sleep is longer, so that a clock that jumps is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Drives runs until the last handle is gone.
+pub(super) async fn drive(
+    store: Arc<Store>,
+    sender: WeakUnboundedSender<Happening>,
+    mut receiver: UnboundedReceiver<Happening>,
+) {
+    let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    loop {
+        let first = tokio::select! {
+            happening = receiver.recv() => match happening {
+                Some(happening) => Some(happening),
+                None => return,
+            },
+            () = tokio::time::sleep(until_due(&runs)) => None,
+        };
+        let mut touched: Vec<Arc<str>> = Vec::new();
+        let mut next = first;
+        while let Some(happening) = next {
+            touched.extend(take(happening, &mut runs, &sender));
+            next = receiver.try_recv().ok();
+        }
+        let at = now();
+        for (id, driven) in &mut runs {
+            if driven.due.is_some_and(|due| due <= at) {
+                driven.take(Input::Tick);
+                touched.push(id.clone());
+            }
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            if let Some(driven) = runs.get_mut(&id) {
+                driven.round(&store, &sender);
+            }
+        }
+        runs.retain(|_, driven| !driven.is_over());
+    }
+}
+
+/// Takes what happened; names the run that may have something to do now.
+fn take(
+    happening: Happening,
+    runs: &mut HashMap<Arc<str>, Driven>,
+    sender: &WeakUnboundedSender<Happening>,
+) -> Option<Arc<str>> {
+    match happening {
+        Happening::Add {
+            taken,
+            services,
+            observer,
+        } => {
+            let id: Arc<str> = taken.run.id().into();
+            runs.insert(id.clone(), Driven::new(*taken, services, observer));
+            Some(id)
+        }
+        Happening::Input { run, input } => {
+            runs.get_mut(&run)?.take(input);
+            Some(run)
+        }
+        Happening::TaskEnded { run, input } => {
+            let driven = runs.get_mut(&run)?;
+            driven.task_ended();
+            driven.take(input);
+            Some(run)
+        }
+        Happening::Saved {
+            run,
+            result: Ok(()),
+            round,
+        } => {
+            runs.get_mut(&run)?.saved(round, sender);
+            None
+        }
+        Happening::Saved {
+            run,
+            result: Err(error),
+            ..
+        } => {
+            // What is in memory is ahead of the disk and can never be made good: the run ends here, to be resumed.
+            let driven = runs.remove(&run)?;
+            driven.tell(Progress::StoreFailed(error));
+            None
+        }
+        Happening::Stop => {
+            runs.values_mut().for_each(Driven::stop);
+            None
+        }
+    }
+}
+
+fn until_due(runs: &HashMap<Arc<str>, Driven>) -> Duration {
+    let Some(due) = runs.values().filter_map(|driven| driven.due).min() else {
+        return SLEEP_MAX;
+    };
+    Duration::from_millis(due.since(now()).0).min(SLEEP_MAX)
+}

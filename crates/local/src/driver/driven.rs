@@ -1,0 +1,286 @@
+//! One run in the loop.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use flow_backend::attempt::{evaluate_control, perform, take_look};
+use flow_backend::context::StepContext;
+use flow_engine::catalog::Effect;
+use flow_engine::journal::Row;
+use flow_engine::run::{AttemptNo, AttemptSpec, Failure, Half, Input, LookSpec, Output, Run};
+use flow_engine::time::Timestamp;
+use flow_engine::workflow::Does;
+use futures_util::FutureExt;
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
+use tokio_util::sync::CancellationToken;
+
+use super::happening::{Happening, Round};
+use super::{Progress, Services, Taken};
+use crate::clock::now;
+use crate::store::{Commit, RunHead, Store};
+
+/// A run with what goes on for it.
+pub(super) struct Driven {
+    pub(super) run: Run,
+    id: Arc<str>,
+    services: Services,
+    observer: UnboundedSender<Progress>,
+    head: Option<RunHead>,
+    seq: u64,
+    /// Rounds that are on their way to the disk.
+    saving: usize,
+    /// Tasks that will send an input.
+    tasks: usize,
+    attempts: HashMap<(usize, AttemptNo), Attempt>,
+    stopping: bool,
+    pub(super) due: Option<Timestamp>,
+}
+
+struct Attempt {
+    cancel: CancellationToken,
+    /// Its effect must not happen twice and may have happened: worth waiting for.
+    precious: bool,
+}
+
+impl Driven {
+    pub(super) fn new(
+        taken: Taken,
+        services: Services,
+        observer: UnboundedSender<Progress>,
+    ) -> Driven {
+        Driven {
+            id: taken.run.id().into(),
+            run: taken.run,
+            services,
+            observer,
+            head: taken.head,
+            seq: taken.saved,
+            saving: 0,
+            tasks: 0,
+            attempts: HashMap::new(),
+            stopping: false,
+            due: None,
+        }
+    }
+
+    /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
+    pub(super) fn take(&mut self, input: Input) {
+        let ended = match &input {
+            Input::Prepared { step, attempt, .. } | Input::AttemptEnded { step, attempt, .. } => {
+                self.attempts.remove(&(*step, *attempt))
+            }
+            _ => None,
+        };
+        if self.stopping && !ended.is_some_and(|attempt| attempt.precious) {
+            return;
+        }
+        if let Err(error) = self.run.handle(now(), input) {
+            // Only a wrong decision from outside gets here; whoever made it is told before it is sent.
+            debug_assert!(false, "{error}");
+        }
+    }
+
+    /// Hands what the machine gives to the store.
+    pub(super) fn round(&mut self, store: &Store, sender: &WeakUnboundedSender<Happening>) {
+        let mut round = Round::default();
+        let at = now();
+        self.due = loop {
+            match self.run.poll() {
+                Output::Record(event) => round.events.push((at, event)),
+                Output::Wait { until } => break until,
+                Output::Done(ended) => {
+                    round.effects.push(Output::Done(ended));
+                    break None;
+                }
+                effect => round.effects.push(effect),
+            }
+        };
+        if round.events.is_empty() && self.saving == 0 {
+            self.perform(round, sender);
+            return;
+        }
+        let rows = round
+            .events
+            .iter()
+            .enumerate()
+            .map(|(before, (at, event))| Row::new(self.seq + before as u64 + 1, *at, event));
+        let rows: Vec<Row> = rows.collect();
+        self.seq += rows.len() as u64;
+        self.saving += 1;
+        let (run, sender) = (self.id.clone(), sender.clone());
+        let done = Box::new(move |result| {
+            if let Some(sender) = sender.upgrade() {
+                let _ = sender.send(Happening::Saved { run, result, round });
+            }
+        });
+        store.commit(Commit {
+            run: self.id.to_string(),
+            head: self.head.take(),
+            rows,
+            projection: self.run.projection(),
+            done,
+        });
+    }
+
+    /// A round is on disk: what it allowed is done now.
+    pub(super) fn saved(&mut self, round: Round, sender: &WeakUnboundedSender<Happening>) {
+        self.saving -= 1;
+        self.perform(round, sender);
+    }
+
+    fn perform(&mut self, round: Round, sender: &WeakUnboundedSender<Happening>) {
+        for (at, event) in round.events {
+            self.tell(Progress::Event { at, event });
+        }
+        for effect in round.effects {
+            match effect {
+                Output::Stop { step, attempt } => {
+                    if let Some(attempt) = self.attempts.remove(&(step, attempt)) {
+                        attempt.cancel.cancel();
+                    }
+                }
+                Output::Done(ended) => self.tell(Progress::Ended(ended)),
+                Output::Record(_) | Output::Wait { .. } => {}
+                _ if self.stopping => {}
+                Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
+                Output::Look(spec) => self.look(spec, sender),
+                Output::Evaluate { control, values } => {
+                    let (workflow, context) = (
+                        self.run.workflow().clone(),
+                        self.context(None, CancellationToken::new()),
+                    );
+                    self.spawn(sender, async move {
+                        evaluate_control(workflow, control, values, context).await
+                    });
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, spec: AttemptSpec, sender: &WeakUnboundedSender<Happening>) {
+        let cancel = CancellationToken::new();
+        let once = matches!(&self.run.workflow().steps[spec.step].does, Does::Call(call) if call.effect == Effect::Once);
+        let precious = once && matches!(spec.half, Half::Send(_));
+        self.attempts.insert(
+            (spec.step, spec.attempt),
+            Attempt {
+                cancel: cancel.clone(),
+                precious,
+            },
+        );
+        let (workflow, runner, context) = (
+            self.run.workflow().clone(),
+            self.services.runner.clone(),
+            self.context(Some(spec.step), cancel),
+        );
+        self.spawn(sender, async move {
+            let work =
+                AssertUnwindSafe(perform(&workflow, &spec, &*runner, &context)).catch_unwind();
+            work.await.unwrap_or_else(|_| {
+                let failure = Failure::permanent("internal.panic", "a bug in flow ended this step")
+                    .help("please report it with the run's id");
+                Input::AttemptEnded {
+                    step: spec.step,
+                    attempt: spec.attempt,
+                    result: Err(failure),
+                }
+            })
+        });
+    }
+
+    fn look(&mut self, spec: LookSpec, sender: &WeakUnboundedSender<Happening>) {
+        self.tell(Progress::Looking { step: spec.step });
+        let (workflow, runner, context) = (
+            self.run.workflow().clone(),
+            self.services.runner.clone(),
+            self.context(Some(spec.step), CancellationToken::new()),
+        );
+        self.spawn(sender, async move {
+            let step = spec.step;
+            let Does::Hold(watch) = &workflow.steps[step].does else {
+                let failure =
+                    Failure::permanent("internal.not_a_hold", "the step does not hold the run");
+                return Input::Looked {
+                    step,
+                    result: Err(failure),
+                };
+            };
+            let result = take_look(&workflow, watch, spec, &*runner, &context).await;
+            Input::Looked { step, result }
+        });
+    }
+
+    fn spawn(
+        &mut self,
+        sender: &WeakUnboundedSender<Happening>,
+        work: impl Future<Output = Input> + Send + 'static,
+    ) {
+        self.tasks += 1;
+        let (run, sender) = (self.id.clone(), sender.clone());
+        tokio::spawn(async move {
+            let input = work.await;
+            if let Some(sender) = sender.upgrade() {
+                let _ = sender.send(Happening::TaskEnded { run, input });
+            }
+        });
+    }
+
+    fn context(&self, step: Option<usize>, cancel: CancellationToken) -> StepContext {
+        let step = step.map_or_else(
+            || Arc::from("outputs"),
+            |step| self.run.workflow().steps[step].name.clone(),
+        );
+        StepContext {
+            blobs: self.services.blobs.clone(),
+            secrets: self.services.secrets.clone(),
+            cancel,
+            project: self.services.project.clone(),
+            run: self.id.clone(),
+            step,
+        }
+    }
+
+    pub(super) fn task_ended(&mut self) {
+        self.tasks -= 1;
+    }
+
+    /// Nothing new starts; what may be repeated is dropped.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        for attempt in self.attempts.values().filter(|attempt| !attempt.precious) {
+            attempt.cancel.cancel();
+        }
+    }
+
+    /// Whether nothing more will happen to it here, and what to say of that.
+    pub(super) fn is_over(&self) -> bool {
+        let ended = matches!(
+            self.run.projection().status,
+            "succeeded" | "failed" | "cancelled"
+        );
+        if self.saving > 0 {
+            return false;
+        }
+        if ended {
+            return true;
+        }
+        if self.stopping {
+            if self.attempts.values().any(|attempt| attempt.precious) {
+                return false;
+            }
+            self.tell(Progress::Stopped);
+            return true;
+        }
+        let idle = self.tasks == 0 && self.due.is_none();
+        if idle {
+            self.tell(Progress::Interrupted);
+        }
+        idle
+    }
+
+    pub(super) fn tell(&self, progress: Progress) {
+        // An observer that is gone needs no word.
+        let _ = self.observer.send(progress);
+    }
+}

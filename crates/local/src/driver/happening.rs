@@ -1,0 +1,42 @@
+//! Everything that can happen to the loop.
+
+use std::sync::Arc;
+
+use flow_engine::journal::Event;
+use flow_engine::run::{Input, Output};
+use flow_engine::time::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Progress, Services, Taken};
+use crate::store::StoreError;
+
+/// One thing that happened.
+pub(super) enum Happening {
+    /// A run came.
+    Add {
+        taken: Box<Taken>,
+        services: Services,
+        observer: UnboundedSender<Progress>,
+    },
+    /// Something happened to a run.
+    Input { run: Arc<str>, input: Input },
+    /// A task of a run ended with an input for it.
+    TaskEnded { run: Arc<str>, input: Input },
+    /// A round of a run is on disk, or could not be put there.
+    Saved {
+        run: Arc<str>,
+        result: Result<(), StoreError>,
+        round: Round,
+    },
+    /// Stop in order.
+    Stop,
+}
+
+/// What one round of a run gave.
+#[derive(Default)]
+pub(super) struct Round {
+    /// Its records.
+    pub(super) events: Vec<(Timestamp, Event)>,
+    /// What may be done once they are on disk.
+    pub(super) effects: Vec<Output>,
+}

@@ -1,0 +1,112 @@
+//! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
+//!
+//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run).
+
+mod drive;
+mod driven;
+mod happening;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flow_backend::context::{Blobs, Secrets};
+use flow_backend::step::StepRunner;
+use flow_engine::journal::{Event, RunEnded};
+use flow_engine::run::{Input, Run};
+use flow_engine::time::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::store::{RunHead, Store, StoreError};
+use happening::Happening;
+
+/// A run to drive: new, or taken up again.
+pub struct Taken {
+    /// The run; its outputs so far were not looked at.
+    pub run: Run,
+    /// How many rows of its journal are on disk.
+    pub saved: u64,
+    /// Its row in the list of runs, if it is new.
+    pub head: Option<RunHead>,
+}
+
+/// What a run needs besides the store.
+#[derive(Clone)]
+pub struct Services {
+    /// Performs its operations.
+    pub runner: Arc<dyn StepRunner>,
+    /// Keeps its large values.
+    pub blobs: Arc<dyn Blobs>,
+    /// Opens its secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// The project folder.
+    pub project: Arc<PathBuf>,
+}
+
+/// What an observer of a run is told, in order, after it is on disk.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// An event.
+    Event {
+        /// When.
+        at: Timestamp,
+        /// What.
+        event: Event,
+    },
+    /// A trigger looks.
+    Looking {
+        /// Its step.
+        step: usize,
+    },
+    /// The run ended; nothing follows.
+    Ended(RunEnded),
+    /// Nothing goes on without a person's decision; nothing follows.
+    Interrupted,
+    /// The driver was stopped; the run can be resumed; nothing follows.
+    Stopped,
+    /// The store failed; the run can be resumed once it works; nothing follows.
+    StoreFailed(StoreError),
+}
+
+/// The handle of the loop. Dropping it stops the loop at once; whatever is on disk stays true.
+pub struct Driver {
+    sender: UnboundedSender<Happening>,
+}
+
+impl Driver {
+    /// Starts the loop on the current tokio runtime.
+    pub fn start(store: Arc<Store>) -> Driver {
+        let (sender, receiver) = unbounded_channel();
+        tokio::spawn(drive::drive(store, sender.downgrade(), receiver));
+        Driver { sender }
+    }
+
+    /// Drives a run. What happens to it comes through the channel.
+    pub fn add(&self, taken: Taken, services: Services) -> UnboundedReceiver<Progress> {
+        let (observer, progress) = unbounded_channel();
+        self.send(Happening::Add {
+            taken: Box::new(taken),
+            services,
+            observer,
+        });
+        progress
+    }
+
+    /// Gives a run an input from outside: a decision, a cancel.
+    pub fn input(&self, run: &str, input: Input) {
+        self.send(Happening::Input {
+            run: run.into(),
+            input,
+        });
+    }
+
+    /// Stops in order: nothing new starts, what may be repeated is dropped, an effect that must not happen twice is
+    /// awaited.
+    pub fn stop(&self) {
+        self.send(Happening::Stop);
+    }
+
+    fn send(&self, happening: Happening) {
+        // The loop ends only when this handle is gone.
+        let _ = self.sender.send(happening);
+    }
+}

@@ -1,0 +1,140 @@
+//! A new run, and a run taken up again.
+
+use std::sync::Arc;
+
+use flow_engine::bundle::Bundle;
+use flow_engine::journal::{Event, RunStarted, StartedBy};
+use flow_engine::run::{ReplayError, Run};
+use flow_engine::time::Timestamp;
+use flow_engine::value::{Hash, Value};
+use flow_engine::workflow::Workflow;
+
+use crate::clock::now;
+use crate::driver::Taken;
+use crate::store::{Reader, RunHead, RunRow, Store, StoreError};
+
+/// What a new run is made of.
+pub struct NewRun {
+    /// The checked workflow.
+    pub workflow: Arc<Workflow>,
+    /// Everything that it was checked from.
+    pub bundle: Bundle,
+    /// Typed and checked inputs.
+    pub inputs: Value,
+    /// What started it.
+    pub started_by: StartedBy,
+    /// Payload of its trigger.
+    pub trigger: Value,
+    /// Whether it runs against the sandbox.
+    pub sandbox: bool,
+}
+
+/// Makes a run; its bundle is on disk when this returns, its first event when the driver has saved it. Blocking.
+///
+/// # Errors
+/// If the bundle cannot be stored.
+pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
+    let io = |error: &std::io::Error| StoreError::Io {
+        path: store.folder().to_owned(),
+        message: error.to_string(),
+    };
+    let bundle = store
+        .blobs()
+        .put(new.bundle.to_json().as_bytes(), "application/json")
+        .map_err(|error| io(&error))?;
+    let id = ulid::Ulid::generate();
+    let at = now();
+    let head = RunHead {
+        workflow: new.workflow.name.to_string(),
+        started_at: at.0,
+        bundle: bundle.hash.to_string(),
+        sandbox: new.sandbox,
+    };
+    let started = RunStarted {
+        run: id.to_string().to_lowercase(),
+        workflow: head.workflow.clone(),
+        bundle: head.bundle.clone(),
+        inputs: new.inputs,
+        started_by: new.started_by,
+        trigger: new.trigger,
+        sandbox: new.sandbox,
+        seed: u64::from_be_bytes(id.to_bytes()[8..].try_into().expect("an id has 16 bytes")),
+    };
+    Ok(Taken {
+        run: Run::new(new.workflow, started, at),
+        saved: 0,
+        head: Some(head),
+    })
+}
+
+/// A run of the store, as far as its journal tells.
+pub struct Stored {
+    /// Its row in the list of runs.
+    pub row: RunRow,
+    /// What it pinned.
+    pub bundle: Bundle,
+    /// Its events.
+    pub events: Vec<(Timestamp, Event)>,
+}
+
+/// Why a stored run cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The store's own trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its bundle is gone or not readable.
+    #[error("the pinned definition of run {run} cannot be read: {message}")]
+    Bundle {
+        /// The run.
+        run: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Reads a run with what it pinned. Blocking.
+///
+/// # Errors
+/// [`LoadError`]; nothing is changed.
+pub fn load(reader: &Reader, folder: &std::path::Path, row: RunRow) -> Result<Stored, LoadError> {
+    let events = reader.journal(&row.run)?;
+    let bundle = read_bundle(folder, &row).map_err(|message| LoadError::Bundle {
+        run: row.run.clone(),
+        message,
+    })?;
+    Ok(Stored {
+        row,
+        bundle,
+        events,
+    })
+}
+
+fn read_bundle(folder: &std::path::Path, row: &RunRow) -> Result<Bundle, String> {
+    let hash = Hash::parse(&row.bundle).ok_or("its hash is not readable")?;
+    let name = hash.to_string();
+    let path = folder.join("blobs").join(&name[..2]).join(&name[2..]);
+    let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if Hash::of(&bytes) != hash {
+        return Err(format!("{} was changed", path.display()));
+    }
+    Bundle::from_json(&bytes)
+}
+
+/// Takes up a stored run: the workflow must be the one of its bundle.
+///
+/// # Errors
+/// [`ReplayError`] if the journal is not that of a run of this workflow.
+pub fn take_up(
+    workflow: Arc<Workflow>,
+    events: Vec<(Timestamp, Event)>,
+) -> Result<Taken, ReplayError> {
+    let saved = events.len() as u64;
+    let mut run = Run::replay(workflow, events)?;
+    run.recover(now());
+    Ok(Taken {
+        run,
+        saved,
+        head: None,
+    })
+}

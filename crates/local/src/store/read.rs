@@ -1,0 +1,159 @@
+//! Reading beside the writer.
+
+use std::path::PathBuf;
+
+use flow_engine::journal::{Event, Row};
+use flow_engine::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+
+/// A connection that only reads. Each call is one short read transaction.
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// One run as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// `running`, `waiting`, `interrupted`, `succeeded`, `failed`, `cancelled`.
+    pub status: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it waits for.
+    pub waits_for: Option<String>,
+    /// Hash of its bundle.
+    pub bundle: String,
+    /// Whether it runs against the sandbox.
+    pub sandbox: bool,
+}
+
+const COLUMNS: &str = "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
+
+impl Reader {
+    pub(super) fn new(connection: Connection, path: PathBuf) -> Reader {
+        Reader { connection, path }
+    }
+
+    /// The newest runs, newest first.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        self.query(
+            &format!("SELECT {COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"),
+            params![limit],
+        )
+    }
+
+    /// The runs whose id begins with a text; one of that very id alone.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn find(&self, prefix: &str) -> Result<Vec<RunRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs WHERE substr(run, 1, length(?1)) = ?1 ORDER BY started_at DESC LIMIT 20"
+        );
+        let found = self.query(&sql, params![prefix])?;
+        let exact = found.iter().find(|row| row.run == prefix).cloned();
+        Ok(exact.map_or(found, |row| vec![row]))
+    }
+
+    /// The journal of a run, checked row by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a row that was changed, is missing, or is of a newer format.
+    pub fn journal(&self, run: &str) -> Result<Vec<(Timestamp, Event)>, StoreError> {
+        let rows = self.rows(run)?;
+        let mut events = Vec::with_capacity(rows.len());
+        for (before, row) in rows.iter().enumerate() {
+            if row.seq != before as u64 + 1 {
+                return Err(self.corrupt(format!("row {} of run {run} is missing", before + 1)));
+            }
+            events.push((
+                row.at,
+                row.event()
+                    .map_err(|error| self.corrupt(format!("run {run}: {error}")))?,
+            ));
+        }
+        Ok(events)
+    }
+
+    /// The raw rows of a run's journal.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn rows(&self, run: &str) -> Result<Vec<Row>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<Row>> {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 ORDER BY seq")?;
+            let rows = statement.query_map([run], |row| {
+                Ok(Row {
+                    seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+                    format: row.get(1)?,
+                    at: Timestamp(row.get(2)?),
+                    kind: row.get(3)?,
+                    body: row.get(4)?,
+                    checksum: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| StoreError::sqlite(&self.path, &error))
+    }
+
+    /// How many rows a run's journal has.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn length(&self, run: &str) -> Result<u64, StoreError> {
+        let length: Option<i64> = self
+            .connection
+            .query_row("SELECT max(seq) FROM events WHERE run = ?1", [run], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|error| StoreError::sqlite(&self.path, &error))?
+            .flatten();
+        Ok(u64::try_from(length.unwrap_or(0)).unwrap_or(0))
+    }
+
+    fn query(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<RunRow>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<RunRow>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(parameters, |row| {
+                Ok(RunRow {
+                    run: row.get(0)?,
+                    workflow: row.get(1)?,
+                    status: row.get(2)?,
+                    started_at: Timestamp(row.get(3)?),
+                    ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+                    waits_for: row.get(5)?,
+                    bundle: row.get(6)?,
+                    sandbox: row.get(7)?,
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| StoreError::sqlite(&self.path, &error))
+    }
+
+    fn corrupt(&self, message: String) -> StoreError {
+        StoreError::Corrupt {
+            path: self.path.clone(),
+            message,
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The binary `flow`.
+fn main() {}
