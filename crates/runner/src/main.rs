@@ -1,2 +1,19 @@
-//! The binary `flow`.
-fn main() {}
+//! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
+//!
+//! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `load` (files to checked
+//! workflows), `services` (connectors, secrets, sandbox), then `show` (everything that people see).
+
+mod cli;
+mod exit;
+mod inputs;
+mod load;
+mod project;
+mod secrets;
+mod services;
+mod show;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -58,11 +58,7 @@ impl Depths {
         let depth = self.depth(value);
         if depth > NESTING_MAX {
             let message = format!("the value of `{name}` is nested deeper than {NESTING_MAX}");
-            return Err(Box::new(SyntaxError::new(
-                "template.depth",
-                value.span,
-                message,
-            )));
+            return Err(SyntaxError::new("template.depth", value.span, message));
         }
         // An earlier value of the name may have been deeper, and may still stand after an `if`.
         let known = self.0.iter_mut().rev().find(|(known, _)| known == name);

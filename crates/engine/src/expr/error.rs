@@ -40,8 +40,8 @@ impl SyntaxError {
     }
 }
 
-/// The result of reading one node; boxed, so that the good case stays small.
-pub(super) type Parse<T> = Result<T, Box<SyntaxError>>;
+/// The result of reading one node.
+pub(super) type Parse<T> = Result<T, SyntaxError>;
 
 /// Why evaluation gave no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +112,10 @@ impl Fault {
         self.message
     }
 
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "every use of it returns an `Eval`"
+    )]
     pub(super) fn at(self, span: Span) -> Box<EvalError> {
         Box::new(EvalError {
             code: self.code,

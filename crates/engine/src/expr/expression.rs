@@ -29,9 +29,7 @@ impl Expression {
     /// # Errors
     /// [`SyntaxError`] with the first offence.
     pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
-        parse_either(text)
-            .map(|node| Expression::of(text, node))
-            .map_err(|error| *error)
+        parse_either(text).map(|node| Expression::of(text, node))
     }
 
     pub(super) fn of(text: &str, node: Node) -> Expression {
@@ -106,12 +104,113 @@ fn parse_either(text: &str) -> Parse<Node> {
     if extent.after < end {
         let span = crate::source::Span::new(extent.after, end);
         let message = "here stands one expression, and this follows it";
-        return Err(Box::new(
+        return Err(
             SyntaxError::new("template.syntax", span, message).help(format!(
                 "write the whole as one expression, without `{{{{`: `{}`",
                 text[extent.start..extent.end].trim()
             )),
-        ));
+        );
     }
     parse(text, extent.start, extent.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::Expression;
+    use crate::expr::testing::World;
+    use crate::expr::{Scope, Template};
+    use crate::value::Value;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let world = World::usual();
+        let result = Expression::parse(text)
+            .expect(text)
+            .eval_bool(&Scope::new(&world));
+        assert_eq!(
+            result.map_or_else(|error| error.to_string(), |value| value.to_string()),
+            expected
+        );
+    }
+
+    #[test]
+    fn conditions_must_be_boolean() {
+        check("inputs.n > 1", "true");
+        check("{{ inputs.n > 9 }}", "false");
+        check(
+            "inputs.list",
+            "the condition gives a list, not true or false",
+        );
+        check(
+            "inputs.n and 1",
+            "the condition gives an integer, not true or false",
+        );
+        check("inputs.none", "the condition gives null, not true or false");
+    }
+
+    #[test]
+    fn locals_stand_before_roots_innermost_first() {
+        let world = World::usual();
+        let roots = Scope::new(&world);
+        let outer = [("item", Value::Int(1)), ("index", Value::Int(0))];
+        let outer = roots.with(&outer);
+        let inner = [("item", Value::Int(2))];
+        let inner = outer.with(&inner);
+        let expression = Expression::parse("[item, index, inputs.n]").expect("it is fine");
+        assert_eq!(
+            expression.eval(&inner),
+            Ok(Value::list([2, 0, 7].map(Value::Int)))
+        );
+        assert_eq!(expression.text(), "[item, index, inputs.n]");
+    }
+
+    #[test]
+    fn templates_know_what_they_are() {
+        let parse = |text| Template::parse(text).expect(text);
+        assert_eq!(parse("plain").literal(), Some("plain"));
+        assert!(parse("{{ a }}").whole().is_some());
+        assert!(parse("{{ a }} b").whole().is_none() && parse("{{ a }} b").literal().is_none());
+        assert!(parse("{{ a }}{{ b }}").whole().is_none());
+    }
+
+    /// Prints how long evaluation takes; run it with `--nocapture`.
+    #[test]
+    fn timing() {
+        const ROUNDS: u32 = 200_000;
+        let world = World::usual();
+        let roots = Scope::new(&world);
+        let item = world
+            .roots
+            .iter()
+            .find(|(name, _)| &**name == "item")
+            .map(|(_, item)| item.clone())
+            .unwrap_or_default();
+        for text in [
+            "item.result.type != 'succeeded'",
+            "item.result.type == 'errored' and item.id > 3",
+            "item.id",
+            "item.nothing | default('x')",
+            "steps.fetch.items[1].user.name",
+            "{'id': item.id, 'text': 't-' ~ item.id}",
+        ] {
+            let expression = Expression::parse(text).expect(text);
+            let started = Instant::now();
+            for index in 0..ROUNDS {
+                let locals = [
+                    ("item", item.clone()),
+                    ("index", Value::from(index)),
+                    ("key", Value::Null),
+                ];
+                assert!(expression.eval(&roots.with(&locals)).is_ok());
+            }
+            println!("{:?} {text}", started.elapsed() / ROUNDS);
+        }
+        let started = Instant::now();
+        for _ in 0..ROUNDS / 10 {
+            assert!(Expression::parse("item.result.type != 'succeeded'").is_ok());
+        }
+        println!("{:?} to parse", started.elapsed() / (ROUNDS / 10));
+    }
 }

@@ -33,10 +33,10 @@ impl TestCall {
     pub(super) fn apply(
         &self,
         of: Value,
-        arg: Option<Value>,
+        arg: Option<&Value>,
         context: &Context<'_>,
     ) -> Result<bool, Fault> {
-        self.test.apply(Some(of), arg.as_ref(), context)
+        self.test.apply(Some(of), arg, context)
     }
 }
 
@@ -211,7 +211,7 @@ static TABLE: [Test; 25] = [
         &["equalto", "=="],
         "Whether it equals a value.",
         "1 is eq 1.0",
-        |a, b, c| operators::equal(a, b, c),
+        operators::equal,
     ),
     with(
         "ne",
@@ -340,14 +340,14 @@ pub fn test_docs() -> impl Iterator<Item = FilterDoc> {
 }
 
 /// The error for a name that is no test.
-pub(super) fn unknown(name: &str, span: Span) -> Box<SyntaxError> {
+pub(super) fn unknown(name: &str, span: Span) -> SyntaxError {
     let message = format!("there is no test `{name}`");
     let known: Vec<&str> = all().map(|test| test.name).collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the tests are {}", known.join(", ")),
     };
-    Box::new(SyntaxError::new("template.unknown_test", span, message).help(help))
+    SyntaxError::new("template.unknown_test", span, message).help(help)
 }
 
 /// The node of `of is name(args)`.
@@ -357,14 +357,13 @@ pub(super) fn bind(name: &str, name_span: Span, of: Node, given: Vec<Given>) -> 
     let mut values = given.into_iter().map(|given| given.value);
     let arg = values.next();
     if count != usize::from(test.takes_argument) {
-        let message = match test.takes_argument {
-            true => format!("the test `{}` takes one argument", test.name),
-            false => format!("the test `{}` takes no argument", test.name),
+        let message = if test.takes_argument {
+            format!("the test `{}` takes one argument", test.name)
+        } else {
+            format!("the test `{}` takes no argument", test.name)
         };
-        return Err(Box::new(
-            SyntaxError::new("template.arguments", name_span, message)
-                .help(format!("for example `{}`", test.example)),
-        ));
+        return Err(SyntaxError::new("template.arguments", name_span, message)
+            .help(format!("for example `{}`", test.example)));
     }
     Ok(match test.name {
         "defined" | "undefined" => Kind::Defined {

@@ -79,3 +79,208 @@ impl Budget {
         Ok(Value::from(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::{World, rendered, shown};
+
+    fn code(result: &str) -> String {
+        result.split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// Runs on a stack of 2 MiB, as a thread of the daemon has.
+    #[track_caller]
+    fn on_a_small_stack(cases: Vec<(String, &'static str)>) {
+        let run = move || {
+            for (text, expected) in cases {
+                let mut head: String = text.chars().take(40).collect();
+                head += "...";
+                assert_eq!(code(&rendered(&text)), expected, "{head}");
+                let inside = text.trim_start_matches("{{").trim_end_matches("}}");
+                if text.starts_with("{{") {
+                    let shown = code(&shown(inside));
+                    let too_deep = shown == "template.depth" && expected == "template.too_long";
+                    assert!(
+                        shown == expected || too_deep,
+                        "{head} as an expression: {shown}"
+                    );
+                }
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(run)
+            .expect("a thread");
+        assert!(thread.join().is_ok(), "the thread panicked");
+    }
+
+    #[test]
+    fn nesting_is_refused_before_it_hurts() {
+        let mut cases = Vec::new();
+        for depth in [70, 900, 10_000, 200_000] {
+            let expected = if depth > 30_000 {
+                "template.too_long"
+            } else {
+                "template.depth"
+            };
+            for (open, close) in [("(", ")"), ("[", "]"), ("{'a':", "}")] {
+                let text = format!("{{{{ {}1{} }}}}", open.repeat(depth), close.repeat(depth));
+                let expected = if text.len() > super::TEMPLATE_BYTES_MAX {
+                    "template.too_long"
+                } else {
+                    expected
+                };
+                cases.push((text, expected));
+            }
+        }
+        for (piece, count) in [("not ", 400), ("-", 1900), ("- not ", 300)] {
+            cases.push((
+                format!("{{{{ {}1 }}}}", piece.repeat(count)),
+                "template.depth",
+            ));
+        }
+        for (piece, count) in [
+            ("+1", 900),
+            (".a", 900),
+            ("|upper", 300),
+            ("[0]", 600),
+            ("**1", 600),
+            ("[0:]", 400),
+            ("~1", 900),
+            (" or 1", 390),
+            (" is odd", 280),
+        ] {
+            cases.push((
+                format!("{{{{ 1{} }}}}", piece.repeat(count)),
+                "template.depth",
+            ));
+        }
+        for (piece, count) in [("+1", 10_000), ("not ", 10_000), ("|upper", 10_000)] {
+            cases.push((
+                format!("{{{{ 1{} }}}}", piece.repeat(count)),
+                "template.too_long",
+            ));
+        }
+        cases.push((
+            format!("{}x{}", "{% if 1 %}".repeat(100), "{% endif %}".repeat(100)),
+            "template.depth",
+        ));
+        cases.push((
+            format!(
+                "{}x{}",
+                "{% if 1 %}".repeat(3_000),
+                "{% endif %}".repeat(3_000)
+            ),
+            "template.depth",
+        ));
+        cases.push((
+            format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(5_000)),
+            "\"\"",
+        ));
+        cases.push((
+            format!(
+                "{{% set a = 1 %}}{}{{{{ a }}}}!",
+                "{% set a = [a] %}".repeat(3_000)
+            ),
+            "template.depth",
+        ));
+        on_a_small_stack(cases);
+    }
+
+    #[test]
+    fn the_deepest_that_is_allowed_works() {
+        let mut cases = Vec::new();
+        for (piece, count) in [("+1", 190), ("~1", 190), ("[0:]", 1)] {
+            let text = format!("{{{{ ['a'{}] }}}}", piece.repeat(count).replace("+1", "~1"));
+            cases.push((text, if count > 1 { "[\"a1111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111\"]" } else { "[\"a\"]" }));
+        }
+        let nested = format!("{{{{ {}1{} }}}}", "(".repeat(64), ")".repeat(64));
+        cases.push((nested, "1"));
+        let ifs = format!("{}x{}", "{% if 1 %}".repeat(64), "{% endif %}".repeat(64));
+        cases.push((ifs, "\"x\""));
+        on_a_small_stack(cases);
+    }
+
+    #[test]
+    fn length_is_limited() {
+        assert_eq!(
+            code(&shown(&format!("'{}'", "a".repeat(1_999)))),
+            "template.too_long"
+        );
+        assert_eq!(
+            code(&shown(&format!("'{}' | length", "a".repeat(1_980)))),
+            "1980"
+        );
+        assert_eq!(
+            code(&rendered(&format!("{{{{ 1 }}}}{}", "a".repeat(65_536)))),
+            "template.too_long"
+        );
+        assert!(
+            rendered(&"a".repeat(100_000)).len() > 100_000,
+            "text without templates has no limit here"
+        );
+    }
+
+    #[test]
+    fn work_is_limited() {
+        let started = std::time::Instant::now();
+        assert_eq!(code(&shown("range(1000000000)")), "template.range");
+        assert_eq!(code(&shown("range(0, 100001)")), "template.range");
+        assert_eq!(code(&shown("range(100000) | length")), "100000");
+        let loops =
+            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
+        assert_eq!(code(&rendered(loops)), "template.fuel");
+        let empty = "{% for a in range(100000) %}{% for b in [] %}{% endfor %}{% for c in range(20) %}{% endfor %}{% endfor %}";
+        assert_eq!(code(&rendered(empty)), "template.fuel");
+        assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn text_is_limited() {
+        let mut world = World::usual();
+        let long = "a".repeat(1 << 20);
+        world
+            .roots
+            .push(("long".into(), crate::value::Value::from(long)));
+        let check = |text: &str| {
+            assert_eq!(
+                code(&crate::expr::testing::render_in(&world, text)),
+                "template.output_limit",
+                "{text}"
+            );
+        };
+        let doubled = "{% set a = a ~ a %}".repeat(32);
+        check(&format!("{{% set a = 'aaaaaaaaaaaaaaaa' %}}{doubled}"));
+        check(&"{{ long }}".repeat(9));
+        check("{{ long | replace('a', 'bbbbbbbbb') }}");
+        check("{{ long ~ long ~ long ~ long ~ long ~ long ~ long ~ long ~ long }}");
+        check("{{ [long, long, long] | join(long ~ long ~ long ~ long) }}");
+        check("{{ [long, long, long, long, long, long, long, long, long] | to_json }}");
+        check(&format!(
+            "{{{{ [{}] | length }}}}",
+            "long ~ long ~ long ~ long ~ long ~ long,".repeat(12)
+        ));
+    }
+
+    #[test]
+    fn shared_values_do_not_explode() {
+        let doubled = format!(
+            "{{% set a = [1] %}}{{% set b = [1] %}}{}",
+            "{% set a = [a, a] %}{% set b = [b, b] %}".repeat(40)
+        );
+        assert_eq!(
+            code(&rendered(&format!("{doubled}{{{{ a == b }}}}"))),
+            "template.fuel"
+        );
+        assert_eq!(
+            code(&rendered(&format!("{doubled}{{{{ a in [b] }}}}"))),
+            "template.fuel"
+        );
+        assert_eq!(
+            code(&rendered(&format!(
+                "{doubled}{{{{ [a] | unique | length }}}}"
+            ))),
+            "template.fuel"
+        );
+    }
+}

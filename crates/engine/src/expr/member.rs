@@ -206,3 +206,159 @@ pub(super) fn excerpt(text: &str) -> String {
         shown
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::expr::testing::{World, eval_in, render_in};
+    use crate::value::{Blob, Map, PathPart, Value, View, ViewMember};
+
+    /// A file, streams with and without a count, and stored JSON.
+    fn world() -> World {
+        let mut world = World::usual();
+        world.blob("file", "text/plain", "{\"a\":1}\n\n{\"a\":2}\n", |blob| {
+            blob.name = Some("in.jsonl".into());
+        });
+        world.blob("stream", Blob::JSON_LINES, "{\"a\":1}\n{\"a\":2}\n", |_| {});
+        world.blob("counted", Blob::JSON_LINES, "{\"a\":1}\n", |blob| {
+            blob.count = Some(1);
+        });
+        world.blob("list", Blob::JSON, "[1,2,3]", |_| {});
+        world.blob(
+            "map",
+            Blob::JSON,
+            r#"{"count":"own","n":null,"in":{"x":1}}"#,
+            |_| {},
+        );
+        world.blob("text", "text/plain", "héllo", |_| {});
+        world.blob("bad", Blob::JSON, "[1,", |_| {});
+        world
+    }
+
+    #[track_caller]
+    fn check(text: &str, open: &str, closed: &str) {
+        let mut world = world();
+        assert_eq!(eval_in(&world, text), open, "{text}");
+        world.closed = true;
+        let place = |text: &str| {
+            format!("template.content at `{text}`: the content of a stored value is needed here")
+        };
+        let expected = closed
+            .strip_prefix('@')
+            .map_or_else(|| closed.to_owned(), place);
+        assert_eq!(eval_in(&world, text), expected, "{text} without content");
+    }
+
+    #[track_caller]
+    fn same(text: &str, both: &str) {
+        check(text, both, both);
+    }
+
+    #[test]
+    fn facts_need_no_content() {
+        same("file.name", r#""in.jsonl""#);
+        same("file.size", "17");
+        same("text.size", "6");
+        same("counted.count", "1");
+        same("counted | length", "1");
+        same("file.sha256 == file | sha256", "true");
+        same("(file | jsonl) is defined", "true");
+        same("file and text", &eval_in(&world(), "text"));
+        same("file == file", "true");
+    }
+
+    #[test]
+    fn content_is_read_where_it_may_be() {
+        check("stream.count", "2", "@stream.count");
+        check("file | jsonl | length", "2", "@file | jsonl | length");
+        check("stream | first", r#"{"a":1}"#, "@stream | first");
+        check("list[1]", "2", "@list[1]");
+        check("list.count", "3", "@list.count");
+        check("map.count", r#""own""#, "@map.count");
+        check("map.in.x", "1", "@map.in");
+        check(
+            "map.n.y",
+            "template.null at `map.n.y`: `map.n` is null, so `map.n.y` cannot be read = `| default(value, true)` also replaces null",
+            "@map.n",
+        );
+        check("map.zzz | default(0)", "0", "@map.zzz");
+        check("text | upper", r#""HÉLLO""#, "@text | upper");
+        check("text == 'héllo'", "true", "@text == 'héllo'");
+        check(
+            "stream | map(attribute='a') | sum",
+            "3",
+            "@stream | map(attribute='a')",
+        );
+        check("list is list", "true", "@list is list");
+        check("2 in list", "true", "@2 in list");
+        check("list + [4]", "[1,2,3,4]", "@list + [4]");
+        check("list | jsonpath('$[0]')", "1", "@list | jsonpath('$[0]')");
+        check("text | b64encode", r#""aMOpbGxv""#, "@text | b64encode");
+        check(
+            "{'a': list} | to_json",
+            r#""{\"a\":[1,2,3]}""#,
+            "@{'a': list} | to_json",
+        );
+        check(
+            "bad[0]",
+            "json.syntax at `bad[0]`: EOF while parsing a value at line 1 column 3",
+            "@bad[0]",
+        );
+    }
+
+    #[test]
+    fn stored_values_stand_in_text() {
+        let mut world = world();
+        assert_eq!(render_in(&world, "<{{ text }}>"), r#""<héllo>""#);
+        assert_eq!(render_in(&world, "<{{ list }}>"), r#""<[1,2,3]>""#);
+        assert_eq!(
+            render_in(&world, "{% for r in stream %}{{ r.a }}{% endfor %}"),
+            r#""12""#
+        );
+        world.closed = true;
+        assert!(render_in(&world, "<{{ text }}>").starts_with("template.content at `text`"));
+        assert!(render_in(&world, "{{ text }}").starts_with("{\"$blob\""));
+    }
+
+    #[test]
+    fn own_keys_win_over_added_members() {
+        let view = Arc::new(View {
+            members: vec![
+                ViewMember {
+                    name: "text".into(),
+                    path: vec![PathPart::Key("content".into())],
+                    join_text_of: Some("text".into()),
+                },
+                ViewMember {
+                    name: "id".into(),
+                    path: vec![PathPart::Key("content".into())],
+                    join_text_of: None,
+                },
+            ],
+        });
+        let block = Value::map([("type", Value::from("text")), ("text", Value::from("hi"))]);
+        let own: Map = [
+            (Arc::from("id"), Value::Int(1)),
+            (Arc::from("content"), Value::list([block])),
+        ]
+        .into_iter()
+        .collect();
+        let mut world = World::usual();
+        world
+            .roots
+            .push(("message".into(), Value::from(own.with_view(Some(view)))));
+        assert_eq!(eval_in(&world, "message.text"), r#""hi""#);
+        assert_eq!(eval_in(&world, "message.id"), "1");
+        assert_eq!(
+            eval_in(&world, "[message] | map(attribute='text')"),
+            r#"["hi"]"#
+        );
+        assert!(eval_in(&world, "message.txt").ends_with("did you mean `text`?"));
+        assert_eq!(
+            eval_in(&world, "message | to_json"),
+            r#""{\"id\":1,\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}""#,
+            "added members are never written"
+        );
+    }
+}

@@ -3,9 +3,15 @@
 //! The crate `minijinja` parses expressions ([`parse`] is the only file that knows it); the tree is ours ([`syntax`]), and
 //! so is its evaluation, because null and undefined, stored values, secrets and 64-bit numbers must mean the same
 //! everywhere. Read in this order: [`scope`] (what a name may be), [`expression`] and [`template`] (the two things people
-//! write), [`scan`], [`split`], [`parse`], [`statements`] (text to tree), [`eval`], [`member`], [`operators`], [`text`],
+//! write), [`scan`], [`split`], [`parse`], [`calls`], [`statements`] (text to tree), [`eval`], [`member`], [`operators`], [`text`],
 //! [`render`] (tree to value), [`filters`], [`jinja_tests`], [`jsonpath`], [`infer`].
 
+#![expect(
+    clippy::similar_names,
+    reason = "`start, stop, step` are Jinja's and JSONPath's words for a slice"
+)]
+
+mod calls;
 mod context;
 mod depth;
 mod error;

@@ -294,3 +294,191 @@ pub(super) fn truth(value: &Value, context: &Context<'_>) -> Result<bool, Fault>
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::shown;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(shown(text), expected, "{text}");
+    }
+
+    #[test]
+    fn whole_numbers_stay_whole_and_exact() {
+        check("1 + 2", "3");
+        check("10 / 5", "2");
+        check("7 / 2", "3.5");
+        check("7 // 2", "3");
+        check("-7 // 2", "-4");
+        check("7 // -2", "-4");
+        check("-7 % 3", "2");
+        check("7 % -3", "-2");
+        check("7.5 // 2", "3.0");
+        check("2 ** 10", "1024");
+        check("2 ** -1", "0.5");
+        check("9007199254740993 + 0", "9007199254740993");
+        check("18446744073709551615 - 1", "18446744073709551614");
+        check("-9223372036854775808", "-9223372036854775808");
+        check("inputs.big == 18446744073709551615", "true");
+        check("0.1 + 0.2", "0.30000000000000004");
+        check("1 + 2 * 3 - 4", "3");
+        check("-inputs.n ** 2", "49");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_with_its_place() {
+        check(
+            "1 + 18446744073709551615",
+            "template.number at `1 + 18446744073709551615`: the result is a whole number outside 64 bits",
+        );
+        check(
+            "10 ** 1000",
+            "template.number at `10 ** 1000`: the result is a whole number outside 64 bits",
+        );
+        check(
+            "10.0 ** 1000",
+            "template.number at `10.0 ** 1000`: the result is not a finite number",
+        );
+        check(
+            "18446744073709551616",
+            "template.number at `18446744073709551616`: a whole number outside 64 bits",
+        );
+        check("1e400", "template.number at `1e400`: a number out of range");
+        check(
+            "2 + 1 / 0",
+            "template.division at `1 / 0`: division by zero = test the divisor first: `a / b if b != 0 else 0`",
+        );
+        check(
+            "1 % 0.0",
+            "template.division at `1 % 0.0`: division by zero = test the divisor first: `a / b if b != 0 else 0`",
+        );
+    }
+
+    #[test]
+    fn text_and_numbers_do_not_mix() {
+        check("'a' + 'b'", r#""ab""#);
+        check("[1] + [2]", "[1,2]");
+        check(
+            "'a' + 1",
+            "template.type at `'a' + 1`: `+` does not work on a string and an integer = `a ~ b` joins anything as text; `a | int` makes a number of text",
+        );
+        check(
+            "'a' * 1000000000",
+            "template.type at `'a' * 1000000000`: `*` does not work on a string and an integer = text cannot be repeated; `a | int` makes a number of text",
+        );
+        check(
+            "[1] * 3",
+            "template.type at `[1] * 3`: `*` does not work on a list and an integer",
+        );
+        check("'a' ~ 1 ~ true ~ [1, none]", r#""a1true[1,null]""#);
+        check(
+            "1 < 'a'",
+            "template.type at `1 < 'a'`: `<` does not work on an integer and a string",
+        );
+        check(
+            "none < 1",
+            "template.type at `none < 1`: `<` does not work on null and an integer",
+        );
+        check(
+            "-'a'",
+            "template.type at `-'a'`: `-` takes a number, not a string",
+        );
+    }
+
+    #[test]
+    fn comparisons_and_conditions() {
+        check("1 < 2 <= 2.0 != 3", "true");
+        check("1 < 2 > 5", "false");
+        check("1 == 1.0", "true");
+        check("'a' == 1", "false");
+        check("none == null", "true");
+        check("True and not False", "true");
+        check("2 in [1, 2.0]", "true");
+        check("'b' not in {'a': 1}", "true");
+        check("'ell' in 'hello'", "true");
+        check(
+            "1 in 'a'",
+            "template.type at `1 in 'a'`: `in` a map or a string takes a string, not an integer",
+        );
+        check(
+            "1 in 2",
+            "template.type at `1 in 2`: `in` takes a list, a map or a string, not an integer",
+        );
+        check("[] or 'x'", r#""x""#);
+        check("0 and missing", "0");
+        check("{'a': [1, {'b': 2}]} == {'a': [1.0, {'b': 2}]}", "true");
+        check("not ''", "true");
+        check("'yes' if inputs.list else 'no'", r#""yes""#);
+    }
+
+    #[test]
+    fn secrets_cannot_be_looked_into() {
+        let help = " = put the secret into text as it is: `\"Bearer {{ secrets.TOKEN }}\"`";
+        let refused = |place: &str, what: &str| {
+            format!(
+                "template.secret at `{place}`: {what} cannot work on a secret: only its receiver may read it{help}"
+            )
+        };
+        check("secrets.TOKEN", r#"{"$secret":[{"name":"TOKEN"}]}"#);
+        check(
+            "{'a': secrets.TOKEN}",
+            r#"{"a":{"$secret":[{"name":"TOKEN"}]}}"#,
+        );
+        check("secrets.TOKEN is defined", "true");
+        for (text, place, what) in [
+            (
+                "secrets.TOKEN == 'a'",
+                "secrets.TOKEN == 'a'",
+                "a comparison",
+            ),
+            (
+                "'a' in [secrets.TOKEN]",
+                "'a' in [secrets.TOKEN]",
+                "a comparison",
+            ),
+            ("secrets.TOKEN ~ 'a'", "secrets.TOKEN ~ 'a'", "`~`"),
+            ("secrets.TOKEN + 'a'", "secrets.TOKEN + 'a'", "`+`"),
+            (
+                "secrets.TOKEN | length",
+                "secrets.TOKEN | length",
+                "the filter `length`",
+            ),
+            (
+                "secrets.TOKEN | default('a')",
+                "secrets.TOKEN | default('a')",
+                "the filter `default`",
+            ),
+            (
+                "'a' | replace('a', secrets.TOKEN)",
+                "'a' | replace('a', secrets.TOKEN)",
+                "the filter `replace`",
+            ),
+            (
+                "[secrets.TOKEN] | join",
+                "[secrets.TOKEN] | join",
+                "the filter `join`",
+            ),
+            (
+                "[secrets.TOKEN] | to_json",
+                "[secrets.TOKEN] | to_json",
+                "JSON text",
+            ),
+            (
+                "{'a': [secrets.TOKEN]} | string",
+                "{'a': [secrets.TOKEN]} | string",
+                "JSON text",
+            ),
+            (
+                "secrets.TOKEN is string",
+                "secrets.TOKEN is string",
+                "the test `string`",
+            ),
+            ("not secrets.TOKEN", "secrets.TOKEN", "a condition"),
+            ("secrets.TOKEN.length", "secrets.TOKEN.length", "a member"),
+            ("secrets.TOKEN[:3]", "secrets.TOKEN[:3]", "a slice"),
+        ] {
+            check(text, &refused(place, what));
+        }
+    }
+}

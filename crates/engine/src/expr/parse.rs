@@ -7,11 +7,10 @@ use minijinja::machinery::{ast, parse_expr};
 use minijinja::value::ValueKind;
 
 use super::error::{Parse, SyntaxError};
-use super::filters::{self, Given};
-use super::jinja_tests;
+use super::filters::Given;
 use super::limits::TREE_DEPTH_MAX;
 use super::syntax::{Arithmetic, Call, Comparison, Default, Kind, Node};
-use crate::finding::nearest;
+use super::{calls, filters, jinja_tests};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -36,8 +35,8 @@ fn tree(written: &str, place: Place) -> Parse<ast::Expr<'_>> {
     })
 }
 
-fn error(code: &'static str, span: Span, message: impl Into<String>) -> Box<SyntaxError> {
-    Box::new(SyntaxError::new(code, span, message))
+fn error(code: &'static str, span: Span, message: impl Into<String>) -> SyntaxError {
+    SyntaxError::new(code, span, message)
 }
 
 /// Where the parsed text stands: at `start`, once its first `shift` bytes, added by us, are taken off.
@@ -83,14 +82,50 @@ impl Lower {
         }
         let depth = depth + 1;
         let kind = match expr {
-            ast::Expr::Const(constant) => Kind::Const(self.constant(&constant.value, span)?),
+            ast::Expr::Const(constant) => Kind::Const(constant_value(&constant.value, span)?),
             ast::Expr::Var(var) if var.id == "null" => Kind::Const(Value::Null),
             ast::Expr::Var(var) => Kind::Name(Arc::from(var.id)),
+            ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) | ast::Expr::Slice(_) => {
+                return self.access(expr, span, depth);
+            }
+            ast::Expr::UnaryOp(_)
+            | ast::Expr::BinOp(_)
+            | ast::Expr::Compare(_)
+            | ast::Expr::IfExpr(_) => return self.operation(expr, span, depth),
+            ast::Expr::List(list) => Kind::List(self.nodes(&list.items, depth)?),
+            ast::Expr::Tuple(tuple) => Kind::List(self.nodes(&tuple.items, depth)?),
+            ast::Expr::Map(map) => {
+                let keys = self.nodes(&map.keys, depth)?;
+                let values = self.nodes(&map.values, depth)?;
+                Kind::Map(keys.into_iter().zip(values).collect())
+            }
+            ast::Expr::Filter(filter) => return self.filter(filter, span, depth),
+            ast::Expr::Test(test) => {
+                let of = self.node(&test.expr, depth)?;
+                let name_span = Span {
+                    start: span.start,
+                    end: span.start + Span::at(test.name.len()).start,
+                };
+                span = of.span.to(span);
+                let given = self.given(&test.args, name_span, depth)?;
+                jinja_tests::bind(test.name, name_span, of, given)?
+            }
+            ast::Expr::Call(call) => {
+                span.start = self.place.span(leftmost(&call.expr).span()).start;
+                Kind::Call(self.call(call, span, depth)?)
+            }
+        };
+        Ok(Node { kind, span })
+    }
+
+    /// A member, an item or a slice. The parser's place of a chain may begin too late: ours is that of its head.
+    fn access(&self, expr: &ast::Expr<'_>, mut span: Span, depth: usize) -> Parse<Node> {
+        let kind = match expr {
             ast::Expr::GetAttr(get) => {
                 let of = self.boxed(&get.expr, depth)?;
                 span.start = of.span.start;
                 let name_span = Span {
-                    start: span.end - Span::at(get.name.len()).start,
+                    start: span.end.saturating_sub(Span::at(get.name.len()).start),
                     end: span.end,
                 };
                 Kind::Member {
@@ -122,6 +157,14 @@ impl Lower {
                     step: self.optional(slice.step.as_ref(), depth)?,
                 }
             }
+            other => return self.node(other, depth),
+        };
+        Ok(Node { kind, span })
+    }
+
+    /// An operator with its operands; its place is theirs.
+    fn operation(&self, expr: &ast::Expr<'_>, mut span: Span, depth: usize) -> Parse<Node> {
+        let kind = match expr {
             ast::Expr::UnaryOp(unary) => {
                 let of = self.boxed(&unary.expr, depth)?;
                 span = span.to(of.span);
@@ -165,46 +208,9 @@ impl Lower {
                 span = yes.span.to(last);
                 Kind::If { test, yes, no }
             }
-            ast::Expr::List(list) => Kind::List(self.nodes(&list.items, depth)?),
-            ast::Expr::Tuple(tuple) => Kind::List(self.nodes(&tuple.items, depth)?),
-            ast::Expr::Map(map) => {
-                let keys = self.nodes(&map.keys, depth)?;
-                let values = self.nodes(&map.values, depth)?;
-                Kind::Map(keys.into_iter().zip(values).collect())
-            }
-            ast::Expr::Filter(filter) => return self.filter(filter, span, depth),
-            ast::Expr::Test(test) => {
-                let of = self.node(&test.expr, depth)?;
-                let name_span = Span {
-                    start: span.start,
-                    end: span.start + Span::at(test.name.len()).start,
-                };
-                span = of.span.to(span);
-                let given = self.given(&test.args, name_span, depth)?;
-                jinja_tests::bind(test.name, name_span, of, given)?
-            }
-            ast::Expr::Call(call) => Kind::Call(self.call(call, span, depth)?),
+            other => return self.node(other, depth),
         };
         Ok(Node { kind, span })
-    }
-
-    fn constant(&self, value: &minijinja::Value, span: Span) -> Parse<Value> {
-        Ok(match value.kind() {
-            ValueKind::Bool => Value::Bool(value.is_true()),
-            ValueKind::String => Value::from(value.as_str().unwrap_or_default()),
-            ValueKind::Number if value.is_integer() => match u64::try_from(value.clone()) {
-                Ok(number) => Value::from(number),
-                Err(_) => {
-                    let message = "a whole number outside 64 bits";
-                    return Err(error("template.number", span, message));
-                }
-            },
-            ValueKind::Number => match f64::try_from(value.clone()) {
-                Ok(number) if number.is_finite() => Value::Float(number),
-                _ => return Err(error("template.number", span, "a number out of range")),
-            },
-            _ => Value::Null,
-        })
     }
 
     fn filter(&self, filter: &ast::Filter<'_>, span: Span, depth: usize) -> Parse<Node> {
@@ -259,14 +265,14 @@ impl Lower {
         let callee = self.place.span(call.expr.span());
         let given = self.given(&call.args, callee, depth)?;
         match &call.expr {
-            ast::Expr::Var(name) => function(name.id, callee, span, given),
+            ast::Expr::Var(name) => calls::function(name.id, callee, span, given),
             ast::Expr::GetAttr(get) => match &get.expr {
                 ast::Expr::Var(root) if root.id == "run" && get.name == "callback_url" => Ok(
-                    Call::CallbackUrl(step_name("run.callback_url", span, &given)?),
+                    Call::CallbackUrl(calls::step_name("run.callback_url", span, &given)?),
                 ),
                 of => {
                     let of = self.node(of, depth)?;
-                    Err(method(get.name, &of, callee))
+                    Err(calls::method(get.name, &of, callee))
                 }
             },
             _ => Err(error(
@@ -278,101 +284,34 @@ impl Lower {
     }
 }
 
-fn method(name: &str, of: &Node, callee: Span) -> Box<SyntaxError> {
-    let name_span = Span {
-        start: callee.end - Span::at(name.len()).start,
-        end: callee.end,
-    };
-    let message = format!("values have no methods: `.{name}(...)`");
-    let written = match &of.kind {
-        Kind::Name(root) => root.to_string(),
-        _ => "value".to_owned(),
-    };
-    let known = filters::filter_docs()
-        .map(|doc| doc.name)
-        .collect::<Vec<_>>();
-    let help = match filters::find(name)
-        .map(|filter| filter.name)
-        .or_else(|| nearest(name, known))
-    {
-        Some(filter) => format!("use the filter: `{written} | {filter}`"),
-        None => format!("use a filter: `{written} | ...`"),
-    };
-    Box::new(SyntaxError::new("template.unknown_function", name_span, message).help(help))
+fn constant_value(value: &minijinja::Value, span: Span) -> Parse<Value> {
+    match value.kind() {
+        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+        ValueKind::String => Ok(Value::from(value.as_str().unwrap_or_default())),
+        ValueKind::Number if value.is_integer() => {
+            let number = u64::try_from(value.clone());
+            number
+                .map(Value::from)
+                .map_err(|_| error("template.number", span, "a whole number outside 64 bits"))
+        }
+        ValueKind::Number => match f64::try_from(value.clone()) {
+            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+            _ => Err(error("template.number", span, "a number out of range")),
+        },
+        _ => Ok(Value::Null),
+    }
 }
 
-/// Our functions, with how they are called.
-const FUNCTIONS: [(&str, &str); 7] = [
-    ("status", "status('step')"),
-    ("failed", "failed('step')"),
-    ("succeeded", "succeeded('step')"),
-    ("skipped", "skipped('step')"),
-    ("error", "error('step')"),
-    ("always", "always()"),
-    ("range", "range(stop)"),
-];
-
-fn function(name: &str, callee: Span, span: Span, given: Vec<Given>) -> Parse<Call> {
-    Ok(match name {
-        "status" => Call::Status(step_name(name, span, &given)?),
-        "failed" => Call::StatusIs(step_name(name, span, &given)?, "failed"),
-        "succeeded" => Call::StatusIs(step_name(name, span, &given)?, "succeeded"),
-        "skipped" => Call::StatusIs(step_name(name, span, &given)?, "skipped"),
-        "error" => Call::Error(step_name(name, span, &given)?),
-        "always" if given.is_empty() => Call::Always,
-        "always" => return Err(arguments(span, "`always()` takes no argument")),
-        "range" => {
-            if !(1..=3).contains(&given.len()) || given.iter().any(|arg| arg.name.is_some()) {
-                let message = "`range` takes one to three numbers: `range(start, stop, step)`";
-                return Err(arguments(span, message));
-            }
-            Call::Range(given.into_iter().map(|arg| arg.value).collect())
-        }
-        unknown => {
-            let message = format!("there is no function `{unknown}`");
-            let help = match nearest(unknown, FUNCTIONS.iter().map(|(name, _)| *name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if filters::find(unknown).is_some() => {
-                    format!("`{unknown}` is a filter: `value | {unknown}`")
-                }
-                None => {
-                    let known: Vec<_> = FUNCTIONS
-                        .iter()
-                        .map(|(_, call)| format!("`{call}`"))
-                        .collect();
-                    format!("the functions are {}", known.join(", "))
-                }
-            };
-            return Err(Box::new(
-                SyntaxError::new("template.unknown_function", callee, message).help(help),
-            ));
-        }
-    })
-}
-
-fn arguments(span: Span, message: impl Into<String>) -> Box<SyntaxError> {
-    error("template.arguments", span, message)
-}
-
-fn step_name(function: &str, span: Span, given: &[Given]) -> Parse<Arc<str>> {
-    match given {
-        [
-            Given {
-                name: None,
-                value:
-                    Node {
-                        kind: Kind::Const(Value::String(step)),
-                        ..
-                    },
-            },
-        ] => Ok(step.clone()),
-        _ => {
-            let message = format!("`{function}` takes the name of one step in quotes");
-            Err(Box::new(
-                SyntaxError::new("template.arguments", span, message)
-                    .help(format!("write `{function}('step')`")),
-            ))
-        }
+/// What a chain of members, indexes and calls begins with.
+fn leftmost<'a>(mut expr: &'a ast::Expr<'a>) -> &'a ast::Expr<'a> {
+    loop {
+        expr = match expr {
+            ast::Expr::GetAttr(get) => &get.expr,
+            ast::Expr::GetItem(get) => &get.expr,
+            ast::Expr::Slice(slice) => &slice.expr,
+            ast::Expr::Call(call) => &call.expr,
+            _ => return expr,
+        };
     }
 }
 

@@ -95,12 +95,16 @@ impl Collector {
             }
             Kind::Compare { first, rest } => {
                 self.node(first, optional);
-                rest.iter().for_each(|(_, node)| self.node(node, optional));
+                for (_, node) in rest {
+                    self.node(node, optional);
+                }
             }
             Kind::If { test, yes, no } => {
                 self.node(test, optional);
                 self.node(yes, optional);
-                no.iter().for_each(|no| self.node(no, optional));
+                if let Some(no) = no {
+                    self.node(no, optional);
+                }
             }
             Kind::Default(parts) => {
                 self.node(&parts.value, true);
@@ -148,7 +152,9 @@ impl Collector {
             Call::Always => (RefKind::Always, None),
             Call::CallbackUrl(step) => (RefKind::Callback, Some(step)),
             Call::Range(args) => {
-                args.iter().for_each(|node| self.node(node, optional));
+                for node in args {
+                    self.node(node, optional);
+                }
                 return;
             }
         };
@@ -265,7 +271,9 @@ impl Collector {
 
     /// The branches of an `if` set names for what follows it.
     fn set_inside(&mut self, parts: &[Part]) {
-        parts.iter().for_each(|part| self.part(part));
+        for part in parts {
+            self.part(part);
+        }
     }
 }
 
@@ -277,5 +285,124 @@ fn literal_index(node: &Node) -> Option<RefPart> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RefKind, RefPart, Reference};
+    use crate::expr::{Expression, Template};
+
+    fn shown(text: &str, references: &[Reference]) -> String {
+        let one = |reference: &Reference| {
+            let mut out = reference.root.to_string();
+            for part in &reference.path {
+                match part {
+                    RefPart::Key(key) => out.extend([".", key]),
+                    RefPart::Index(index) => out.extend(["[", &index.to_string(), "]"]),
+                    RefPart::Dynamic => out += "[*]",
+                }
+            }
+            match reference.kind {
+                RefKind::Value => {}
+                RefKind::Status => out += " status",
+                RefKind::Always => out += " always",
+                RefKind::Callback => out += " callback",
+            }
+            if reference.optional {
+                out += "?";
+            }
+            let range = reference.span.start as usize..reference.span.end as usize;
+            format!("{out} at `{}`", &text[range])
+        };
+        references.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let expression = Expression::parse(text).expect(text);
+        assert_eq!(shown(text, expression.references()), expected, "{text}");
+    }
+
+    #[track_caller]
+    fn check_text(text: &str, expected: &str) {
+        let template = Template::parse(text).expect(text);
+        assert_eq!(shown(text, template.references()), expected, "{text}");
+    }
+
+    #[test]
+    fn paths_go_as_far_as_they_are_literal() {
+        check("steps.a.b[0].c", "steps.a.b[0].c at `steps.a.b[0].c`");
+        check(
+            "{{ steps['a']['b c'][-1] }}",
+            "steps.a.b c[-1] at `steps['a']['b c'][-1]`",
+        );
+        check(
+            "steps[inputs.x].y",
+            "steps[*] at `steps[inputs.x]`; inputs.x at `inputs.x`",
+        );
+        check(
+            "steps.a[1:inputs.n].x",
+            "steps.a[*] at `steps.a[1:inputs.n]`; inputs.n at `inputs.n`",
+        );
+        check(
+            "(steps.a | first).b + [item, {'k': vars.v}][0]",
+            "steps.a at `steps.a`; item at `item`; vars.v at `vars.v`",
+        );
+        check("a if b else c", "a at `a`; b at `b`; c at `c`");
+    }
+
+    #[test]
+    fn functions_name_steps() {
+        check(
+            "failed('a') or always()",
+            "steps.a status? at `failed('a')`; steps always at `always()`",
+        );
+        check(
+            "run.callback_url('wait')",
+            "steps.wait callback at `run.callback_url('wait')`",
+        );
+    }
+
+    #[test]
+    fn default_and_defined_make_optional() {
+        check(
+            "steps.a.id | default(steps.b.id)",
+            "steps.a.id? at `steps.a.id`; steps.b.id? at `steps.b.id`",
+        );
+        check(
+            "steps.a | default(steps.b ~ 'x') | upper",
+            "steps.a? at `steps.a`; steps.b? at `steps.b`",
+        );
+        check("steps.a.id", "steps.a.id at `steps.a.id`");
+        check(
+            "steps.a is defined and steps.a.n > steps.b.n",
+            "steps.a? at `steps.a`; steps.a.n? at `steps.a.n`; steps.b.n at `steps.b.n`",
+        );
+        check(
+            "steps.a.id if steps.a is not undefined else 0",
+            "steps.a.id? at `steps.a.id`; steps.a? at `steps.a`",
+        );
+    }
+
+    #[test]
+    fn what_a_text_sets_is_no_reference() {
+        check_text("x {{ steps.a }} y", "steps.a at `steps.a`");
+        check_text(
+            "{% for r in steps.a if r.ok %}{{ r.x }}{{ loop.index }}{{ s }}{% endfor %}{{ r }}",
+            "steps.a at `steps.a`; s at `s`; r at `r`",
+        );
+        check_text(
+            "{% set a = steps.a %}{{ a.b }}{{ steps.c }}",
+            "steps.a at `steps.a`; steps.c at `steps.c`",
+        );
+        check_text(
+            "{% with a = b %}{{ a }}{% endwith %}{{ a }}",
+            "b at `b`; a at `a`",
+        );
+        check_text(
+            "{% if x is defined %}{{ x.y }}{% endif %}",
+            "x? at `x`; x.y? at `x.y`",
+        );
     }
 }

@@ -41,12 +41,10 @@ pub(super) fn scan(text: &str, open: usize, from: usize, end: End) -> Parse<Exte
     Ok(extent)
 }
 
-fn too_long(start: usize, end: usize) -> Box<SyntaxError> {
+fn too_long(start: usize, end: usize) -> SyntaxError {
     let message = format!("an expression is longer than {EXPRESSION_CHARS_MAX} characters");
-    Box::new(
-        SyntaxError::new("template.too_long", Span::new(start, end), message)
-            .help("compute it in steps with `value:` or `vars:`"),
-    )
+    SyntaxError::new("template.too_long", Span::new(start, end), message)
+        .help("compute it in steps with `value:` or `vars:`")
 }
 
 fn find_end(text: &str, open: usize, from: usize, end: End) -> Parse<Extent> {
@@ -98,21 +96,17 @@ fn find_end(text: &str, open: usize, from: usize, end: End) -> Parse<Extent> {
     }
 }
 
-fn unclosed(text: &str, open: usize, mark: &str, closing: &str) -> Box<SyntaxError> {
+fn unclosed(text: &str, open: usize, mark: &str, closing: &str) -> SyntaxError {
     let message = format!("`{mark}` is not closed by `{closing}`");
     let span = Span::new(open, (open + 2).min(text.len()));
-    Box::new(SyntaxError::new("template.syntax", span, message).help(format!(
+    SyntaxError::new("template.syntax", span, message).help(format!(
         "add `{closing}`; if the file goes on after it, YAML cut the value at `: `, `, ` or ` #`: put all of it in quotes"
-    )))
+    ))
 }
 
-fn unclosed_bracket(bracket: u8, place: usize) -> Box<SyntaxError> {
+fn unclosed_bracket(bracket: u8, place: usize) -> SyntaxError {
     let message = format!("`{}` is not closed", bracket as char);
-    Box::new(SyntaxError::new(
-        "template.syntax",
-        Span::new(place, place + 1),
-        message,
-    ))
+    SyntaxError::new("template.syntax", Span::new(place, place + 1), message)
 }
 
 fn close_bracket(brackets: &mut Vec<(u8, usize)>, byte: u8, at: usize) -> Parse<()> {
@@ -126,11 +120,11 @@ fn close_bracket(brackets: &mut Vec<(u8, usize)>, byte: u8, at: usize) -> Parse<
         Some((bracket, place)) => Err(unclosed_bracket(bracket, place)),
         None => {
             let message = format!("`{}` closes nothing", byte as char);
-            Err(Box::new(SyntaxError::new(
+            Err(SyntaxError::new(
                 "template.syntax",
                 Span::new(at, at + 1),
                 message,
-            )))
+            ))
         }
     }
 }
@@ -149,20 +143,16 @@ fn string_end(text: &str, at: usize) -> Parse<usize> {
         end += 1;
     }
     let message = format!("a string is not closed by {}", quote as char);
-    Err(Box::new(SyntaxError::new(
+    Err(SyntaxError::new(
         "template.syntax",
         Span::new(at, at + 1),
         message,
-    )))
+    ))
 }
 
-fn too_deep(at: usize) -> Box<SyntaxError> {
+fn too_deep(at: usize) -> SyntaxError {
     let message = format!("the expression is nested deeper than {NESTING_MAX}");
-    Box::new(SyntaxError::new(
-        "template.depth",
-        Span::new(at, at + 1),
-        message,
-    ))
+    SyntaxError::new("template.depth", Span::new(at, at + 1), message)
 }
 
 /// Operators of other languages, with what they are here. Longer ones first.
@@ -223,20 +213,18 @@ fn diagnose(written: &str, base: usize, assigns: bool) -> Parse<()> {
     let wrong = &written[at..at + length];
     let span = Span::new(base + at, base + at + length);
     if wrong == "?" {
-        return Err(Box::new(
+        return Err(
             SyntaxError::new("template.syntax", span, "`?` is not an operator here")
                 .help("a choice is written `a if condition else b`, a fallback `a | default(b)`"),
-        ));
+        );
     }
     let corrected: Vec<&str> = corrected.split_whitespace().collect();
-    Err(Box::new(
-        SyntaxError::new(
-            "template.syntax",
-            span,
-            format!("`{wrong}` is not an operator here"),
-        )
-        .help(format!("write `{}`", corrected.join(" "))),
-    ))
+    Err(SyntaxError::new(
+        "template.syntax",
+        span,
+        format!("`{wrong}` is not an operator here"),
+    )
+    .help(format!("write `{}`", corrected.join(" "))))
 }
 
 /// The length of the word or operator in front, and what it should be if it is a foreign one.
@@ -261,5 +249,122 @@ fn operator(rest: &str, names_arguments: bool) -> (usize, Option<&'static str>) 
         b'?' => (1, Some("?")),
         _ if word > 0 => (word, None),
         _ => (rest.chars().next().map_or(1, char::len_utf8), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::{rendered, shown};
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(shown(text), expected, "{text}");
+    }
+
+    #[track_caller]
+    fn check_text(text: &str, expected: &str) {
+        assert_eq!(rendered(text), expected, "{text}");
+    }
+
+    #[test]
+    fn operators_of_other_languages_come_with_the_corrected_text() {
+        check(
+            "a && b",
+            "template.syntax at `&&`: `&&` is not an operator here = write `a and b`",
+        );
+        check(
+            "a||b",
+            "template.syntax at `||`: `||` is not an operator here = write `a or b`",
+        );
+        check(
+            "!a and !(b)",
+            "template.syntax at `!`: `!` is not an operator here = write `not a and not (b)`",
+        );
+        check(
+            "inputs.n = 1",
+            "template.syntax at `=`: `=` is not an operator here = write `inputs.n == 1`",
+        );
+        check(
+            "a === 'x = 1'",
+            "template.syntax at `===`: `===` is not an operator here = write `a == 'x = 1'`",
+        );
+        check(
+            "a <> 1",
+            "template.syntax at `<>`: `<>` is not an operator here = write `a != 1`",
+        );
+        check(
+            "a ? b : c",
+            "template.syntax at `?`: `?` is not an operator here = a choice is written `a if condition else b`, a fallback `a | default(b)`",
+        );
+        check("'&& = !' == '&& = !'", "true");
+        check("1 != 2", "true");
+        check("[3, 1] | sort(reverse = true)", "[3,1]");
+    }
+
+    #[test]
+    fn what_is_not_closed_is_shown_where_it_opens() {
+        check(
+            "'abc",
+            "template.syntax at `'`: a string is not closed by '",
+        );
+        check("(1 + 2", "template.syntax at `(`: `(` is not closed");
+        check("[1, (2]", "template.syntax at `(`: `(` is not closed");
+        check("1 + 2)", "template.syntax at `)`: `)` closes nothing");
+        let help = "if the file goes on after it, YAML cut the value at `: `, `, ` or ` #`: put all of it in quotes";
+        check(
+            "{{ inputs.n",
+            &format!(
+                "template.syntax at `{{{{`: `{{{{` is not closed by `}}}}` = add `}}}}`; {help}"
+            ),
+        );
+        check_text(
+            "a {{ inputs.n } b",
+            "template.syntax at `}`: `}` closes nothing",
+        );
+        check_text(
+            "a {% if x",
+            &format!("template.syntax at `{{%`: `{{%` is not closed by `%}}` = add `%}}`; {help}"),
+        );
+        check_text(
+            "a {{ 'b }} c",
+            "template.syntax at `'`: a string is not closed by '",
+        );
+        check_text("a {{ (b }} c", "template.syntax at `(`: `(` is not closed");
+        check("", "template.syntax at ``: an expression is missing here");
+        check_text(
+            "a {{ }} b",
+            "template.syntax at ` `: an expression is missing here",
+        );
+        check(
+            "{{ a }} and {{ b }}",
+            "template.syntax at ` and {{ b }}`: here stands one expression, and this follows it = write the whole as one expression, without `{{`: `a`",
+        );
+    }
+
+    #[test]
+    fn the_parser_speaks_for_the_rest() {
+        check(
+            "1 +",
+            "template.syntax at `+`: unexpected end of input, expected expression",
+        );
+        check(
+            "a b",
+            "template.syntax at `b`: unexpected input after expression",
+        );
+        check(
+            "f(*a)",
+            "template.syntax at `f`: `*` and `**` cannot unpack arguments",
+        );
+    }
+
+    #[test]
+    fn strings_and_brackets_may_hold_marks() {
+        check_text("{{ '}}' }}", r#""}}""#);
+        check_text("{{ '{{' }} {{ \"%}\" }}", r#""{{ %}""#);
+        check_text("{{ {'a': {'b': 1}} }}", r#"{"a":{"b":1}}"#);
+        check_text("{{ {'a': {'b': 1}}}}", r#"{"a":{"b":1}}"#);
+        check_text("{# text #}", r#""{# text #}""#);
+        check_text("{# {{ inputs.n }} #}", r#""{# 7 #}""#);
+        check_text("{ {a} }", r#""{ {a} }""#);
     }
 }

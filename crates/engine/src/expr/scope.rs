@@ -68,6 +68,7 @@ impl<'a> Scope<'a> {
     }
 
     /// This scope with more local names in front.
+    #[must_use]
     pub fn with(&'a self, locals: &'a [(&'a str, Value)]) -> Scope<'a> {
         Scope {
             roots: self.roots,

@@ -73,10 +73,8 @@ impl<'t> Builder<'t> {
             Some(Opened { tag, until }) => {
                 let message = format!("`{{% {} %}}` is not closed", tag.word);
                 let end = until.last().copied().unwrap_or_default();
-                Err(Box::new(
-                    SyntaxError::new("template.syntax", tag.span, message)
-                        .help(format!("add `{{% {end} %}}`")),
-                ))
+                Err(SyntaxError::new("template.syntax", tag.span, message)
+                    .help(format!("add `{{% {end} %}}`")))
             }
         }
     }
@@ -208,10 +206,10 @@ impl<'t> Builder<'t> {
             blank(rest[..*at].chars().next_back()) && blank(rest[at + 2..].chars().next())
         });
         let Some(at) = found else {
-            return Err(Box::new(
+            return Err(
                 SyntaxError::new("template.syntax", tag.span, "`for` without `in`")
                     .help("write `{% for item in list %}`"),
-            ));
+            );
         };
         let mut names = Vec::new();
         let mut place = start;
@@ -230,14 +228,12 @@ impl<'t> Builder<'t> {
     fn assignment(&mut self, tag: Tag<'_>) -> Parse<Part> {
         let (start, end) = tag.rest;
         let Some(equals) = self.text[start..end].find('=') else {
-            return Err(Box::new(
-                SyntaxError::new(
-                    "template.statement",
-                    tag.span,
-                    "`set` takes a name and a value",
-                )
-                .help("write `{% set name = value %}`"),
-            ));
+            return Err(SyntaxError::new(
+                "template.statement",
+                tag.span,
+                "`set` takes a name and a value",
+            )
+            .help("write `{% set name = value %}`"));
         };
         let written = &self.text[start..start + equals];
         let place = start + written.len() - written.trim_start().len();
@@ -280,20 +276,19 @@ fn variable(name: &str, span: Span) -> Parse<Arc<str>> {
     Err(wrong(span, message))
 }
 
-fn wrong(span: Span, message: impl Into<String>) -> Box<SyntaxError> {
-    Box::new(SyntaxError::new("template.syntax", span, message))
+fn wrong(span: Span, message: impl Into<String>) -> SyntaxError {
+    SyntaxError::new("template.syntax", span, message)
 }
 
-fn deep(span: Span) -> Box<SyntaxError> {
+fn deep(span: Span) -> SyntaxError {
     let message = format!("statements are nested deeper than {NESTING_MAX}");
-    Box::new(SyntaxError::new("template.depth", span, message))
+    SyntaxError::new("template.depth", span, message)
 }
 
 /// The error for a word that is no statement here.
-fn refused(tag: Tag<'_>, opened: Option<Opened<'_>>) -> Box<SyntaxError> {
-    let error = |code, message: String, help: String| {
-        Box::new(SyntaxError::new(code, tag.span, message).help(help))
-    };
+fn refused(tag: Tag<'_>, opened: Option<Opened<'_>>) -> SyntaxError {
+    let error =
+        |code, message: String, help: String| SyntaxError::new(code, tag.span, message).help(help);
     let word = tag.word;
     match word {
         "include" | "import" | "from" | "extends" | "block" => error(
@@ -333,5 +328,158 @@ fn refused(tag: Tag<'_>, opened: Option<Opened<'_>>) -> Box<SyntaxError> {
                 help,
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::rendered;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(rendered(text), expected, "{text}");
+    }
+
+    #[test]
+    fn statements_make_text() {
+        check(
+            "{% if inputs.n > 9 %}big{% elif inputs.n > 5 %}middle{% else %}small{% endif %}",
+            r#""middle""#,
+        );
+        check(
+            "{% for x in inputs.list %}{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            r#""1, 2, 3""#,
+        );
+        check(
+            "{% for x in inputs.list if x != 2 %}{{ loop.index }}/{{ loop.length }}:{{ x }} {% endfor %}",
+            r#""1/2:1 2/2:3 ""#,
+        );
+        check("{% for x in [] %}a{% else %}none{% endfor %}", r#""none""#);
+        check(
+            "{% for k, v in inputs.deep | items %}{{ k }}={{ v }}{% endfor %}",
+            r#""a={\"b\":\"c\"}""#,
+        );
+        check(
+            "{% for k in {'a': 1, 'b': 2} %}{{ k }}{% endfor %}",
+            r#""ab""#,
+        );
+        check("{% set a = 1 %}{% set a = a + 1 %}{{ a }}", r#""2""#);
+        check(
+            "{% set a = 1 %}{% for x in [1] %}{% set a = 5 %}{{ a }}{% endfor %}{{ a }}",
+            r#""51""#,
+        );
+        check("{% if true %}{% set a = 5 %}{% endif %}{{ a }}", r#""5""#);
+        check(
+            "{% with a = 1, b = 'x = y' %}{{ a }}{{ b }}{% endwith %}",
+            r#""1x = y""#,
+        );
+        check("a\n  {%- if true -%}  b  {%- endif %} c\n", r#""ab c\n""#);
+        check("x {{- inputs.n -}} y", r#""x7y""#);
+        check("a\n", r#""a\n""#);
+        check("{{ inputs.n }}\n", r#""7\n""#);
+        check("{{ inputs.text }} stays", r#""{{ 7*7 }} stays""#);
+        check("🙂 {{ inputs.name }} עברית é", r#""🙂 Ada עברית é""#);
+        check(
+            "Bearer {{ secrets.TOKEN }}!",
+            r#"{"$secret":[{"text":"Bearer "},{"name":"TOKEN"},{"text":"!"}]}"#,
+        );
+    }
+
+    #[test]
+    fn other_statements_are_refused_by_name() {
+        let files =
+            "= put another file's text into the workflow with the tags `!text` or `!template`";
+        check(
+            "{% include 'a' %}",
+            &format!(
+                "template.include at `include`: `include` is not available: a template reads no other file {files}"
+            ),
+        );
+        check(
+            "{% from 'a' import b %}",
+            &format!(
+                "template.include at `from`: `from` is not available: a template reads no other file {files}"
+            ),
+        );
+        check(
+            "{% macro a() %}{{ a() }}{% endmacro %}",
+            "template.statement at `macro`: `macro` is not available: templates have no macros = name a value with `vars:` or a step with `value:`",
+        );
+        check(
+            "{% raw %}{% endraw %}",
+            "template.statement at `raw`: `raw` is not available = mark the whole value with the tag `!raw`, or write `{{ '{{' }}`",
+        );
+        check(
+            "{% fro x in y %}",
+            "template.statement at `fro`: there is no statement `fro` = did you mean `for`?",
+        );
+        check(
+            "{% autoescape true %}",
+            "template.statement at `autoescape`: there is no statement `autoescape` = the statements are `if`, `for`, `set` and `with`",
+        );
+    }
+
+    #[test]
+    fn statements_that_do_not_fit_are_shown() {
+        check(
+            "{% if a %}x",
+            "template.syntax at `if`: `{% if %}` is not closed = add `{% endif %}`",
+        );
+        check(
+            "{% for a in b %}x{% else %}",
+            "template.syntax at `for`: `{% for %}` is not closed = add `{% endfor %}`",
+        );
+        check(
+            "{% endif %}",
+            "template.syntax at `endif`: `endif` without a statement that it belongs to",
+        );
+        check(
+            "{% for a in b %}{% endif %}",
+            "template.syntax at `endif`: `endif` does not belong to `for`",
+        );
+        check(
+            "{% for a of b %}{% endfor %}",
+            "template.syntax at `for`: `for` without `in` = write `{% for item in list %}`",
+        );
+        check(
+            "{% set x %}a{% endset %}",
+            "template.statement at `set`: `set` takes a name and a value = write `{% set name = value %}`",
+        );
+        check(
+            "{% set true = 1 %}",
+            "template.syntax at `true`: `true` cannot be the name of a variable",
+        );
+        check(
+            "{% set a.b = 1 %}",
+            "template.syntax at `a.b`: `a.b` cannot be the name of a variable",
+        );
+        check(
+            "{% for a, b in [[1]] %}{% endfor %}",
+            "template.type at `[[1]]`: `for` with 2 names takes lists of 2 values, not a list = for the keys and values of a map: `for key, value in map | items`",
+        );
+        check(
+            "{% for a in 1 %}{% endfor %}",
+            "template.type at `1`: `for` takes a list or a map, not an integer",
+        );
+        check(
+            "{% if a = 1 %}{% endif %}",
+            "template.syntax at `=`: `=` is not an operator here = write `if a == 1`",
+        );
+        check(
+            "{% %}",
+            "template.syntax at `{% %}`: a statement is missing between `{%` and `%}`",
+        );
+        check(
+            "{% if true %}a{% else b %}c{% endif %}",
+            "template.syntax at ` b `: nothing may follow `else` here",
+        );
+        check(
+            "{% with 1 %}{% endwith %}",
+            "template.syntax at `1`: expected `name = value`",
+        );
+        check(
+            "x {% with a = inputs.zz %}{% endwith %}",
+            "template.undefined at `zz`: `inputs` has no member `zz`: it has `name`, `n`, `f`, `half`, `none`, `list`, `big`, `deep`, 2 more",
+        );
     }
 }

@@ -42,7 +42,7 @@ impl Template {
     /// # Errors
     /// [`SyntaxError`] with the first offence. Text without `{{` or `{%` always parses.
     pub fn parse(text: &str) -> Result<Template, SyntaxError> {
-        let form = form(text).map_err(|error| *error)?;
+        let form = form(text)?;
         Ok(Template {
             text: text.into(),
             form,
@@ -118,10 +118,10 @@ fn form(text: &str) -> Parse<Form> {
     }
     if text.len() > TEMPLATE_BYTES_MAX {
         let message = format!("a text with templates is longer than {TEMPLATE_BYTES_MAX} bytes");
-        return Err(Box::new(
+        return Err(
             SyntaxError::new("template.too_long", Span::new(0, text.len()), message)
                 .help("keep long text out of the template: `!text file` puts it in unrendered"),
-        ));
+        );
     }
     let mut parts = parse_text(text)?;
     if text.starts_with("{{") && text.ends_with("}}") && parts.len() == 1 {

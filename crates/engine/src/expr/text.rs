@@ -198,3 +198,45 @@ impl io::Write for Limited {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::rendered;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(rendered(text), expected, "{text}");
+    }
+
+    #[test]
+    fn every_kind_of_value_has_one_text_form() {
+        check("{{ inputs.name }}.", r#""Ada.""#);
+        check(
+            "{{ inputs.n }}, {{ inputs.f }}, {{ inputs.half }}, {{ inputs.big }}",
+            r#""7, 2, 0.5, 18446744073709551615""#,
+        );
+        check("{{ true }} {{ 1 == 2 }}", r#""true false""#);
+        check("{{ [1, 'a', none, 2.5] }}!", r#""[1,\"a\",null,2.5]!""#);
+        check("{{ {'a': '<é>'} }}!", r#""{\"a\":\"<é>\"}!""#);
+        check("{{ 1e20 }} {{ -0.0 }}!", r#""1e+20 0!""#);
+        check(
+            "{{ inputs.none }}!",
+            "template.null at `inputs.none`: null has no text form = say what stands for it: `| default('none', true)`",
+        );
+        check("{{ inputs.none | default('-', true) }}!", r#""-!""#);
+        check(
+            "{{ [secrets.TOKEN] }}!",
+            "template.secret at `[secrets.TOKEN]`: JSON text cannot work on a secret: only its receiver may read it = put the secret into text as it is: `\"Bearer {{ secrets.TOKEN }}\"`",
+        );
+    }
+
+    #[test]
+    fn a_whole_expression_keeps_its_type() {
+        check("{{ inputs.n }}", "7");
+        check("{{ inputs.list }}", "[1,2,3]");
+        check("{{ inputs.none }}", "null");
+        check("{{ false }}", "false");
+        check(" {{ inputs.n }}", r#"" 7""#);
+        check("{{ inputs.n }}{{ inputs.n }}", r#""77""#);
+    }
+}

@@ -446,7 +446,7 @@ fn error_value(failure: &Failure, attempt: Option<AttemptNo>) -> Value {
 }
 
 /// The step that an event is about.
-pub(crate) fn step_of(event: &Event) -> Option<&str> {
+pub fn step_of(event: &Event) -> Option<&str> {
     Some(match event {
         Event::StepSkipped(event) => &event.step,
         Event::AttemptStarted(event) => &event.step,

@@ -23,7 +23,7 @@ pub mod values;
 
 pub use failure::{Done, Failure, FailureKind};
 pub use io::{AttemptSpec, Half, IllegalInput, Input, LookSpec, Output};
-pub(crate) use machine::step_of;
+pub use machine::step_of;
 pub use machine::{Projection, Run};
 pub use prepared::Prepared;
 pub use recover::ReplayError;

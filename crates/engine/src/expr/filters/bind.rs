@@ -37,7 +37,7 @@ pub(in crate::expr) fn bind(
     })
 }
 
-fn unknown(name: &str, span: Span) -> Box<SyntaxError> {
+fn unknown(name: &str, span: Span) -> SyntaxError {
     let message = format!("there is no filter `{name}`");
     let known: Vec<&str> = filter_docs().map(|doc| doc.name).collect();
     let foreign = match name {
@@ -49,14 +49,13 @@ fn unknown(name: &str, span: Span) -> Box<SyntaxError> {
         "strip" => Some("trim"),
         "filter" => Some("select"),
         "pluck" => Some("map"),
-        "safe" | "escape" | "e" => Some("to_json"),
         _ => None,
     };
     let help = match foreign.or_else(|| nearest(name, known.iter().copied())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the filters are {}", known.join(", ")),
     };
-    Box::new(SyntaxError::new("template.unknown_filter", span, message).help(help))
+    SyntaxError::new("template.unknown_filter", span, message).help(help)
 }
 
 fn arrange(filter: &Filter, span: Span, given: Vec<Given>) -> Parse<Vec<Option<Node>>> {
@@ -96,9 +95,9 @@ fn count(arguments: usize) -> String {
     }
 }
 
-fn wrong(span: Span, message: String, filter: &Filter) -> Box<SyntaxError> {
+fn wrong(span: Span, message: String, filter: &Filter) -> SyntaxError {
     let help = format!("for example `{}`", filter.example.0);
-    Box::new(SyntaxError::new("template.arguments", span, message).help(help))
+    SyntaxError::new("template.arguments", span, message).help(help)
 }
 
 fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
@@ -121,13 +120,13 @@ fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
                     } else {
                         arg.span
                     };
-                    Box::new(SyntaxError::new(error.code, span, error.message))
+                    SyntaxError::new(error.code, span, error.message)
                 });
             }
             (ParamKind::Pattern, Some(pattern)) => {
                 return super::pattern::compile(pattern)
                     .map(Prepared::Pattern)
-                    .map_err(|fault| Box::new(fault.at_syntax(arg.span)));
+                    .map_err(|fault| fault.at_syntax(arg.span));
             }
             (ParamKind::Filter, Some(name)) => {
                 let inner = find(name).ok_or_else(|| unknown(name, arg.span))?;
@@ -157,16 +156,12 @@ pub(in crate::expr) fn bind_default(span: Span, given: Vec<Given>) -> Parse<[Opt
             Some("boolean") => 1,
             Some(_) => 2,
         };
-        match args.get_mut(place) {
-            Some(arg @ None) => *arg = Some(given.value),
-            _ => {
-                let message = "the filter `default` takes the other value, and perhaps `true`";
-                return Err(Box::new(
-                    SyntaxError::new("template.arguments", span, message)
-                        .help("for example `x | default('none', true)`"),
-                ));
-            }
-        }
+        let Some(arg @ None) = args.get_mut(place) else {
+            let message = "the filter `default` takes the other value, and perhaps `true`";
+            return Err(SyntaxError::new("template.arguments", span, message)
+                .help("for example `x | default('none', true)`"));
+        };
+        *arg = Some(given.value);
     }
     Ok(args)
 }

@@ -86,7 +86,7 @@ pub(super) enum ParamKind {
     Filter,
     /// The name of a test, in quotes.
     Test,
-    /// A JSONPath.
+    /// A path of RFC 9535.
     Path,
     /// A regular expression.
     Pattern,

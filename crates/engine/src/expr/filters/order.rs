@@ -145,7 +145,7 @@ fn sum(call: &Call<'_>) -> Result<Value, Fault> {
 
 fn dictsort(call: &Call<'_>) -> Result<Value, Fault> {
     let mut pairs: Vec<_> = call.map()?.iter().collect();
-    pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    pairs.sort_by_key(|(key, _)| *key);
     Ok(Value::list(pairs.into_iter().map(|(key, value)| {
         Value::list([Value::String(key.clone()), value.clone()])
     })))

@@ -20,12 +20,11 @@ pub(super) const FILTERS: &[Filter] = &[Filter {
 }];
 
 fn jsonpath(call: &Call<'_>) -> Result<Value, Fault> {
-    let found = match call.prepared {
-        Prepared::Path(path) => path.query(&call.input, None),
-        _ => {
-            let text = call.arg_text(0)?.unwrap_or_default();
-            JsonPath::parse(&text).and_then(|path| path.query(&call.input, None))
-        }
+    let found = if let Prepared::Path(path) = call.prepared {
+        path.query(&call.input, None)
+    } else {
+        let text = call.arg_text(0)?.unwrap_or_default();
+        JsonPath::parse(&text).and_then(|path| path.query(&call.input, None))
     };
     found.map_err(|error| Fault::new(error.code, error.message).maybe_help(error.help))
 }

@@ -36,11 +36,8 @@ impl Infer<'_> {
                 );
                 let problem = SyntaxError::new("template.type", span, message);
                 let text = matches!(a, Type::String(_)) || matches!(b, Type::String(_));
-                self.problem(match add && text {
-                    true => problem
-                        .help("`a ~ b` joins anything as text; `a | int` makes a number of text"),
-                    false => problem,
-                })
+                let help = "`a ~ b` joins anything as text; `a | int` makes a number of text";
+                self.problem(problem.maybe_help((add && text).then(|| help.to_owned())))
             }
         }
     }

@@ -122,8 +122,7 @@ impl Infer<'_> {
     /// The type of `of[index]`.
     pub(super) fn item_at(&mut self, ty: &Type, span: Span) -> Type {
         match ty {
-            Type::List(item) | Type::Map(item) => Type::clone(item),
-            Type::Blob(item) => Type::clone(item),
+            Type::List(item) | Type::Map(item) | Type::Blob(item) => Type::clone(item),
             Type::String(_) => Type::string(),
             Type::Null => {
                 let message = format!(

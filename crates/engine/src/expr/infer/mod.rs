@@ -143,9 +143,9 @@ impl<'i> Infer<'i> {
             }
             Kind::Compare { first, rest } => {
                 self.open(first, "a comparison");
-                rest.iter().for_each(|(_, side)| {
+                for (_, side) in rest {
                     self.open(side, "a comparison");
-                });
+                }
                 Type::Boolean
             }
             Kind::If { test, yes, no } => {
@@ -181,9 +181,9 @@ impl<'i> Infer<'i> {
             Call::StatusIs(..) | Call::Always => Type::Boolean,
             Call::Error(_) => Type::Unknown,
             Call::Range(args) => {
-                args.iter().for_each(|arg| {
+                for arg in args {
                     self.node(arg);
-                });
+                }
                 Type::list(Type::Integer)
             }
         }
@@ -228,9 +228,11 @@ impl<'i> Infer<'i> {
 
     /// Whether a secret stands in the text.
     fn parts(&mut self, parts: &[Part]) -> bool {
-        parts
-            .iter()
-            .fold(false, |secret, part| self.part(part) || secret)
+        let mut secret = false;
+        for part in parts {
+            secret |= self.part(part);
+        }
+        secret
     }
 
     fn part(&mut self, part: &Part) -> bool {

@@ -50,7 +50,15 @@ fn shown(text: &str, inferred: &Inferred) -> String {
             .as_ref()
             .map(|help| format!(" = {help}"))
             .unwrap_or_default();
-        out += &format!("; {} at `{place}`: {}{help}", problem.code, problem.message);
+        out.extend([
+            "; ",
+            problem.code,
+            " at `",
+            place,
+            "`: ",
+            &problem.message,
+            &help,
+        ]);
     }
     out
 }

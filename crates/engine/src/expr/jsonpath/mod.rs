@@ -1,4 +1,4 @@
-//! JSONPath (RFC 9535) over our values.
+//! Paths of RFC 9535 over our values.
 //!
 //! The crate `jsonpath-rust` parses ([`parse`] is the only file that knows it); the tree and its evaluation are ours,
 //! because nested filters, the order of `..['a','b']`, exact numbers and a budget cannot be had from it. Read [`parse`],

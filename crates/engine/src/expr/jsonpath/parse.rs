@@ -33,6 +33,14 @@ fn guard(text: &str) -> Parsed<()> {
         let message = format!("a JSONPath is longer than {PATH_CHARS_MAX} characters");
         return Err(JsonPathError::new("jsonpath.too_long", whole, message));
     }
+    if let Some(at) = blank_inside(text) {
+        let message = "white space inside a name or number of a JSONPath";
+        let span = Span::new(at, at + 1);
+        return Err(JsonPathError {
+            help: Some("a name with other characters is written `['a b']`".to_owned()),
+            ..JsonPathError::new("jsonpath.syntax", span, message)
+        });
+    }
     let mut quote = None;
     let mut escaped = false;
     let (mut filters, mut parentheses, mut parts) = (Vec::new(), 0_usize, 0_usize);
@@ -81,6 +89,41 @@ fn guard(text: &str) -> Parsed<()> {
     Ok(())
 }
 
+/// White space between two letters, or behind a point or a sign, outside quotes: the crate reads over it.
+fn blank_inside(text: &str) -> Option<usize> {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || !letter.is_ascii();
+    let mut quote = None;
+    let mut escaped = false;
+    let mut blank = None;
+    let mut before = ' ';
+    for (at, letter) in text.char_indices() {
+        if let Some(open) = quote {
+            match letter {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                _ if letter == open => quote = None,
+                _ => {}
+            }
+            before = letter;
+            continue;
+        }
+        if letter.is_ascii_whitespace() {
+            blank = blank.or(Some(at));
+            continue;
+        }
+        let joins = is_name(before) || matches!(before, '.' | '-');
+        if blank.is_some() && joins && is_name(letter) {
+            return blank;
+        }
+        if matches!(letter, '\'' | '"') {
+            quote = Some(letter);
+        }
+        blank = None;
+        before = letter;
+    }
+    None
+}
+
 fn syntax(text: &str, problem: &Problem) -> JsonPathError {
     let whole = Span::new(0, text.len());
     let (span, message) = match problem {
@@ -97,7 +140,7 @@ fn syntax(text: &str, problem: &Problem) -> JsonPathError {
                 Some("") | None => "the JSONPath ends too early".to_owned(),
                 Some(rest) => {
                     let rest: String = rest.chars().take(20).collect();
-                    format!("a JSONPath does not go on with `{rest}`")
+                    format!("this is not a JSONPath from `{rest}` on")
                 }
             };
             (span, message)
@@ -379,5 +422,6 @@ pub(super) fn compile(pattern: &str, whole: bool) -> Result<regex::Regex, String
     } else {
         translated
     };
-    crate::expr::filters::compile_pattern(&anchored).map_err(|fault| fault.into_message())
+    crate::expr::filters::compile_pattern(&anchored)
+        .map_err(crate::expr::error::Fault::into_message)
 }

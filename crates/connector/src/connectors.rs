@@ -1,0 +1,259 @@
+//! All connectors there are: what the engine's catalog lists, and what performs it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_backend::context::StepContext;
+use flow_backend::step::{Call, StepRunner};
+use flow_engine::catalog::{Catalog, Connector};
+use flow_engine::run::{Failure, Prepared};
+use flow_engine::source::SourceFile;
+use flow_engine::value::Value;
+use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+use secrecy::SecretString;
+
+use crate::blocking::blocking;
+use crate::builtin;
+use crate::descriptor::operation::{Operation, Wire};
+use crate::descriptor::service::Service;
+use crate::descriptor::{DescriptorError, load};
+use crate::local::{self, Local};
+use crate::request::Request;
+use crate::request::build::{Built, build};
+use crate::request::secrets::Opener;
+use crate::service::perform::{Performer, Reading};
+use crate::service::settings::{Override, Settings};
+use crate::transport::{Transport, TransportLimits};
+
+/// The connectors of a process: services by their descriptors, and the local ones.
+pub struct Connectors {
+    services: IndexMap<Arc<str>, Arc<Service>>,
+    local: IndexMap<Arc<str>, Arc<Connector>>,
+    aliases: IndexMap<Arc<str>, Arc<str>>,
+    overrides: HashMap<Arc<str>, Override>,
+    keys: Arc<HashMap<Arc<str>, SecretString>>,
+    transport: Transport,
+    limits: TransportLimits,
+    notes: Vec<String>,
+}
+
+impl Connectors {
+    /// Those that come with `flow`.
+    ///
+    /// # Panics
+    /// If a descriptor that comes with `flow` is malformed: a test loads them all.
+    pub fn builtin() -> Connectors {
+        let local = builtin::local_connectors().expect("a test loads the local connectors");
+        let limits = TransportLimits::default();
+        let mut connectors = Connectors {
+            services: IndexMap::new(),
+            local: local.into_iter().map(|entry| (entry.name.clone(), Arc::new(entry))).collect(),
+            aliases: IndexMap::new(),
+            overrides: HashMap::new(),
+            keys: Arc::default(),
+            transport: Transport::new(limits.clone()),
+            limits,
+            notes: Vec::new(),
+        };
+        for service in builtin::services().expect("a test loads the built-in descriptors") {
+            connectors.insert(service);
+        }
+        connectors
+    }
+
+    /// Adds a connector of the user's: one document, or a service document and a list of resources. It takes the place
+    /// of one of the same handle, with a note, and takes over its aliases and default secrets where it has none.
+    ///
+    /// # Errors
+    /// What is wrong with the descriptor, and where. A local connector's name cannot be taken.
+    pub fn with_descriptor(mut self, sources: &[SourceFile]) -> Result<Connectors, DescriptorError> {
+        let mut service = load(sources)?;
+        if self.local.contains_key(&service.handle) {
+            let file = sources.first().map(|source| source.name().to_owned()).unwrap_or_default();
+            return Err(DescriptorError {
+                code: "descriptor.reference",
+                file,
+                path: "handle".to_owned(),
+                at: None,
+                message: format!("`{}` is a local connector", service.handle),
+            });
+        }
+        if let Some(hidden) = self.services.get(&service.handle) {
+            for (name, rule) in &mut service.settings {
+                if let Some(known) = hidden.settings.get(name)
+                    && known.default_secret.is_some()
+                    && rule.secret
+                {
+                    rule.default_secret.clone_from(&known.default_secret);
+                }
+            }
+            let from = sources.iter().map(SourceFile::name).collect::<Vec<_>>().join(", ");
+            self.notes.push(format!("the connector `{}` of {from} is used instead of the built-in one", service.handle));
+        }
+        self.insert(service);
+        Ok(self)
+    }
+
+    /// Sends every call of a connector to this address with this key, whatever its connections say: for a sandbox.
+    #[must_use]
+    pub fn with_override(mut self, connector: &str, base_url: impl Into<Arc<str>>, api_key: SecretString) -> Connectors {
+        let name = self.aliases.get(connector).cloned().unwrap_or_else(|| connector.into());
+        // No secret can have this name: it is no identifier.
+        let handle: Arc<str> = format!("key of {name}").into();
+        let mut keys = (*self.keys).clone();
+        keys.insert(handle.clone(), api_key);
+        self.keys = Arc::new(keys);
+        self.overrides.insert(name, Override { base_url: base_url.into(), handle });
+        self
+    }
+
+    /// Sets the limits of the HTTP client.
+    #[must_use]
+    pub fn with_limits(mut self, limits: TransportLimits) -> Connectors {
+        self.transport = Transport::new(limits.clone());
+        self.limits = limits;
+        self
+    }
+
+    /// What should be said about the connectors that were loaded, in order.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The service of this handle or alias.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        let name = self.aliases.get(name).map_or(name, |handle| handle);
+        self.services.get(name).map(AsRef::as_ref)
+    }
+
+    /// What the engine is to know of them.
+    pub fn catalog(&self) -> Catalog {
+        let mut catalog = Catalog { aliases: self.aliases.clone(), ..Catalog::default() };
+        for (name, service) in &self.services {
+            catalog.connectors.insert(name.clone(), service.entry());
+        }
+        for (name, entry) in &self.local {
+            catalog.connectors.insert(name.clone(), (**entry).clone());
+        }
+        catalog
+    }
+
+    fn insert(&mut self, service: Service) {
+        for alias in &service.aliases {
+            self.aliases.insert(alias.clone(), service.handle.clone());
+        }
+        self.services.insert(service.handle.clone(), Arc::new(service));
+    }
+
+    /// What a call is to: a local operation, or one of a service.
+    fn target(&self, call: &Call) -> Result<Target, Failure> {
+        let name = &call.connection.connector;
+        let name = self.aliases.get(name).unwrap_or(name);
+        let unknown = |what: &str| Failure::permanent("call.unknown_operation", format!("there is no {what}"));
+        if let Some(entry) = self.local.get(name) {
+            let operation = entry.operations.contains_key(&call.operation);
+            let local = Local::named(name).filter(|_| operation);
+            return local
+                .map(|local| Target::Local(local, entry.clone()))
+                .ok_or_else(|| unknown(&format!("operation `{name}.{}`", call.operation)));
+        }
+        let service = self.services.get(name).ok_or_else(|| unknown(&format!("connector `{name}`")))?;
+        if service.operations.get(&call.operation).and_then(|operation| operation.wire.as_ref()).is_none() {
+            return Err(unknown(&format!("operation `{name}.{}`", call.operation)));
+        }
+        Ok(Target::Service(service.clone()))
+    }
+
+    async fn built(&self, service: &Arc<Service>, call: &Call, context: &StepContext) -> Result<Built, Failure> {
+        let sandbox = self.overrides.get(&service.handle);
+        let settings = Settings::resolve(service, &call.connection.settings, sandbox)?;
+        let (service, operation) = (service.clone(), call.operation.clone());
+        let (arguments, context) = (call.arguments.clone(), context.clone());
+        blocking(move || {
+            let (operation, wire) = wire_of(&service, &operation)?;
+            build(&service, operation, wire, &settings, &arguments, &context)
+        })
+        .await
+    }
+
+    async fn send_request(&self, service: &Service, call: &Call, request: &Request, context: &StepContext) -> Result<Value, Failure> {
+        let (_, wire) = wire_of(service, &call.operation)?;
+        let reading = Reading {
+            answer: wire.answer,
+            view: wire.view.clone(),
+            pagination: wire.pagination.clone(),
+            pages: call.pages,
+            with_response: call.with_response,
+        };
+        self.performer(&service.errors, context).perform(request, &reading).await
+    }
+
+    fn performer<'a>(&'a self, errors: &'a crate::descriptor::service::ErrorRules, context: &'a StepContext) -> Performer<'a> {
+        Performer {
+            transport: &self.transport,
+            limits: &self.limits,
+            errors,
+            opener: Opener::Open { secrets: context.secrets.clone(), overrides: self.keys.clone() },
+            context,
+        }
+    }
+}
+
+enum Target {
+    Local(Local, Arc<Connector>),
+    Service(Arc<Service>),
+}
+
+fn wire_of<'a>(service: &'a Service, name: &str) -> Result<(&'a Operation, &'a Wire), Failure> {
+    let operation = service.operations.get(name);
+    let found = operation.and_then(|operation| Some((operation, operation.wire.as_ref()?)));
+    found.ok_or_else(|| {
+        let message = format!("there is no operation `{}.{name}`", service.handle);
+        Failure::permanent("call.unknown_operation", message)
+    })
+}
+
+impl StepRunner for Connectors {
+    fn prepare<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Prepared, Failure>> {
+        Box::pin(async move {
+            match self.target(call)? {
+                Target::Local(local, entry) => local::prepare(local, &entry, call, context).await,
+                Target::Service(service) => {
+                    let built = self.built(&service, call, context).await?;
+                    let (blobs, key) = (context.blobs.clone(), call.key.clone());
+                    blocking(move || built.request.prepare(&*blobs, built.count, &key)).await
+                }
+            }
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        call: &'a Call,
+        prepared: &'a Prepared,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async move {
+            match self.target(call)? {
+                Target::Local(local, _) => local::send(local, call, prepared, context).await,
+                Target::Service(service) => {
+                    let request = Request::from_value(&prepared.request)?;
+                    self.send_request(&service, call, &request, context).await
+                }
+            }
+        })
+    }
+
+    fn perform<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async move {
+            match self.target(call)? {
+                Target::Local(local, entry) => local::perform(local, &entry, call, context).await,
+                Target::Service(service) => {
+                    let built = self.built(&service, call, context).await?;
+                    self.send_request(&service, call, &built.request, context).await
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! A service as the engine's catalog lists it.
+
+use flow_engine::catalog::{Connector, Setting};
+
+use super::service::Service;
+
+impl Service {
+    /// Its entry in the catalog.
+    pub fn entry(&self) -> Connector {
+        let mut settings: indexmap::IndexMap<_, _> = self
+            .settings
+            .iter()
+            .map(|(name, rule)| {
+                let setting = Setting {
+                    secret: rule.secret,
+                    default_secret: rule.default_secret.clone(),
+                    description: rule.description.clone(),
+                };
+                (name.clone(), setting)
+            })
+            .collect();
+        settings.entry("base_url".into()).or_insert_with(|| Setting {
+            secret: false,
+            default_secret: None,
+            description: "Another address of the same service.".into(),
+        });
+        Connector {
+            name: self.handle.clone(),
+            title: self.title.clone(),
+            description: self.description.clone(),
+            local: false,
+            settings,
+            operations: self
+                .operations
+                .iter()
+                .map(|(name, operation)| (name.clone(), operation.entry.clone()))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Connectors as data. Read in this order: [`document`] and [`resource`] (the format, as it is written), `text` and
+//! `template` (texts with holes), `body_template` (a JSON text with holes, as a tree), `load` (text to document, with places
+//! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`, `fields` and
+//! `triggers` (document to service), `catalog` (service to the engine's catalog),
+//! `local` (the local connectors' parameters).
+
+mod body_template;
+mod catalog;
+mod compile;
+mod compile_operation;
+pub mod document;
+mod error;
+mod fields;
+mod load;
+pub(crate) mod local;
+pub mod operation;
+pub mod resource;
+pub mod service;
+mod template;
+mod text;
+mod triggers;
+
+pub use body_template::{BodyTemplate, BodyTemplateError};
+pub use error::DescriptorError;
+pub use load::{DESCRIPTOR_BYTES_MAX, load};
+pub use template::{Template, TemplatePart};
+pub use text::{Placeholder, Text};

@@ -1,0 +1,148 @@
+//! An operation as the rest of the crate uses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_engine::catalog;
+use flow_engine::value::{Map, View};
+use indexmap::IndexMap;
+
+use super::body_template::BodyTemplate;
+use super::document::ArrayStyle;
+use super::resource::{FieldDocument, PartDocument};
+use super::service::{HeaderRule, Path};
+use super::template::Template;
+
+/// A query, action or trigger.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// What the engine knows of it.
+    pub entry: catalog::Operation,
+    /// How it is performed; `None` for triggers, which look through queries.
+    pub wire: Option<Wire>,
+    /// What a delivery of the event holds, for triggers in the older form.
+    pub payload: Vec<FieldDocument>,
+}
+
+/// How an operation becomes a request, and its answer a value.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    /// Upper-case method.
+    pub method: Arc<str>,
+    /// Path below the service's address; its holes are parameters.
+    pub path: Template,
+    /// Where each parameter goes.
+    pub places: IndexMap<Arc<str>, Place>,
+    /// Groups of parameters of which at least one must be given.
+    pub one_of: Vec<Vec<Arc<str>>>,
+    /// Members that every body has.
+    pub constants: Map,
+    /// Body with holes, if it is written as one.
+    pub template: Option<BodyTemplate>,
+    /// Whether the body is a form of parts.
+    pub multipart: bool,
+    /// Whether a request without body members has the body `{}` (POST with declared members).
+    pub has_body: bool,
+    /// Media type of the body.
+    pub content_type: Arc<str>,
+    /// Headers of this operation only.
+    pub headers: Vec<HeaderRule>,
+    /// Values of the service's beta header.
+    pub beta: Vec<Arc<str>>,
+    /// Value of `accept`.
+    pub accept: Arc<str>,
+    /// What comes back.
+    pub answer: Answer,
+    /// How a list goes on.
+    pub pagination: Option<Pagination>,
+    /// Members added to the answer, or to each item of a list or stream.
+    pub view: Option<Arc<View>>,
+    /// The list parameter whose items the request is counted by.
+    pub count: Option<Arc<str>>,
+    /// Time to the first byte, if not the usual.
+    pub first_byte: Option<Duration>,
+}
+
+/// Where a parameter goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// The hole of the path with its name.
+    Path,
+    /// The query.
+    Query {
+        /// Its name there.
+        name: Arc<str>,
+        /// How lists are written.
+        arrays: ArrayStyle,
+    },
+    /// A header of this name.
+    Header(Arc<str>),
+    /// A member of the body.
+    Body(Arc<str>),
+    /// The hole of the body template with its name.
+    Template,
+    /// A part of a multipart body.
+    Multipart {
+        /// Its name there.
+        name: Arc<str>,
+        /// What it holds.
+        content: PartDocument,
+    },
+    /// The body itself.
+    BodyWhole,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// One JSON value.
+    Json,
+    /// One JSON value a line.
+    JsonLines,
+    /// Server-sent events as a list.
+    Events,
+    /// Server-sent events that build one message.
+    Message,
+    /// Bytes.
+    Binary,
+    /// Nothing worth reading.
+    Empty,
+}
+
+/// How a list goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pagination {
+    /// Path of the items.
+    pub items: Path,
+    /// What names the next page.
+    pub next: NextPage,
+}
+
+/// What names the next page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextPage {
+    /// An object's id, forwards or backwards.
+    Object {
+        /// Path of the boolean that says whether there is more.
+        more: Path,
+        /// Path of the cursor forwards, and the query parameter that takes it.
+        forwards: (Path, Arc<str>),
+        /// Path of the cursor backwards, and the query parameter that takes it.
+        backwards: (Path, Arc<str>),
+    },
+    /// An opaque cursor at this path, for this query parameter.
+    Cursor(Path, Arc<str>),
+    /// A number.
+    Number {
+        /// Query parameter that takes it.
+        param: Arc<str>,
+        /// Number of the first page.
+        first: u64,
+        /// Path of the number of pages.
+        total: Option<Path>,
+    },
+    /// The `Link` header.
+    Link,
+    /// Whichever of the first two the answer has; `items` is empty then.
+    Detect,
+}

@@ -1,0 +1,160 @@
+//! The local connectors. Read in this order: `data` and what it is made of (`items`, `format`), then `file`.
+
+mod data;
+mod file;
+mod format;
+mod items;
+
+use std::sync::Arc;
+
+use flow_backend::context::{Blobs, StepContext};
+use flow_backend::step::Call;
+use flow_engine::catalog::{Connector, Operation, ParameterKind};
+use flow_engine::eval::ItemFunction;
+use flow_engine::run::{Failure, Prepared};
+use flow_engine::value::{Hash, Map, Value, journal};
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments;
+use crate::blocking::blocking;
+use crate::request::spill;
+
+/// A local connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Local {
+    Data,
+    File,
+}
+
+impl Local {
+    /// By the connector's name.
+    pub(crate) fn named(name: &str) -> Option<Local> {
+        Some(match name {
+            "data" => Local::Data,
+            "file" => Local::File,
+            _ => return None,
+        })
+    }
+}
+
+/// A call of an operation that blocks: its arguments are checked.
+pub(crate) struct LocalCall {
+    pub(crate) operation: Arc<str>,
+    pub(crate) arguments: Map,
+    pub(crate) functions: IndexMap<Arc<str>, Arc<dyn ItemFunction>>,
+    pub(crate) context: StepContext,
+}
+
+impl LocalCall {
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        &*self.context.blobs
+    }
+
+    pub(crate) fn cancel(&self) -> &CancellationToken {
+        &self.context.cancel
+    }
+
+    /// An argument, null if it was not given.
+    pub(crate) fn argument(&self, name: &str) -> &Value {
+        self.arguments.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// A text argument, empty if it was not given.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        arguments::text(&self.arguments, name).unwrap_or_default()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.argument(name).as_bool() == Some(true)
+    }
+
+    /// A function that was given.
+    pub(crate) fn function(&self, name: &str) -> Option<&dyn ItemFunction> {
+        self.functions.get(name).map(AsRef::as_ref)
+    }
+}
+
+/// Makes the arguments durable: large ones are stored.
+pub(crate) async fn prepare(
+    _local: Local,
+    entry: &Connector,
+    call: &Call,
+    context: &StepContext,
+) -> Result<Prepared, Failure> {
+    let arguments = checked(entry, call)?;
+    let (operation, key, blobs) = (call.operation.clone(), call.key.to_string(), context.blobs.clone());
+    blocking(move || {
+        let stored = arguments.iter().map(|(name, value)| Ok((name.clone(), spill(value, &*blobs)?)));
+        let arguments = Value::from(stored.collect::<Result<Map, Failure>>()?);
+        let text = format!("{operation}\n{}", journal::to_string(&arguments));
+        Ok(Prepared {
+            request: Value::map([("arguments", arguments)]),
+            hash: Hash::of(text.as_bytes()),
+            count: None,
+            key,
+        })
+    })
+    .await
+}
+
+/// Performs what was prepared.
+pub(crate) async fn send(
+    local: Local,
+    call: &Call,
+    prepared: &Prepared,
+    context: &StepContext,
+) -> Result<Value, Failure> {
+    let arguments = prepared.request.get("arguments").and_then(Value::as_map).cloned().ok_or_else(|| {
+        Failure::permanent("call.prepared", "the prepared call is not in a form that this version knows")
+    })?;
+    run(local, call, arguments, context).await
+}
+
+/// Performs a call at once.
+pub(crate) async fn perform(
+    local: Local,
+    entry: &Connector,
+    call: &Call,
+    context: &StepContext,
+) -> Result<Value, Failure> {
+    let arguments = checked(entry, call)?;
+    run(local, call, arguments, context).await
+}
+
+async fn run(local: Local, call: &Call, arguments: Map, context: &StepContext) -> Result<Value, Failure> {
+    let call = LocalCall {
+        operation: call.operation.clone(),
+        arguments,
+        functions: call.functions.clone(),
+        context: context.clone(),
+    };
+    match local {
+        Local::Data => blocking(move || data::perform(&call)).await,
+        Local::File => blocking(move || file::perform(&call)).await,
+    }
+}
+
+fn checked(entry: &Connector, call: &Call) -> Result<Map, Failure> {
+    let operation = entry.operations.get(&call.operation).ok_or_else(|| unknown(&call.operation))?;
+    check_functions(operation, call)?;
+    arguments::check(operation, &call.arguments)
+}
+
+fn check_functions(operation: &Operation, call: &Call) -> Result<(), Failure> {
+    let missing = operation.parameters.iter().find(|(name, parameter)| {
+        parameter.required && parameter.kind != ParameterKind::Value && !call.functions.contains_key(*name)
+    });
+    match missing {
+        None => Ok(()),
+        Some((name, parameter)) => {
+            let message = format!("the parameter `{name}` is missing: {}", parameter.description);
+            Err(Failure::permanent("call.missing_parameter", message))
+        }
+    }
+}
+
+/// An operation that the catalog does not have.
+pub(crate) fn unknown(operation: &str) -> Failure {
+    Failure::permanent("call.unknown_operation", format!("there is no operation `{operation}`"))
+}

@@ -1,0 +1,168 @@
+//! What a connection says of a service: its address, its credentials, its choices.
+
+use std::sync::Arc;
+
+use flow_engine::finding::nearest;
+use flow_engine::run::Failure;
+use flow_engine::value::{Map, Secret, SecretPart, Value};
+
+use crate::descriptor::service::{HeaderRule, Service};
+use crate::descriptor::{Template, TemplatePart};
+
+/// Where all calls of a connector go, whatever its connections say: a sandbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Override {
+    pub(crate) base_url: Arc<str>,
+    /// Name of the handle that stands for its key.
+    pub(crate) handle: Arc<str>,
+}
+
+/// Settings with their defaults.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Address without a slash at its end.
+    pub(crate) base_url: String,
+    values: Map,
+}
+
+impl Settings {
+    /// Reads the settings of a connection.
+    ///
+    /// # Errors
+    /// `connection.unknown_setting`, `connection.setting`, `connection.missing_setting`.
+    pub(crate) fn resolve(service: &Service, given: &Map, sandbox: Option<&Override>) -> Result<Settings, Failure> {
+        if let Some(unknown) = given.keys().find(|name| !service.setting_names().any(|known| known == *name)) {
+            let message = format!("a connection to `{}` has no setting `{unknown}`", service.handle);
+            let failure = Failure::permanent("connection.unknown_setting", message);
+            return Err(match nearest(unknown, service.setting_names()) {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure,
+            });
+        }
+        let mut values = Map::new();
+        for (name, rule) in &service.settings {
+            let written = given.get(name).filter(|value| !value.is_null());
+            let value = match (written, sandbox) {
+                (_, Some(sandbox)) if rule.secret => Value::from(Secret::named(sandbox.handle.clone())),
+                (Some(value), _) => text(name, value)?,
+                (None, _) => match (&rule.default_secret, &rule.default) {
+                    (Some(secret), _) if rule.secret => Value::from(Secret::named(secret.clone())),
+                    (_, Some(default)) => Value::from(default.clone()),
+                    _ => continue,
+                },
+            };
+            if let Some(text) = value.as_str()
+                && !rule.one_of.is_empty()
+                && !rule.one_of.iter().any(|known| **known == *text)
+            {
+                let message = format!("the setting `{name}` is one of {}, not `{text}`", rule.one_of.join(", "));
+                return Err(Failure::permanent("connection.setting", message));
+            }
+            values.insert(name.clone(), value);
+        }
+        let own = fill(&service.base_url, &values);
+        let own = own.as_ref().and_then(Value::as_str);
+        let other = match sandbox {
+            Some(sandbox) => Some(&*sandbox.base_url),
+            None => given.get("base_url").and_then(Value::as_str),
+        };
+        let base_url = match (own, other) {
+            (Some(own), Some(other)) => moved(own, other),
+            (None, Some(other)) => other.trim_end_matches('/').to_owned(),
+            (Some(own), None) => own.trim_end_matches('/').to_owned(),
+            (None, None) => {
+                let message = format!("a connection to `{}` needs `base_url`, or the settings in its address", service.handle);
+                return Err(Failure::permanent("connection.missing_setting", message));
+            }
+        };
+        Ok(Settings { base_url, values })
+    }
+
+    /// A header's value, if its settings are there and as they must be.
+    pub(crate) fn header(&self, rule: &HeaderRule) -> Option<Value> {
+        let holds = |(name, wanted): &(Arc<str>, Arc<str>)| {
+            self.values.get(name).and_then(Value::as_str) == Some(wanted)
+        };
+        rule.when.iter().all(holds).then(|| fill(&rule.value, &self.values)).flatten()
+    }
+
+    /// A setting's text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).and_then(Value::as_str)
+    }
+
+    /// The address of a path. A base that ends in the path's own first part, as `.../v1`, does not repeat it.
+    pub(crate) fn address(&self, path: &str) -> String {
+        let first = path.get(1..).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let base = match self.base_url.strip_suffix(first).and_then(|base| base.strip_suffix('/')) {
+            Some(base) if !first.is_empty() && base.contains("://") && !base.ends_with('/') => base,
+            _ => &self.base_url,
+        };
+        format!("{base}{path}")
+    }
+}
+
+/// The service's own address moved to another: one without a path keeps the service's path.
+fn moved(own: &str, other: &str) -> String {
+    let other = other.trim_end_matches('/');
+    let has_path = other.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+    let own_path = own.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    match own_path {
+        Some(path) if !has_path => format!("{other}{}", path.trim_end_matches('/')),
+        _ => other.to_owned(),
+    }
+}
+
+/// A setting as text, or a handle; a list is joined by commas.
+fn text(name: &str, value: &Value) -> Result<Value, Failure> {
+    match value {
+        Value::String(_) | Value::Secret(_) => Ok(value.clone()),
+        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => Ok(Value::from(value.to_json().unwrap_or_default())),
+        Value::List(items) if items.iter().all(|item| item.as_str().is_some()) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            Ok(Value::from(texts.join(",")))
+        }
+        other => {
+            let message = format!("the setting `{name}` is a text, not a {}", other.kind());
+            Err(Failure::permanent("connection.setting", message))
+        }
+    }
+}
+
+/// The text of a template, a handle if a secret is in it; `None` if a setting it names is not set.
+fn fill(template: &Template, values: &Map) -> Option<Value> {
+    let mut parts = Vec::new();
+    for part in &template.parts {
+        match part {
+            TemplatePart::Text(text) => parts.push(SecretPart::Text(text.clone())),
+            TemplatePart::Hole(name) => match values.get(name)? {
+                Value::Secret(secret) => parts.extend(secret.parts().iter().cloned()),
+                value => parts.push(SecretPart::Text(value.as_str()?.into())),
+            },
+        }
+    }
+    let secret = Secret::mixed(parts);
+    if secret.names().next().is_some() {
+        return Some(Value::from(secret));
+    }
+    let texts = secret.parts().iter().map(|part| match part {
+        SecretPart::Text(text) | SecretPart::Name(text) => &**text,
+    });
+    Some(Value::from(texts.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_joined_without_repeating() {
+        assert_eq!(moved("https://a.b/v1", "http://127.0.0.1:9/"), "http://127.0.0.1:9/v1");
+        assert_eq!(moved("https://a.b/v1", "http://127.0.0.1:9/proxy"), "http://127.0.0.1:9/proxy");
+        let at = |base: &str| Settings { base_url: base.to_owned(), values: Map::new() }.address("/v1/files");
+        assert_eq!(at("http://h"), "http://h/v1/files");
+        assert_eq!(at("http://h/v1"), "http://h/v1/files");
+        assert_eq!(at("http://h/x"), "http://h/x/v1/files");
+        assert_eq!(at("http://v1"), "http://v1/v1/files");
+    }
+}

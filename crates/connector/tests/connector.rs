@@ -1,0 +1,4 @@
+//! The connectors against loopback servers and temporary folders.
+
+mod cases;
+mod support;

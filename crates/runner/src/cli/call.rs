@@ -1,0 +1,289 @@
+//! `flow call`: one operation from the shell. The value goes to stdout: JSON, JSON Lines, text or bytes as they are.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use flow_backend::context::StepContext;
+use flow_backend::step::{Call, Connection, StepRunner};
+use flow_engine::catalog::{Catalog, Operation, OperationKind, ParameterKind};
+use flow_engine::eval::BlobRead;
+use flow_engine::finding::nearest;
+use flow_engine::run::Failure;
+use flow_engine::types::Type;
+use flow_engine::value::{Blob, Map, Secret, Value, json};
+use flow_local::store::BlobFolder;
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use super::{StoreArguments, print, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::inputs;
+use crate::secrets::EnvironmentSecrets;
+use crate::services::{self, SANDBOX_SERVES};
+use crate::show::values;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The operation, such as `claude.models.list`.
+    #[arg(value_name = "OPERATION")]
+    operation: String,
+    /// Its parameters, as name=value; values that are JSON are taken as such where text is not expected.
+    #[arg(value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    parameters: Vec<(String, String)>,
+    /// Call the built-in loopback Claude API: no key, no network.
+    #[arg(long)]
+    sandbox: bool,
+    /// Read at most this many pages.
+    #[arg(long, value_name = "N")]
+    pages: Option<u32>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let connectors = services::connectors(&folders.project)?;
+    let catalog = connectors.catalog();
+    let (connector, name, operation) = find(&catalog, &arguments.operation)?;
+    let given = parameters(&arguments.operation, operation, &arguments.parameters)?;
+    let sandboxed = arguments.sandbox && SANDBOX_SERVES.contains(&&*connector);
+    let (settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
+    let (connectors, sandbox) = match sandboxed {
+        true => services::with_sandbox(connectors, &folders.store)
+            .await
+            .map(|(connectors, sandbox)| (connectors, Some(sandbox)))?,
+        false => (connectors, None),
+    };
+    let temporary = tempfile::tempdir().map_err(|error| unwritable(&error))?;
+    let blobs = Arc::new(BlobFolder::open(temporary.path())?);
+    let connection = Connection {
+        name: connector.clone(),
+        connector,
+        settings,
+    };
+    let call = Call {
+        connection: Arc::new(connection),
+        operation: name,
+        arguments: given,
+        functions: IndexMap::new(),
+        pages: arguments.pages,
+        with_response: false,
+        key: ulid::Ulid::generate().to_string().to_lowercase().into(),
+    };
+    let cancel = CancellationToken::new();
+    let context = StepContext {
+        blobs: blobs.clone(),
+        secrets: Arc::new(secrets),
+        cancel: cancel.clone(),
+        project: Arc::new(folders.project.clone()),
+        run: "call".into(),
+        step: "call".into(),
+    };
+    let result = tokio::select! {
+        result = connectors.perform(&call, &context) => result,
+        _ = tokio::signal::ctrl_c() => {
+            cancel.cancel();
+            return Err(Trouble::said(Exit::Stopped));
+        }
+    };
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    match result {
+        Ok(value) => show(&value, &blobs).map(|()| Exit::Success),
+        Err(failure) => Err(trouble(failure)),
+    }
+}
+
+fn find<'a>(
+    catalog: &'a Catalog,
+    written: &str,
+) -> Result<(Arc<str>, Arc<str>, &'a Operation), Trouble> {
+    let (first, rest) = written.split_once('.').unwrap_or((written, ""));
+    let Some(connector) = catalog.connector(first) else {
+        let trouble = Trouble::new(
+            Exit::Usage,
+            "check.unknown_connector",
+            format!("there is no connector `{first}`"),
+        );
+        return Err(match nearest(first, catalog.connector_names()) {
+            Some(near) => trouble.help(format!("did you mean `{near}`?")),
+            None => trouble.help("`flow connectors` lists them"),
+        });
+    };
+    let Some((name, operation)) = connector.operations.get_key_value(rest) else {
+        let trouble = Trouble::new(
+            Exit::Usage,
+            "check.unknown_operation",
+            format!("`{first}` has no operation `{rest}`"),
+        );
+        return Err(
+            match nearest(rest, connector.operations.keys().map(AsRef::as_ref)) {
+                Some(near) => trouble.help(format!("did you mean `{first}.{near}`?")),
+                None => trouble.help(format!("`flow connectors {first}` lists them")),
+            },
+        );
+    };
+    if operation.kind == OperationKind::Trigger {
+        let trouble = Trouble::new(
+            Exit::Usage,
+            "check.wrong_kind",
+            format!("`{written}` is a trigger: it waits, and is not called"),
+        );
+        return Err(trouble.help("use it under `on:` or in a step of a workflow"));
+    }
+    Ok((connector.name.clone(), name.clone(), operation))
+}
+
+/// Types what was given: text stays text where text is expected, anything else is read as JSON if it is.
+fn parameters(
+    written: &str,
+    operation: &Operation,
+    pairs: &[(String, String)],
+) -> Result<Map, Trouble> {
+    let invalid = |code: &str, message: String| Trouble::new(Exit::Invalid, code, message);
+    let mut given = Map::new();
+    let mut seen = HashSet::new();
+    for (name, text) in pairs {
+        if !seen.insert(name) {
+            return Err(Trouble::new(
+                Exit::Usage,
+                "input.twice",
+                format!("`{name}` is given twice"),
+            ));
+        }
+        let Some(parameter) = operation.parameters.get(name.as_str()) else {
+            if operation.open {
+                given.insert(name.as_str(), any(text));
+                continue;
+            }
+            let trouble = invalid(
+                "check.unknown_parameter",
+                format!("`{written}` has no parameter `{name}`"),
+            );
+            return Err(
+                match nearest(name, operation.parameters.keys().map(AsRef::as_ref)) {
+                    Some(near) => trouble.help(format!("did you mean `{near}`?")),
+                    None => trouble.help(format!(
+                        "`flow connectors {}` shows them",
+                        written.replacen('.', " ", 1)
+                    )),
+                },
+            );
+        };
+        if parameter.kind != ParameterKind::Value {
+            let trouble = invalid(
+                "check.not_served",
+                format!(
+                    "`{name}` is evaluated for each item, which a call from the shell cannot do"
+                ),
+            );
+            return Err(trouble.help("write a workflow with this step"));
+        }
+        let value = match &parameter.ty {
+            Type::String(_) => Value::from(text.as_str()),
+            Type::Secret => Value::from(Secret::named(text.as_str())),
+            _ => any(text),
+        };
+        parameter
+            .ty
+            .check(&value)
+            .map_err(|mismatch| invalid("check.type", format!("`{name}`: {mismatch}")))?;
+        given.insert(name.as_str(), value);
+    }
+    for (name, parameter) in &operation.parameters {
+        if parameter.required && given.get(name).is_none() {
+            let trouble = invalid(
+                "check.missing_parameter",
+                format!("`{written}` needs the parameter `{name}`"),
+            );
+            return Err(trouble.help(format!("add `{name}=...` ({})", parameter.ty)));
+        }
+    }
+    Ok(given)
+}
+
+fn any(text: &str) -> Value {
+    json::parse(text.as_bytes()).unwrap_or_else(|_| Value::from(text))
+}
+
+/// The default credentials of a connector, looked up.
+fn credentials(
+    catalog: &Catalog,
+    connector: &str,
+    sandboxed: bool,
+) -> Result<(Map, EnvironmentSecrets), Trouble> {
+    let mut settings = Map::new();
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for (key, setting) in catalog
+        .connector(connector)
+        .into_iter()
+        .flat_map(|connector| &connector.settings)
+    {
+        if let Some(secret) = &setting.default_secret {
+            settings.insert(key.clone(), Value::from(Secret::named(secret.clone())));
+            names.push(secret.clone());
+        }
+    }
+    if sandboxed {
+        names.clear();
+    }
+    let (secrets, missing) = EnvironmentSecrets::look_up(names.iter());
+    match missing.first() {
+        None => Ok((settings, secrets)),
+        Some(name) => {
+            let trouble = Trouble::new(
+                Exit::Invalid,
+                "secret.missing",
+                format!("the secret `{name}` of the connector `{connector}` is not set"),
+            );
+            let or = if SANDBOX_SERVES.contains(&connector) {
+                ", or try without a key with `--sandbox`"
+            } else {
+                ""
+            };
+            Err(trouble.help(format!("set it: `export {name}=...`{or}")))
+        }
+    }
+}
+
+fn show(value: &Value, blobs: &BlobFolder) -> Result<(), Trouble> {
+    match value {
+        Value::Blob(blob) => copy(blob, blobs).map_err(|error| unwritable(&error)),
+        Value::String(text) => {
+            print(&format!("{text}\n"));
+            Ok(())
+        }
+        value => {
+            print_json(&values::to_json(value));
+            Ok(())
+        }
+    }
+}
+
+fn copy(blob: &Blob, blobs: &BlobFolder) -> io::Result<()> {
+    let mut content = blobs.open(blob.hash)?;
+    match io::copy(&mut content, &mut io::stdout().lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map(|_| ()),
+    }
+}
+
+fn trouble(failure: Failure) -> Trouble {
+    let trouble = Trouble::new(Exit::Failed, failure.code, failure.message);
+    match failure.help {
+        Some(help) => trouble.help(help),
+        None => trouble,
+    }
+}
+
+fn unwritable(error: &io::Error) -> Trouble {
+    let folder = std::env::temp_dir();
+    Trouble::new(
+        Exit::Unavailable,
+        "store.io",
+        format!("{}: {error}", Path::new(&folder).display()),
+    )
+}

@@ -1,0 +1,220 @@
+//! Driving one run in the foreground: progress, Ctrl-C, the end.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_engine::journal::{Event, RunEnded, RunStatus};
+use flow_engine::report::{Report, StepState};
+use flow_engine::time::Timestamp;
+use flow_engine::value::Value;
+use flow_engine::workflow::{Does, Workflow};
+use flow_local::clock::now;
+use flow_local::driver::{Driver, Progress, Services, Taken};
+use serde_json::json;
+
+use super::{print, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::show::live::Live;
+use crate::show::style::{self, DIM, paint};
+use crate::show::values;
+use crate::show::{plain, summary};
+
+/// A run and what it is driven with.
+pub(super) struct Drive {
+    pub(super) driver: Driver,
+    pub(super) taken: Taken,
+    pub(super) services: Services,
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) json: bool,
+    pub(super) sandbox: bool,
+    pub(super) notes: Vec<String>,
+}
+
+/// How progress is shown.
+enum View {
+    Live(Box<Live>),
+    Plain,
+    Json,
+}
+
+/// Drives a run to its end, to a decision, or until it is stopped.
+pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
+    let Drive {
+        driver,
+        taken,
+        services,
+        workflow,
+        json,
+        sandbox,
+        notes,
+    } = drive;
+    let mut report = Report::new(taken.run.started().clone(), now());
+    let run = report.started.run.clone();
+    let mut view = match (json, std::io::stderr().is_terminal()) {
+        (true, _) => View::Json,
+        (false, true) => View::Live(Box::new(Live::new(&workflow))),
+        (false, false) => View::Plain,
+    };
+    title(&view, &workflow, &run, sandbox, notes);
+    let mut progress = driver.add(taken, services);
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    let mut stops = 0;
+    let end = loop {
+        tokio::select! {
+            next = progress.recv() => match next {
+                None => break Progress::Stopped,
+                Some(Progress::Event { at, event }) => {
+                    report.take(at, &event);
+                    shown(&mut view, &workflow, &report, at, &event);
+                }
+                Some(Progress::Looking { .. }) => {}
+                Some(end) => break end,
+            },
+            _ = tick.tick() => {
+                if let View::Live(live) = &mut view {
+                    live.update(&report, None, now());
+                }
+            }
+            _ = tokio::signal::ctrl_c() => {
+                stops += 1;
+                if stops > 1 {
+                    break Progress::Stopped;
+                }
+                say(&view, "stopping: an effect that must not happen twice is awaited; Ctrl-C again stops at once");
+                driver.stop();
+            }
+        }
+    };
+    if let View::Live(live) = &mut view {
+        live.finish();
+    }
+    finish(&workflow, &report, end, json)
+}
+
+fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
+    if sandbox {
+        notes.insert(0, "sandbox".to_owned());
+        let real = workflow.connections.values().filter(|connection| {
+            !crate::services::SANDBOX_SERVES.contains(&&*connection.connector)
+        });
+        notes.extend(real.map(|connection| format!("{} stays real", connection.connector)));
+    }
+    match view {
+        View::Live(live) => live.title(&workflow.name, run, &notes),
+        View::Plain => {
+            let notes = if notes.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", notes.join(", "))
+            };
+            anstream::eprintln!("{}: run {run}{notes}", workflow.name);
+        }
+        View::Json => {}
+    }
+}
+
+/// Shows what one event changed.
+fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, event: &Event) {
+    let step = summary::step_of(event);
+    match view {
+        View::Json => {
+            let body: serde_json::Value =
+                serde_json::from_str(&event.to_body()).unwrap_or_default();
+            print(&format!(
+                "{}\n",
+                json!({ "at": at.to_string(), "event": event.kind(), "body": body })
+            ));
+        }
+        View::Live(live) => live.update(report, step, at),
+        View::Plain => plain::update(report, step, at),
+    }
+    if let Some(line) = step.and_then(|name| logged(workflow, report, name)) {
+        say(view, &line);
+    }
+}
+
+/// The message of a `log` step that has just ended.
+fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
+    let step = workflow.steps.iter().find(|step| &*step.name == name)?;
+    let Does::Call(call) = &step.does else {
+        return None;
+    };
+    let state = report.steps.get(name)?;
+    if &*call.call.connector != "log" || state.state != StepState::Succeeded {
+        return None;
+    }
+    let value = state.value.as_ref()?;
+    let message = value.get("message").and_then(Value::as_str)?;
+    let level = value.get("level").and_then(Value::as_str).unwrap_or("info");
+    Some(format!("{} {message}", paint(DIM, format!("{level}:"))))
+}
+
+fn say(view: &View, line: &str) {
+    match view {
+        View::Live(live) => live.line(line),
+        View::Plain => anstream::eprintln!("{line}"),
+        View::Json => {}
+    }
+}
+
+fn finish(
+    workflow: &Workflow,
+    report: &Report,
+    end: Progress,
+    json: bool,
+) -> Result<Exit, Trouble> {
+    let run = &report.started.run;
+    let took = values::elapsed(summary::took(report, now()));
+    let (exit, status) = match &end {
+        Progress::Ended(RunEnded { status, .. }) => {
+            let exit = match status {
+                RunStatus::Succeeded => Exit::Success,
+                RunStatus::Failed => Exit::Failed,
+                RunStatus::Cancelled => Exit::Cancelled,
+            };
+            (exit, status.as_str())
+        }
+        Progress::Interrupted => (Exit::Interrupted, "interrupted"),
+        Progress::StoreFailed(error) => return Err(error.clone().into()),
+        _ => (Exit::Stopped, "stopped"),
+    };
+    if json {
+        print(&format!("{}\n", summary::to_json(report, status)));
+        return Ok(exit);
+    }
+    summary::print_failures(workflow, report);
+    let (sign, color) = style::of_status(status);
+    anstream::eprintln!(
+        "{} {} {status} in {took} {}",
+        paint(color, sign),
+        workflow.name,
+        paint(DIM, format!("(run {run})"))
+    );
+    match exit {
+        Exit::Failed => anstream::eprintln!("  `flow show {run}` shows every step"),
+        Exit::Interrupted => anstream::eprintln!(
+            "  decide with `flow resume {run} --retry STEP`, `--skip STEP` or `--set STEP=VALUE`"
+        ),
+        Exit::Stopped => anstream::eprintln!("  nothing is lost: `flow resume {run}` goes on"),
+        _ => {}
+    }
+    if let Progress::Ended(RunEnded {
+        outputs: Value::Map(outputs),
+        ..
+    }) = &end
+        && !outputs.is_empty()
+    {
+        print_outputs(&Value::Map(outputs.clone()));
+    }
+    Ok(exit)
+}
+
+/// Outputs as YAML: they read well, and programs can read them too.
+fn print_outputs(outputs: &Value) {
+    let form = values::to_json(outputs);
+    match serde_yaml::to_string(&form) {
+        Ok(text) => print(&text),
+        Err(_) => print_json(&form),
+    }
+}

@@ -1,0 +1,144 @@
+//! The commands and their options.
+
+mod call;
+mod check;
+mod connectors;
+mod drive;
+mod graph;
+mod resume;
+mod run;
+mod runs;
+mod sandbox;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{Exit, Trouble};
+use crate::project;
+use crate::show::diagnostics;
+
+/// Runs YAML pipelines as durable graphs of triggers, actions and queries.
+#[derive(Parser)]
+#[command(
+    name = "flow",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a workflow.
+    Run(run::Arguments),
+    /// Go on with a run that has not ended.
+    Resume(resume::Arguments),
+    /// Check workflows without running them.
+    Check(check::Arguments),
+    /// Draw the graph of a workflow.
+    Graph(graph::Arguments),
+    /// List runs, newest first.
+    Runs(runs::ListArguments),
+    /// Show one run: its steps, outputs and failures.
+    Show(runs::ShowArguments),
+    /// Call one operation.
+    Call(call::Arguments),
+    /// List connectors, their operations, or the parameters of one.
+    Connectors(connectors::Arguments),
+    /// Serve the loopback Claude API.
+    Sandbox(sandbox::Arguments),
+}
+
+/// Where the store is.
+#[derive(Args, Clone)]
+struct StoreArguments {
+    /// The store's folder; `.flow` in the project folder if not given.
+    #[arg(long, value_name = "DIR", global = true)]
+    store: Option<PathBuf>,
+}
+
+/// The folders that a command works with.
+struct Folders {
+    project: PathBuf,
+    store: PathBuf,
+}
+
+impl StoreArguments {
+    fn folders(&self) -> Result<Folders, Trouble> {
+        let here = std::env::current_dir().map_err(|error| {
+            Trouble::new(
+                Exit::Usage,
+                "file.unreadable",
+                format!("the current folder: {error}"),
+            )
+        })?;
+        let project = project::folder(&here);
+        let store = project::store(&project, self.store.as_deref());
+        Ok(Folders { project, store })
+    }
+}
+
+/// Runs the command that was typed.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            diagnostics::print_trouble(&Trouble::new(
+                Exit::Unavailable,
+                "internal.runtime",
+                format!("the runtime cannot start: {error}"),
+            ));
+            return Exit::Unavailable.into();
+        }
+    };
+    let result = runtime.block_on(run_command(cli.command));
+    // What still goes on must not keep the process: it is on disk, or may be repeated.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(trouble) => {
+            diagnostics::print_trouble(&trouble);
+            trouble.exit.into()
+        }
+    }
+}
+
+async fn run_command(command: Command) -> Result<Exit, Trouble> {
+    match command {
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Resume(arguments) => resume::resume(arguments).await,
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Graph(arguments) => graph::graph(&arguments),
+        Command::Runs(arguments) => runs::list(&arguments),
+        Command::Show(arguments) => runs::show(&arguments),
+        Command::Call(arguments) => call::call(arguments).await,
+        Command::Connectors(arguments) => connectors::connectors(&arguments),
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments).await,
+    }
+}
+
+/// Writes data to stdout. A reader that has seen enough is no fault.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes one JSON document to stdout.
+fn print_json(value: &serde_json::Value) {
+    print(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    ));
+}

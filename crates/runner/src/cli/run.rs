@@ -1,0 +1,321 @@
+//! `flow run`: one run of a workflow, with live progress.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flow_backend::context::StepContext;
+use flow_connector::Connectors;
+use flow_engine::finding::Finding;
+use flow_engine::journal::StartedBy;
+use flow_engine::value::{Map, Value};
+use flow_engine::workflow::{Starts, Trigger, Workflow};
+use flow_local::driver::{Driver, Services};
+use flow_local::start::{NewRun, start};
+use flow_local::store::Store;
+use flow_local::watch::next_event;
+use tokio_util::sync::CancellationToken;
+
+use super::drive::{self, Drive};
+use super::{Folders, StoreArguments};
+use crate::exit::{Exit, Trouble};
+use crate::inputs;
+use crate::load;
+use crate::secrets::EnvironmentSecrets;
+use crate::services;
+use crate::show::diagnostics;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The workflow file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// An input, as name=value.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    inputs: Vec<(String, String)>,
+    /// A JSON or YAML file with inputs.
+    #[arg(long = "inputs", value_name = "FILE")]
+    inputs_file: Option<PathBuf>,
+    /// A member of the trigger's event, as name=value, instead of waiting for one.
+    #[arg(long = "event", value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    event: Vec<(String, String)>,
+    /// A JSON or YAML file with the trigger's event.
+    #[arg(long, value_name = "FILE")]
+    event_file: Option<PathBuf>,
+    /// The trigger to wait for, if the workflow has several.
+    #[arg(long, value_name = "NAME")]
+    trigger: Option<String>,
+    /// Take the newest item that is there already instead of waiting for the next one.
+    #[arg(long, value_name = "existing")]
+    once: Option<Once>,
+    /// Run against the built-in loopback Claude API: no key, no network.
+    #[arg(long)]
+    sandbox: bool,
+    /// Print events and the result as JSON lines on stdout.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Once {
+    Existing,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let connectors = services::connectors(&folders.project)?;
+    let notes = connectors.notes().to_vec();
+    let Some(workflow) = checked(&arguments.file, &connectors)? else {
+        return Ok(Exit::Invalid);
+    };
+    let workflow = Arc::new(workflow);
+    let given = inputs::typed(
+        &workflow,
+        &arguments.inputs,
+        arguments.inputs_file.as_deref(),
+    );
+    let event = inputs::event(&arguments.event, arguments.event_file.as_deref())?;
+    let waits_for = waits_for(&workflow, &arguments, event.is_some())?;
+    // Inputs of a run that a trigger starts come from the trigger.
+    let given = match (given, &waits_for) {
+        (Ok(given), _) => given,
+        (Err(errors), Some(trigger))
+            if errors.iter().all(|error| {
+                error.code == "input.missing" && trigger.inputs.contains_key(&error.name)
+            }) =>
+        {
+            Map::new()
+        }
+        (Err(errors), _) => return Err(refused(&workflow, &errors)),
+    };
+    let secrets = services::secrets(&workflow, arguments.sandbox)?;
+    let bundle = services::bundle(&workflow, &connectors);
+    let store = Arc::new(Store::open(&folders.store)?);
+    let (connectors, sandbox) = match arguments.sandbox {
+        true => services::with_sandbox(connectors, &folders.store)
+            .await
+            .map(|(connectors, sandbox)| (connectors, Some(sandbox)))?,
+        false => (connectors, None),
+    };
+    let services = services_of(connectors, secrets, &store, &folders);
+    let (started_by, trigger) = match (event, &waits_for) {
+        (Some(event), _) => (by("manual", None), event),
+        (None, Some(trigger)) => {
+            let event = wait(&workflow, trigger, &services, arguments.once.is_some()).await?;
+            (by("poll", Some(trigger)), event)
+        }
+        (None, None) => (by("manual", None), Value::map::<&str>([])),
+    };
+    let inputs = inputs::store_files(
+        &workflow,
+        with_trigger_inputs(&workflow, waits_for.as_ref(), given, &trigger)?,
+        &*store.blobs(),
+    )?;
+    let new = NewRun {
+        workflow: workflow.clone(),
+        bundle,
+        inputs: Value::from(inputs),
+        started_by,
+        trigger,
+        sandbox: arguments.sandbox,
+    };
+    let taken = start(&store, new)?;
+    let driver = Driver::start(store);
+    let exit = drive::drive(Drive {
+        driver,
+        taken,
+        services,
+        workflow,
+        json: arguments.json,
+        sandbox: arguments.sandbox,
+        notes,
+    })
+    .await;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    exit
+}
+
+fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
+    StartedBy {
+        name: trigger.map(|trigger| trigger.name.to_string()),
+        kind: kind.to_owned(),
+        key: None,
+    }
+}
+
+/// The services of a run.
+pub(super) fn services_of(
+    connectors: Connectors,
+    secrets: Arc<EnvironmentSecrets>,
+    store: &Store,
+    folders: &Folders,
+) -> Services {
+    Services {
+        runner: Arc::new(connectors),
+        blobs: store.blobs(),
+        secrets,
+        project: Arc::new(folders.project.clone()),
+    }
+}
+
+/// The checked workflow of a file; its findings are printed.
+fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Workflow>, Trouble> {
+    let checked = load::check_file(file, &connectors.catalog())?;
+    diagnostics::print(&checked.source, &checked.findings);
+    Ok(checked.workflow)
+}
+
+fn refused(workflow: &Workflow, errors: &[flow_engine::workflow::input::InputError]) -> Trouble {
+    for error in errors {
+        let declared = workflow.inputs.get(&error.name);
+        let trouble = Trouble {
+            exit: Exit::Invalid,
+            code: error.code.to_owned(),
+            message: error.to_string(),
+            help: error.help.clone(),
+        };
+        match declared {
+            Some(input) => {
+                let finding = Finding::error(error.code, input.span, error.to_string())
+                    .label("declared here");
+                let finding = match &error.help {
+                    Some(help) => finding.help(help.clone()),
+                    None => finding,
+                };
+                diagnostics::print(&workflow.source, &[finding]);
+            }
+            None => diagnostics::print_trouble(&trouble),
+        }
+    }
+    Trouble::said(Exit::Invalid)
+}
+
+/// The trigger that must fire before the run can start, if there is one.
+fn waits_for(
+    workflow: &Workflow,
+    arguments: &Arguments,
+    has_event: bool,
+) -> Result<Option<Trigger>, Trouble> {
+    if !workflow.uses_trigger || has_event {
+        return Ok(None);
+    }
+    let usage = |message: String, help: String| {
+        Trouble::new(Exit::Usage, "run.trigger", message).help(help)
+    };
+    let by_hand = "give the event by hand with `--event NAME=VALUE` or `--event-file FILE`";
+    if let Some(name) = &arguments.trigger {
+        let found = workflow.triggers.get(name.as_str()).cloned();
+        let known: Vec<&str> = workflow.triggers.keys().map(AsRef::as_ref).collect();
+        return found.map(Some).ok_or_else(|| {
+            usage(
+                format!("the workflow has no trigger `{name}`"),
+                format!("its triggers are {}", known.join(", ")),
+            )
+        });
+    }
+    let polls: Vec<&Trigger> = workflow
+        .triggers
+        .values()
+        .filter(|trigger| matches!(trigger.starts, Starts::Poll(_)))
+        .collect();
+    match polls.as_slice() {
+        [one] => Ok(Some((*one).clone())),
+        [] => Err(usage(
+            "the workflow reads `trigger`, and none of its triggers can be waited for here"
+                .to_owned(),
+            by_hand.to_owned(),
+        )),
+        several => {
+            let names: Vec<&str> = several.iter().map(|trigger| &*trigger.name).collect();
+            Err(usage(
+                format!("the workflow has several triggers: {}", names.join(", ")),
+                format!("say which one with `--trigger NAME`, or {by_hand}"),
+            ))
+        }
+    }
+}
+
+async fn wait(
+    workflow: &Arc<Workflow>,
+    trigger: &Trigger,
+    services: &Services,
+    existing: bool,
+) -> Result<Value, Trouble> {
+    let Starts::Poll(watch) = &trigger.starts else {
+        return Err(Trouble::new(
+            Exit::Usage,
+            "run.trigger",
+            format!("`{}` cannot be waited for here", trigger.name),
+        ));
+    };
+    let context = StepContext {
+        blobs: services.blobs.clone(),
+        secrets: services.secrets.clone(),
+        cancel: CancellationToken::new(),
+        project: services.project.clone(),
+        run: "".into(),
+        step: trigger.name.clone(),
+    };
+    anstream::eprintln!(
+        "waits for {}.{}, looks every {} (Ctrl-C ends)",
+        watch.call.connection,
+        watch.call.operation,
+        watch.every
+    );
+    tokio::select! {
+        event = next_event(workflow, watch, services, &context, existing) => event.map_err(|failure| {
+            let trouble = Trouble::new(Exit::Failed, failure.code, failure.message);
+            match failure.help {
+                Some(help) => trouble.help(help),
+                None => trouble,
+            }
+        }),
+        _ = tokio::signal::ctrl_c() => Err(Trouble::said(Exit::Stopped)),
+    }
+}
+
+/// Inputs that the trigger gives, for those that were not given by hand.
+fn with_trigger_inputs(
+    workflow: &Workflow,
+    trigger: Option<&Trigger>,
+    mut given: Map,
+    event: &Value,
+) -> Result<Map, Trouble> {
+    let Some(trigger) = trigger else {
+        return Ok(given);
+    };
+    let values = flow_engine::run::Values {
+        trigger: event.clone(),
+        ..Default::default()
+    };
+    for (name, tree) in &trigger.inputs {
+        if given.get(name).is_some() {
+            continue;
+        }
+        let rendered = tree
+            .render(&flow_engine::expr::Scope::new(&values), &workflow.source)
+            .map_err(|stop| stop.into_failure());
+        let value = rendered
+            .map_err(|failure| Trouble::new(Exit::Invalid, failure.code, failure.message))?;
+        let Some(input) = workflow.inputs.get(name) else {
+            continue;
+        };
+        given.insert(
+            name.clone(),
+            input
+                .accept(value)
+                .map_err(|error| refused(workflow, &[error]))?,
+        );
+    }
+    for input in workflow.inputs.values() {
+        if given.get(&input.name).is_none()
+            && let Some(default) = &input.default
+        {
+            given.insert(input.name.clone(), default.clone());
+        }
+    }
+    Ok(given)
+}

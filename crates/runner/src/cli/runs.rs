@@ -1,0 +1,164 @@
+//! `flow runs` and `flow show`: what ran, what runs, and how one run stands.
+
+use comfy_table::{ContentArrangement, Table};
+use flow_engine::report::report;
+use flow_engine::source::SourceFile;
+use flow_engine::value::Value;
+use flow_local::clock::now;
+use flow_local::start::load;
+use flow_local::store::{RunRow, Store};
+use serde_json::json;
+
+use super::resume::{find, load_trouble, no_store};
+use super::{StoreArguments, print, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::load::check;
+use crate::services;
+use crate::show::style::{DIM, of_status, paint};
+use crate::show::{diagnostics, summary, values};
+
+#[derive(clap::Args)]
+pub(super) struct ListArguments {
+    /// How many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ShowArguments {
+    /// The run's id or its beginning.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let rows = match Store::reader(&folders.store)? {
+        Some(reader) => reader.runs(arguments.limit)?,
+        None => Vec::new(),
+    };
+    if arguments.json {
+        print_json(&rows.iter().map(row_json).collect());
+        return Ok(Exit::Success);
+    }
+    if rows.is_empty() {
+        anstream::eprintln!("no runs yet: `flow run FILE` starts one");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", ""]);
+    for row in &rows {
+        let (sign, _) = of_status(&row.status);
+        let took = row.ended_at.unwrap_or_else(now).since(row.started_at);
+        let mut note = row
+            .waits_for
+            .as_ref()
+            .map(|what| format!("waits for {what}"))
+            .unwrap_or_default();
+        if row.sandbox {
+            note = [note, "sandbox".to_owned()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ");
+        }
+        table.add_row([
+            row.run.clone(),
+            row.workflow.clone(),
+            format!("{sign} {}", row.status),
+            row.started_at.to_string(),
+            values::elapsed(took),
+            note,
+        ]);
+    }
+    print(&format!("{}\n", table.trim_fmt()));
+    Ok(Exit::Success)
+}
+
+fn row_json(row: &RunRow) -> serde_json::Value {
+    json!({
+        "run": row.run,
+        "workflow": row.workflow,
+        "status": row.status,
+        "started_at": row.started_at.to_string(),
+        "ended_at": row.ended_at.map(|at| at.to_string()),
+        "waits_for": row.waits_for,
+        "sandbox": row.sandbox,
+    })
+}
+
+pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
+    let row = find(&reader, &arguments.run)?;
+    let stored = load(&reader, &folders.store, row).map_err(load_trouble)?;
+    let Some(report) = report(stored.events.iter().map(|(at, event)| (*at, event))) else {
+        return Err(Trouble::new(
+            Exit::Unavailable,
+            "store.corrupt",
+            format!("the journal of run {} has no start", stored.row.run),
+        ));
+    };
+    if arguments.json {
+        print_json(&summary::to_json(&report, &stored.row.status));
+        return Ok(Exit::Success);
+    }
+    let status = &stored.row.status;
+    let (sign, color) = of_status(status);
+    let took = values::elapsed(summary::took(&report, now()));
+    let sandbox = if stored.row.sandbox { ", sandbox" } else { "" };
+    let mut text = format!(
+        "{} {} {status} {}\n",
+        paint(color, sign),
+        report.started.workflow,
+        paint(
+            DIM,
+            format!(
+                "(run {}, {}, {took}{sandbox})",
+                report.started.run, report.started_at
+            )
+        )
+    );
+    let width = report
+        .steps
+        .keys()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (name, step) in &report.steps {
+        text.push_str(&summary::step_line(name, width, step, now()));
+        text.push('\n');
+    }
+    if let Some((_, ended)) = &report.ended
+        && matches!(&ended.outputs, Value::Map(map) if !map.is_empty())
+    {
+        let outputs = serde_yaml::to_string(&values::to_json(&ended.outputs)).unwrap_or_default();
+        text.push_str(&format!(
+            "outputs:\n{}",
+            outputs
+                .lines()
+                .map(|line| format!("  {line}\n"))
+                .collect::<String>()
+        ));
+    }
+    print(&text);
+    // The failures at their lines, if the pinned workflow still reads.
+    let source = SourceFile::new(&*stored.bundle.file, &*stored.bundle.text);
+    if let Some(workflow) = check(source, &services::pinned(&stored.bundle)?.catalog()).workflow {
+        diagnostics::print(&workflow.source, &summary::failures(&workflow, &report));
+    }
+    Ok(Exit::Success)
+}

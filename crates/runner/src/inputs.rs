@@ -1,0 +1,201 @@
+//! What was typed for inputs and events, as values.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use flow_backend::context::Blobs;
+use flow_engine::value::{Map, Value, json};
+use flow_engine::workflow::Workflow;
+use flow_engine::workflow::input::{InputError, InputKind};
+
+use crate::exit::{Exit, Trouble};
+
+/// Splits `k=v` at the first `=`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not of the form name=value")),
+    }
+}
+
+/// Types and checks what was given, fills in defaults, and names what is missing.
+pub(crate) fn typed(
+    workflow: &Workflow,
+    pairs: &[(String, String)],
+    file: Option<&Path>,
+) -> Result<Map, Vec<InputError>> {
+    let mut errors = Vec::new();
+    let mut given = Map::new();
+    for (key, value) in file
+        .map(read_map)
+        .transpose()
+        .map_err(|error| vec![error])?
+        .iter()
+        .flat_map(Map::iter)
+    {
+        match workflow.inputs.get(key) {
+            Some(input) => match input.accept(value.clone()) {
+                Ok(value) => given.insert(key.clone(), value),
+                Err(error) => errors.push(error),
+            },
+            None => errors.push(unknown(workflow, key)),
+        }
+    }
+    let mut typed_names: Vec<&str> = Vec::new();
+    for (key, text) in pairs {
+        if typed_names.contains(&key.as_str()) {
+            errors.push(error(
+                "input.twice",
+                key,
+                "it is given twice".to_owned(),
+                None,
+            ));
+        }
+        typed_names.push(key);
+        match workflow.inputs.get(key.as_str()) {
+            Some(input) => match input.from_text(text) {
+                Ok(value) => given.insert(key.as_str(), value),
+                Err(error) => errors.push(error),
+            },
+            None => errors.push(unknown(workflow, key)),
+        }
+    }
+    let mut all = Map::new();
+    for input in workflow.inputs.values() {
+        match (given.get(&input.name), &input.default) {
+            (Some(value), _) => all.insert(input.name.clone(), value.clone()),
+            (None, Some(default)) => all.insert(input.name.clone(), default.clone()),
+            (None, None) if !input.required => {}
+            (None, None) => {
+                if !errors.iter().any(|error| error.name == input.name) {
+                    let help = format!(
+                        "give it as `--input {}=...` ({})",
+                        input.name,
+                        input.kind.as_str()
+                    );
+                    errors.push(error(
+                        "input.missing",
+                        &input.name,
+                        "it is required and was not given".to_owned(),
+                        Some(help),
+                    ));
+                }
+            }
+        }
+    }
+    if errors.is_empty() {
+        Ok(all)
+    } else {
+        Err(errors)
+    }
+}
+
+fn unknown(workflow: &Workflow, name: &str) -> InputError {
+    let known: Vec<&str> = workflow.inputs.keys().map(AsRef::as_ref).collect();
+    let near = flow_engine::finding::nearest(name, known.iter().copied());
+    let help = match (near, known.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "this workflow has no inputs".to_owned(),
+        (None, known) => format!("its inputs are {}", known.join(", ")),
+    };
+    error(
+        "input.unknown",
+        name,
+        "the workflow has no such input".to_owned(),
+        Some(help),
+    )
+}
+
+fn error(code: &'static str, name: &str, message: String, help: Option<String>) -> InputError {
+    InputError {
+        code,
+        name: name.into(),
+        message,
+        help,
+    }
+}
+
+/// A JSON or YAML file that holds a map.
+fn read_map(path: &Path) -> Result<Map, InputError> {
+    let name = path.display().to_string();
+    let fail = |message: String| error("input.file", &name, message, None);
+    let text = std::fs::read_to_string(path).map_err(|io| fail(io.to_string()))?;
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let value = if is_json {
+        json::parse(text.as_bytes()).map_err(|error| fail(error.to_string()))?
+    } else {
+        Value::from(
+            serde_yaml::from_str::<serde_json::Value>(&text)
+                .map_err(|error| fail(error.to_string()))?,
+        )
+    };
+    match value {
+        Value::Map(map) => Ok(Arc::unwrap_or_clone(map)),
+        other => Err(fail(format!(
+            "expected a map of inputs, found a {}",
+            other.kind()
+        ))),
+    }
+}
+
+/// The payload of a trigger, given by hand: text that is JSON keeps its type.
+pub(crate) fn event(
+    pairs: &[(String, String)],
+    file: Option<&Path>,
+) -> Result<Option<Value>, Trouble> {
+    let invalid = |error: &InputError| Trouble::new(Exit::Invalid, error.code, error.to_string());
+    let mut event = match file {
+        None if pairs.is_empty() => return Ok(None),
+        None => Map::new(),
+        Some(file) => read_map(file).map_err(|error| invalid(&error))?,
+    };
+    for (key, text) in pairs {
+        let value = json::parse(text.as_bytes()).unwrap_or_else(|_| Value::from(text.as_str()));
+        event.insert(key.as_str(), value);
+    }
+    Ok(Some(Value::from(event)))
+}
+
+/// Copies the files that inputs name into the store; paths are relative to the caller's folder. Blocking.
+pub(crate) fn store_files(
+    workflow: &Workflow,
+    inputs: Map,
+    blobs: &dyn Blobs,
+) -> Result<Map, Trouble> {
+    let mut stored = Map::new();
+    for (name, value) in inputs.iter() {
+        let is_file = workflow
+            .inputs
+            .get(name)
+            .is_some_and(|input| input.kind == InputKind::File);
+        let value = match value.as_str().filter(|_| is_file) {
+            None => value.clone(),
+            Some(path) => store_file(Path::new(path), blobs).map_err(|error| {
+                let trouble = Trouble::new(
+                    Exit::Invalid,
+                    "input.file",
+                    format!("input `{name}`: {path}: {error}"),
+                );
+                trouble.help("paths on the command line are relative to the folder you are in")
+            })?,
+        };
+        stored.insert(name.clone(), value);
+    }
+    Ok(stored)
+}
+
+fn store_file(path: &Path, blobs: &dyn Blobs) -> io::Result<Value> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("this is not a regular file"));
+    }
+    let mut writer = blobs.create()?;
+    io::copy(&mut file, &mut writer)?;
+    let mut blob = writer.finish("application/octet-stream")?;
+    blob.name = path.file_name().map(|name| name.to_string_lossy().into());
+    Ok(Value::from(blob))
+}

@@ -1,0 +1,188 @@
+//! What a run needs from outside: connectors, secrets, the sandbox.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flow_connector::Connectors;
+use flow_engine::bundle::Bundle;
+use flow_engine::finding::Finding;
+use flow_engine::source::SourceFile;
+use flow_engine::workflow::{SecretUse, Workflow};
+use flow_sandbox::{Config, Sandbox};
+use secrecy::SecretString;
+
+use crate::exit::{Exit, Trouble};
+use crate::secrets::EnvironmentSecrets;
+use crate::show::diagnostics;
+
+/// The connectors that the sandbox serves.
+pub(crate) const SANDBOX_SERVES: &[&str] = &["claude-api"];
+
+/// The built-in connectors and those of the project's folder `connectors/`.
+pub(crate) fn connectors(project: &Path) -> Result<Connectors, Trouble> {
+    let mut connectors = Connectors::builtin();
+    for documents in user_descriptors(&project.join("connectors"))? {
+        connectors = connectors
+            .with_descriptor(&documents)
+            .map_err(|error| descriptor_trouble(&error))?;
+    }
+    Ok(connectors)
+}
+
+/// The connectors that a run pinned.
+pub(crate) fn pinned(bundle: &Bundle) -> Result<Connectors, Trouble> {
+    let mut connectors = Connectors::builtin();
+    for (handle, text) in &bundle.descriptors {
+        let documents: Vec<SourceFile> = serde_json::from_str::<Vec<(String, String)>>(text)
+            .map_err(|error| anyhow::anyhow!("the pinned descriptor of `{handle}`: {error}"))?
+            .into_iter()
+            .map(|(name, text)| SourceFile::new(name, text))
+            .collect();
+        connectors = connectors
+            .with_descriptor(&documents)
+            .map_err(|error| descriptor_trouble(&error))?;
+    }
+    Ok(connectors)
+}
+
+/// What a run of this workflow pins.
+pub(crate) fn bundle(workflow: &Workflow, connectors: &Connectors) -> Bundle {
+    let mut descriptors = BTreeMap::new();
+    for connection in workflow.connections.values() {
+        if let Some(service) = connectors.service(&connection.connector) {
+            let documents: Vec<(&str, &str)> = service
+                .sources
+                .iter()
+                .map(|source| (source.name(), source.text()))
+                .collect();
+            let text = serde_json::to_string(&documents).expect("pairs of texts have a JSON form");
+            descriptors.insert(connection.connector.to_string(), text);
+        }
+    }
+    Bundle::new(workflow.source.name(), workflow.source.text(), descriptors)
+}
+
+/// The documents in a folder: `x.yaml`, `x.json`, or `x.service.json` with `x.resources.json`.
+fn user_descriptors(folder: &Path) -> Result<Vec<Vec<SourceFile>>, Trouble> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(Vec::new());
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
+    paths.retain(|path| {
+        path.extension().is_some_and(|extension| {
+            ["json", "yaml", "yml"]
+                .iter()
+                .any(|known| extension == *known)
+        })
+    });
+    paths.sort();
+    let mut groups: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
+    for path in paths {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let stem = name.split('.').next().unwrap_or(&name).to_owned();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Trouble::new(
+                Exit::Invalid,
+                "descriptor.syntax",
+                format!("{}: {error}", path.display()),
+            )
+        })?;
+        let documents = groups.entry(stem).or_default();
+        // The service comes before its resources.
+        let at = if name.contains(".service.") {
+            0
+        } else {
+            documents.len()
+        };
+        documents.insert(at, SourceFile::new(path.display().to_string(), text));
+    }
+    Ok(groups.into_values().collect())
+}
+
+fn descriptor_trouble(error: &flow_connector::DescriptorError) -> Trouble {
+    Trouble::new(Exit::Invalid, error.code, error.to_string())
+        .help("`docs/connectors.md` describes the format")
+}
+
+/// Starts the sandbox on a folder and points the connectors that it serves at it.
+pub(crate) async fn with_sandbox(
+    connectors: Connectors,
+    store: &Path,
+) -> Result<(Connectors, Sandbox), Trouble> {
+    let sandbox = start_sandbox(Config::new(store.join("sandbox"))).await?;
+    let connectors = SANDBOX_SERVES.iter().fold(connectors, |connectors, name| {
+        connectors.with_override(
+            name,
+            format!("{}/v1", sandbox.base_url()),
+            SecretString::from("sandbox-key"),
+        )
+    });
+    Ok((connectors, sandbox))
+}
+
+pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {
+    Sandbox::start(config)
+        .await
+        .map_err(|error| Trouble::new(Exit::Unavailable, "sandbox.start", error.to_string()))
+}
+
+/// Looks up every secret that a run will need; names those that are missing at their lines.
+pub(crate) fn secrets(
+    workflow: &Workflow,
+    sandbox: bool,
+) -> Result<Arc<EnvironmentSecrets>, Trouble> {
+    let served = |secret: &SecretUse| {
+        let connection = secret
+            .connection
+            .as_ref()
+            .and_then(|name| workflow.connections.get(name));
+        sandbox
+            && connection.is_some_and(|connection| SANDBOX_SERVES.contains(&&*connection.connector))
+    };
+    let needed: Vec<&SecretUse> = workflow
+        .secrets
+        .iter()
+        .filter(|secret| !served(secret))
+        .collect();
+    let (secrets, missing) = EnvironmentSecrets::look_up(needed.iter().map(|secret| &secret.name));
+    if missing.is_empty() {
+        return Ok(Arc::new(secrets));
+    }
+    let mut findings: Vec<Finding> = Vec::new();
+    for secret in needed
+        .iter()
+        .filter(|secret| missing.contains(&secret.name))
+    {
+        let of = secret
+            .connection
+            .as_ref()
+            .map(|name| format!(" of the connection `{name}`"))
+            .unwrap_or_default();
+        let message = format!("the secret `{}`{of} is not set", secret.name);
+        let mut help = format!("set it: `export {}=...`", secret.name);
+        let connection = secret
+            .connection
+            .as_ref()
+            .and_then(|name| workflow.connections.get(name));
+        if connection.is_some_and(|connection| SANDBOX_SERVES.contains(&&*connection.connector)) {
+            help.push_str(", or try the workflow without a key with `--sandbox`");
+        }
+        let finding = Finding::error("secret.missing", secret.span, message).help(help);
+        if !findings
+            .iter()
+            .any(|known| known.message == finding.message)
+        {
+            findings.push(finding);
+        }
+    }
+    diagnostics::print(&workflow.source, &findings);
+    Err(Trouble::said(Exit::Invalid))
+}

@@ -1,0 +1,187 @@
+//! How a run stands: one line a step, the failure at its line, what to type next.
+
+use flow_engine::duration::Millis;
+use flow_engine::finding::Finding;
+use flow_engine::journal::{Event, SkipReason};
+use flow_engine::report::{Report, StepReport, StepState};
+use flow_engine::run::Failure;
+use flow_engine::source::Span;
+use flow_engine::time::Timestamp;
+use flow_engine::workflow::Workflow;
+use serde_json::json;
+
+use super::diagnostics;
+use super::style::{DIM, of_status, paint};
+use super::values;
+
+/// One line about a step, without its sign and name.
+pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
+    let took = values::elapsed(step.ended_at.unwrap_or(now).since(step.started_at));
+    let tries = if step.attempts > 1 {
+        format!(", attempt {}", step.attempts)
+    } else {
+        String::new()
+    };
+    let rest = match &step.state {
+        StepState::Succeeded => step.value.as_ref().map(values::brief).unwrap_or_default(),
+        StepState::Running => "running".to_owned(),
+        StepState::Backoff { until, next } => {
+            let why = step
+                .failure
+                .as_ref()
+                .map(|failure| failure.code.as_str())
+                .unwrap_or_default();
+            format!(
+                "{why}: attempt {next} in {}",
+                values::elapsed(until.since(now))
+            )
+        }
+        StepState::Held {
+            every: Some(every), ..
+        } => format!("waits, looks every {every}"),
+        StepState::Held { due: Some(due), .. } => format!("waits until {due}"),
+        StepState::Held { .. } => "waits".to_owned(),
+        StepState::Interrupted => "interrupted: needs a decision".to_owned(),
+        StepState::Failed => step
+            .failure
+            .as_ref()
+            .map(|failure| failure.code.clone())
+            .unwrap_or_default(),
+        StepState::TimedOut => "its time was up".to_owned(),
+        StepState::Cancelled => "cancelled".to_owned(),
+        StepState::Skipped(reason) => return skip_words(reason),
+    };
+    format!("{took:>7}{tries}  {rest}")
+}
+
+fn skip_words(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Condition => "skipped: its `if` was false".to_owned(),
+        SkipReason::LostNeed { need, status } => {
+            format!("skipped: `{need}` is {}", status.replace('_', " "))
+        }
+        SkipReason::Resolved => "skipped by decision".to_owned(),
+    }
+}
+
+/// A step's line with sign, name and words.
+pub(crate) fn step_line(name: &str, width: usize, step: &StepReport, now: Timestamp) -> String {
+    let (sign, style) = of_status(step.state.as_str());
+    let words = step_words(step, now);
+    let words = if matches!(step.state, StepState::Skipped(_)) {
+        paint(DIM, words)
+    } else {
+        words
+    };
+    format!("  {} {name:width$}  {words}", paint(style, sign))
+}
+
+/// Every failure of a run in the shape of a finding, at the line of its step.
+pub(crate) fn failures(workflow: &Workflow, report: &Report) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, step) in &report.steps {
+        let Some(shape) = workflow.steps.iter().find(|step| *step.name == **name) else {
+            continue;
+        };
+        match (&step.state, &step.failure) {
+            (StepState::Failed | StepState::Interrupted, Some(failure)) => {
+                findings.push(finding(name, shape.span, failure, step.attempts));
+            }
+            (StepState::TimedOut, _) => {
+                let span = shape
+                    .timeout
+                    .as_ref()
+                    .map_or(shape.span, |timeout| timeout.span);
+                let finding = Finding::error(
+                    "step.timeout",
+                    span,
+                    format!("step `{name}`: its time was up"),
+                );
+                findings.push(finding.help("raise `timeout:`, or find out why it takes so long"));
+            }
+            _ => {}
+        }
+    }
+    if let Some((_, ended)) = &report.ended
+        && let Some(failure) = &ended.failure
+    {
+        findings.push(finding("outputs", Span::default(), failure, 1));
+    }
+    findings
+}
+
+fn finding(name: &str, step: Span, failure: &Failure, attempts: u32) -> Finding {
+    let span = failure
+        .span
+        .map_or(step, |(start, end)| Span { start, end });
+    // Codes of services carry the status; the page of the docs is one.
+    let code: &'static str = Box::leak(failure.code.clone().into_boxed_str());
+    let tries = if attempts > 1 {
+        format!(" (attempt {attempts})")
+    } else {
+        String::new()
+    };
+    let finding = Finding::error(
+        code,
+        span,
+        format!("step `{name}`{tries}: {}", failure.message),
+    );
+    match &failure.help {
+        Some(help) => finding.help(help.clone()),
+        None => finding,
+    }
+}
+
+/// Prints the failures of a run.
+pub(crate) fn print_failures(workflow: &Workflow, report: &Report) {
+    diagnostics::print(&workflow.source, &failures(workflow, report));
+}
+
+/// How long a run took, or goes on already.
+pub(crate) fn took(report: &Report, now: Timestamp) -> Millis {
+    report
+        .ended
+        .as_ref()
+        .map_or(now, |(at, _)| *at)
+        .since(report.started_at)
+}
+
+/// The step that an event is about.
+pub(crate) fn step_of(event: &Event) -> Option<&str> {
+    flow_engine::run::step_of(event)
+}
+
+/// A report for programs.
+pub(crate) fn to_json(report: &Report, status: &str) -> serde_json::Value {
+    let steps: serde_json::Map<String, serde_json::Value> = report
+        .steps
+        .iter()
+        .map(|(name, step)| {
+            let form = json!({
+                "status": step.state.as_str(),
+                "attempts": step.attempts,
+                "started_at": step.started_at.to_string(),
+                "ended_at": step.ended_at.map(|at| at.to_string()),
+                "value": step.value.as_ref().map(values::to_json),
+                "error": step.failure.as_ref().filter(|_| step.value.is_none()),
+            });
+            (name.clone(), form)
+        })
+        .collect();
+    let outputs = report
+        .ended
+        .as_ref()
+        .map(|(_, ended)| values::to_json(&ended.outputs));
+    json!({
+        "run": report.started.run,
+        "workflow": report.started.workflow,
+        "status": status,
+        "sandbox": report.started.sandbox,
+        "started_at": report.started_at.to_string(),
+        "ended_at": report.ended.as_ref().map(|(at, _)| at.to_string()),
+        "inputs": values::to_json(&report.started.inputs),
+        "trigger": values::to_json(&report.started.trigger),
+        "outputs": outputs,
+        "steps": steps,
+    })
+}
