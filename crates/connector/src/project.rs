@@ -223,7 +223,8 @@ impl Project {
 }
 
 fn sync_folder(folder: &Dir) -> io::Result<()> {
-    folder.try_clone()?.into_std_file().sync_all()
+    // Not the handle itself: it is opened for finding paths only, and cannot be synced.
+    folder.open(".")?.sync_all()
 }
 
 /// The path without `./` in front.

@@ -105,20 +105,32 @@ impl Finding {
     }
 }
 
-/// The known name that was most likely meant, if one is within a third of the length (at least 2 edits, or a prefix).
+/// The known name that was most likely meant: the nearest within a third of the length (at least 2 edits), else one
+/// that begins as the written one does, for at least three letters and most of the shorter of the two.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (written.chars().count() / 3).max(2);
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(written, name), name))
-        .filter(|(distance, name)| {
-            let prefix =
-                written.len() >= 3 && (name.starts_with(written) || written.starts_with(*name));
-            *distance <= allowed && *distance < name.chars().count().max(written.chars().count())
-                || prefix
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let length = written.chars().count();
+    let allowed = (length / 3).max(2);
+    let (mut best, mut alike) = (None, None);
+    for name in known {
+        let distance = strsim::damerau_levenshtein(written, name);
+        let longest = name.chars().count().max(length);
+        if distance <= allowed
+            && distance < longest
+            && best.is_none_or(|(least, _)| distance < least)
+        {
+            best = Some((distance, name));
+        }
+        let shared = written
+            .chars()
+            .zip(name.chars())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let shortest = name.chars().count().min(length);
+        if shared >= 3 && shared * 2 > shortest && alike.is_none_or(|(most, _)| shared > most) {
+            alike = Some((shared, name));
+        }
+    }
+    best.or(alike).map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ where
     let mut events = SseByteStream::new(pieces);
     while let Some(event) = events.next().await {
         match event {
-            Ok(event) if event.is_event() || event.is_message() => {
+            // A block without data is no event.
+            Ok(event) if event.data.is_some() => {
                 if !take(event)? {
                     return Ok(());
                 }

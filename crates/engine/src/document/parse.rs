@@ -292,15 +292,12 @@ impl Parser {
             fields: IndexMap::new(),
             with: Vec::new(),
         };
-        let known: Vec<_> = Verb::ALL
-            .iter()
-            .map(|verb| verb.as_str())
-            .chain(keys::STEP.iter().map(|(key, _)| *key))
-            .collect();
+        let entries = self.map(&member.value, &what);
+        let known = keys_of(entries);
         let mut places = Vec::new();
         let later_verb = |key: &str| matches!(key, "steps" | "workflow");
         let mut has_later_verb = false;
-        for entry in self.map(&member.value, &what) {
+        for entry in entries {
             has_later_verb |= later_verb(&entry.key);
             let Some(key) = self.known(entry, &what, &known, keys::STEP_LATER) else {
                 continue;
@@ -393,6 +390,21 @@ impl Parser {
         });
         false
     }
+}
+
+/// The keys that a step with these entries may have: those of its verb, once it has one, and all verbs.
+fn keys_of(entries: &[Entry]) -> Vec<&'static str> {
+    let verb = Verb::ALL.into_iter().find(|verb| {
+        entries.iter().any(|entry| verb.as_str() == &*entry.key)
+    });
+    let fitting = keys::STEP
+        .iter()
+        .filter(|(key, verbs)| {
+            let misplaced = entries.iter().any(|entry| *key == &*entry.key);
+            misplaced || verb.is_none_or(|verb| verbs.contains(&verb))
+        })
+        .map(|(key, _)| *key);
+    Verb::ALL.iter().map(|verb| verb.as_str()).chain(fitting).collect()
 }
 
 /// Whether a text is a name that expressions can use.

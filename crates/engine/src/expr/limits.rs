@@ -58,6 +58,11 @@ impl Budget {
         }
     }
 
+    /// Pays for going through so many bytes of text: a step for each 1,024.
+    pub(super) fn scan(&self, bytes: usize) -> Result<(), Fault> {
+        self.steps(bytes / 1024)
+    }
+
     /// Refuses text of this length before it is made.
     pub(super) fn text_bytes(&self, bytes: usize) -> Result<(), Fault> {
         let left = self.bytes.get().checked_sub(bytes);
@@ -96,6 +101,15 @@ mod tests {
                 let mut head: String = text.chars().take(40).collect();
                 head += "...";
                 assert_eq!(code(&rendered(&text)), expected, "{head}");
+                if let Ok(template) = crate::expr::Template::parse(&text) {
+                    struct Nothing;
+                    impl crate::expr::TypeScope for Nothing {
+                        fn root(&self, _: &str) -> Option<crate::types::Type> {
+                            None
+                        }
+                    }
+                    let _ = template.infer(&Nothing);
+                }
                 let inside = text.trim_start_matches("{{").trim_end_matches("}}");
                 if text.starts_with("{{") {
                     let shown = code(&shown(inside));
@@ -260,6 +274,79 @@ mod tests {
             "{{{{ [{}] | length }}}}",
             "long ~ long ~ long ~ long ~ long ~ long,".repeat(12)
         ));
+    }
+
+    #[test]
+    fn going_through_long_text_costs_steps() {
+        let mut world = World::usual();
+        let long = crate::value::Value::from("a".repeat(8 << 20));
+        world.roots.push(("long".into(), long.clone()));
+        let numbers = (0..50_000).map(crate::value::Value::Int);
+        world
+            .roots
+            .push(("many".into(), crate::value::Value::list(numbers)));
+        let started = std::time::Instant::now();
+        for inside in [
+            "'b' in long",
+            "long | length",
+            "long | regex_find('b') | default('')",
+            "many | jsonpath('$..b')",
+            "many == many + []",
+        ] {
+            let text = format!("{{% for i in range(100000) %}}{{{{ {inside} }}}}{{% endfor %}}");
+            let result = crate::expr::testing::render_in(&world, &text);
+            assert_eq!(code(&result), "template.fuel", "{inside}");
+        }
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+
+    /// Cuts and changes every example in many ways: nothing may panic, wherever it leads.
+    #[test]
+    fn no_text_makes_it_panic() {
+        struct Nothing;
+        impl crate::expr::TypeScope for Nothing {
+            fn root(&self, _: &str) -> Option<crate::types::Type> {
+                None
+            }
+        }
+        let world = World::usual();
+        let mut texts: Vec<String> = crate::expr::filter_docs()
+            .chain(crate::expr::test_docs())
+            .map(|doc| format!("a {{{{- {} -}}}} é", doc.example))
+            .collect();
+        texts.extend(
+            [
+                "{% for a, b in x if y %}{{ loop.index }}{% else %}z{% endfor %}",
+                "{% with a = 1, b = {'c': [2]} %}{{ a ~ b['c'][0:1] }}{% endwith %}",
+                "{% set a = steps['é'].b | default(inputs.n if true else 0) %}{{ not a is defined }}",
+                "{{ -1 ** 2 // 3 % 4 < 5 <= 6 != 7 and not 8 or 'é' in \"ø\" }}",
+                "{{ run.callback_url('a') }}{{ failed('x') }}{{ a.b.c(1) }}{{ f(a=1) }}",
+            ]
+            .map(str::to_owned),
+        );
+        for text in texts {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            for at in places {
+                let (before, after) = text.split_at(at);
+                let rest = after.chars().next().map_or("", |c| &after[c.len_utf8()..]);
+                let mut changed = vec![
+                    before.to_owned(),
+                    after.to_owned(),
+                    format!("{before}{rest}"),
+                ];
+                let inserted = [
+                    "(", "}", "'", "\\", "|", "é", "{{", "%}", " ", "1e999", "\u{0}",
+                ];
+                changed.extend(inserted.map(|piece| format!("{before}{piece}{after}")));
+                for text in changed {
+                    let _ = shown(&text);
+                    if let Ok(template) = crate::expr::Template::parse(&text) {
+                        let _ = template.infer(&Nothing);
+                        let _ = template.render(&crate::expr::Scope::new(&world));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -224,6 +224,10 @@ pub(super) fn equal(left: &Value, right: &Value, context: &Context<'_>) -> Resul
             }
             Ok(true)
         }
+        (Value::String(a), Value::String(b)) => {
+            context.budget.scan(a.len().min(b.len()))?;
+            Ok(a == b)
+        }
         _ => Ok(left == right),
     }
 }
@@ -264,7 +268,10 @@ pub(super) fn contains(
             Ok(false)
         }
         (Value::Map(map), Value::String(key)) => Ok(map.get(key).is_some()),
-        (Value::String(text), Value::String(piece)) => Ok(text.contains(&**piece)),
+        (Value::String(text), Value::String(piece)) => {
+            context.budget.scan(text.len())?;
+            Ok(text.contains(&**piece))
+        }
         (Value::Secret(_), _) | (_, Value::Secret(_)) => Err(secret_used("`in`")),
         (Value::Map(_) | Value::String(_), _) => {
             Err(Fault::kind("`in` a map or a string", "a string", item))

@@ -6,7 +6,6 @@ pub mod journal;
 pub mod json;
 mod map;
 mod number;
-mod queryable;
 mod secret;
 mod view;
 

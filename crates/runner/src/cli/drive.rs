@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flow_engine::journal::{Event, RunEnded, RunStatus};
 use flow_engine::report::{Report, StepState};
+use flow_engine::run::step_of;
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::{Does, Workflow};
@@ -116,7 +117,7 @@ fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: 
 
 /// Shows what one event changed.
 fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, event: &Event) {
-    let step = summary::step_of(event);
+    let step = step_of(event);
     match view {
         View::Json => {
             let body: serde_json::Value =
@@ -127,7 +128,7 @@ fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, e
             ));
         }
         View::Live(live) => live.update(report, step, at),
-        View::Plain => plain::update(report, step, at),
+        View::Plain => plain::update(report, event, at),
     }
     if let Some(line) = step.and_then(|name| logged(workflow, report, name)) {
         say(view, &line);

@@ -2,7 +2,7 @@
 
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
-use flow_engine::journal::{Event, SkipReason};
+use flow_engine::journal::SkipReason;
 use flow_engine::report::{Report, StepReport, StepState};
 use flow_engine::run::Failure;
 use flow_engine::source::Span;
@@ -144,11 +144,6 @@ pub(crate) fn took(report: &Report, now: Timestamp) -> Millis {
         .as_ref()
         .map_or(now, |(at, _)| *at)
         .since(report.started_at)
-}
-
-/// The step that an event is about.
-pub(crate) fn step_of(event: &Event) -> Option<&str> {
-    flow_engine::run::step_of(event)
 }
 
 /// A report for programs.

@@ -34,6 +34,7 @@ impl Call<'_> {
             }
             other => text_of(other, self.context)?,
         };
+        self.context.budget.scan(text.len())?;
         if text.len() > OUTPUT_BYTES_MAX {
             self.context.budget.text_bytes(text.len())?;
         }

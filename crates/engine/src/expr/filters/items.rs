@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;
-use crate::expr::text::json;
-use crate::value::Value;
+use crate::expr::text::{json, scalar};
+use crate::value::{Hash, Value};
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter {
@@ -35,12 +35,14 @@ pub(super) const FILTERS: &[Filter] = &[
     },
 ];
 
-/// One text for values that are equal, whatever form their numbers have.
-fn identity(call: &Call<'_>, value: &Value) -> Result<String, Fault> {
-    match value {
-        Value::Float(number) if number.fract() == 0.0 => Ok(crate::expr::text::scalar(value)),
-        _ => json(value, call.context),
-    }
+/// The same for values that are equal, whatever form a number has.
+fn identity(call: &Call<'_>, value: &Value) -> Result<Hash, Fault> {
+    let text = match value {
+        Value::Float(number) if number.fract() == 0.0 => scalar(value),
+        _ => json(value, call.context)?,
+    };
+    call.context.budget.scan(text.len())?;
+    Ok(Hash::of(text.as_bytes()))
 }
 
 fn unique(call: &Call<'_>) -> Result<Value, Fault> {
@@ -61,7 +63,7 @@ fn unique(call: &Call<'_>) -> Result<Value, Fault> {
 
 fn group_by(call: &Call<'_>) -> Result<Value, Fault> {
     let attribute = call.arg_text(0)?.unwrap_or_default();
-    let mut groups: IndexMap<String, (Value, Vec<Value>)> = IndexMap::new();
+    let mut groups: IndexMap<Hash, (Value, Vec<Value>)> = IndexMap::new();
     for item in call.list()? {
         let key = call.member(item, &attribute)?;
         let identity = identity(call, &key)?;

@@ -103,7 +103,10 @@ fn length(call: &Call<'_>) -> Result<Value, Fault> {
     match input {
         Value::List(items) => Ok(Value::from(items.len())),
         Value::Map(map) => Ok(Value::from(map.len())),
-        Value::String(text) => Ok(Value::from(text.chars().count())),
+        Value::String(text) => {
+            call.context.budget.scan(text.len())?;
+            Ok(Value::from(text.chars().count()))
+        }
         Value::Null => Err(Fault::new("template.null", "null has no length")
             .help("`x | default([], true) | length` counts null as nothing")),
         other => Err(Fault::kind(&call.name(), "a list, a map or text", other)),

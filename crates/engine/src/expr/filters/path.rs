@@ -21,10 +21,14 @@ pub(super) const FILTERS: &[Filter] = &[Filter {
 
 fn jsonpath(call: &Call<'_>) -> Result<Value, Fault> {
     let found = if let Prepared::Path(path) = call.prepared {
-        path.query(&call.input, None)
+        path.run(&call.input)
     } else {
         let text = call.arg_text(0)?.unwrap_or_default();
-        JsonPath::parse(&text).and_then(|path| path.query(&call.input, None))
+        JsonPath::parse(&text).and_then(|path| path.run(&call.input))
     };
-    found.map_err(|error| Fault::new(error.code, error.message).maybe_help(error.help))
+    let (value, visits) =
+        found.map_err(|error| Fault::new(error.code, error.message).maybe_help(error.help))?;
+    // Looking at a node is cheaper than a step of the evaluation.
+    call.context.budget.steps(visits / 16)?;
+    Ok(value)
 }

@@ -103,17 +103,23 @@ impl JsonPath {
                     needs_content: error.needs_content,
                 }
             })?;
-        let found = query::query(&self.segments, &content)?;
+        self.run(&content).map(|(value, _)| value)
+    }
+
+    /// What it finds in a value that is not stored, and how many nodes it looked at.
+    pub(super) fn run(&self, value: &Value) -> Result<(Value, usize), JsonPathError> {
+        let (found, visits) = query::query(&self.segments, value)?;
         if !self.is_singular() {
-            return Ok(Value::from(found));
+            return Ok((Value::from(found), visits));
         }
-        found.into_iter().next().ok_or_else(|| {
+        let first = found.into_iter().next().ok_or_else(|| {
             let message = format!("`{}` finds nothing", self.text);
             JsonPathError {
                 help: Some("`| default(value)` says what it is then".to_owned()),
                 ..JsonPathError::new("jsonpath.no_match", Span::new(0, self.text.len()), message)
             }
-        })
+        });
+        first.map(|value| (value, visits))
     }
 }
 

@@ -16,11 +16,11 @@ const VISITS_MAX: usize = 5_000_000;
 
 type Found<T> = Result<T, JsonPathError>;
 
-/// The values that the path finds, in the order of the standard.
-pub(super) fn query(segments: &[Segment], root: &Value) -> Found<Vec<Value>> {
+/// The values that the path finds, in the order of the standard, and how many nodes it looked at.
+pub(super) fn query(segments: &[Segment], root: &Value) -> Found<(Vec<Value>, usize)> {
     let mut run = Run { root, visits: 0 };
     let found = run.segments(segments, root)?;
-    Ok(found.into_iter().cloned().collect())
+    Ok((found.into_iter().cloned().collect(), run.visits))
 }
 
 struct Run<'v> {

@@ -150,6 +150,9 @@ impl Checker<'_> {
         }
         let connector = self.catalog.connector(name)?;
         let handle = connector.name.clone();
+        if connector.local {
+            return Some(handle);
+        }
         self.add_connection(name.into(), connector, Vec::new(), span);
         Some(handle)
     }

@@ -90,17 +90,23 @@ impl Checker<'_> {
         let needs = self.references(&mut workflow, document, sequential);
         workflow.secrets = std::mem::take(&mut self.secrets);
         match Plan::new(workflow.steps.len(), needs) {
-            Ok(plan) => workflow.plan = plan,
+            Ok(plan) => {
+                workflow.plan = plan;
+                self.unordered_commands(&workflow, sequential);
+                let order = workflow.plan.order().to_vec();
+                self.types(&mut workflow, &order);
+                Some(workflow)
+            }
             Err(cycles) => {
                 for cycle in cycles {
                     self.cycle(&workflow, &cycle);
                 }
-                return None;
+                // What can be said of types without an order is said all the same.
+                let order: Vec<usize> = (0..workflow.steps.len()).collect();
+                self.types(&mut workflow, &order);
+                None
             }
         }
-        self.unordered_commands(&workflow, sequential);
-        self.types(&mut workflow);
-        Some(workflow)
     }
 
     fn cycle(&mut self, workflow: &Workflow, cycle: &[usize]) {

@@ -29,7 +29,7 @@ impl TypeScope for Types<'_> {
 
 impl Checker<'_> {
     /// Gives every step its type, in the order of the graph, and reports what can never fit.
-    pub(super) fn types(&mut self, workflow: &mut Workflow) {
+    pub(super) fn types(&mut self, workflow: &mut Workflow, order: &[usize]) {
         let source = self.source.clone();
         let record = |fields: Vec<(Arc<str>, Type)>| {
             let field = |ty| Field {
@@ -87,7 +87,7 @@ impl Checker<'_> {
             );
         }
         let mut steps = Vec::new();
-        for at in workflow.plan.order().to_vec() {
+        for at in order.iter().copied() {
             let ty = self.step_type(workflow, at, &roots);
             let step = &mut workflow.steps[at];
             step.ty = ty.clone();

@@ -1,0 +1,34 @@
+# What there is to do here. `just` alone lists it; each recipe is a command that works without `just` too.
+
+set positional-arguments
+
+_list:
+    @just --list --unsorted
+
+# Run `flow` with the arguments given: `just run check workflows/classify-batch.yml`
+run *arguments:
+    cargo run -- "$@"
+
+# The main job against the sandbox: classify a day's support tickets in one message batch
+classify:
+    cargo run -- run workflows/classify-batch.yml --sandbox --input tickets=examples/data/tickets.jsonl
+
+# All tests, or those named: `just test --package flow-engine`
+test *arguments:
+    cargo test "$@"
+
+# Formatting and lints, as CI asks for them
+check:
+    .ci/run format clippy
+
+# Rewrite the expected outputs of the test cases; review the diff
+update:
+    UPDATE=1 cargo test
+
+# Bans, licences and sources of the dependencies (deny.toml)
+deny:
+    .ci/run deny
+
+# Everything CI does, with a table of times at the end; or only the stages named: `just ci tests deny`
+ci *stages:
+    .ci/run "$@"
