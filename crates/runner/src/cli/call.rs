@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Its parameters, as name=value; values that are JSON are taken as such where text is not expected.
     #[arg(value_name = "NAME=VALUE", value_parser = inputs::pair)]
     parameters: Vec<(String, String)>,
+    /// A setting of the connection, as name=value, such as `base_url=...`.
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    settings: Vec<(String, String)>,
     /// Call the built-in loopback Claude API: no key, no network.
     #[arg(long)]
     sandbox: bool,
@@ -49,7 +52,8 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
     let (connector, name, operation) = find(&catalog, &arguments.operation)?;
     let given = parameters(&arguments.operation, operation, &arguments.parameters)?;
     let sandboxed = arguments.sandbox && SANDBOX_SERVES.contains(&&*connector);
-    let (settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
+    let (mut settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
+    given_settings(&catalog, &connector, &arguments.settings, &mut settings)?;
     let (connectors, sandbox) = match sandboxed {
         true => services::with_sandbox(connectors, &folders.store)
             .await
@@ -247,6 +251,30 @@ fn credentials(
             Err(trouble.help(format!("set it: `export {name}=...`{or}")))
         }
     }
+}
+
+/// Settings from the command line; credentials do not belong there, where every process can read them.
+fn given_settings(catalog: &Catalog, connector: &str, pairs: &[(String, String)], settings: &mut Map) -> Result<(), Trouble> {
+    let known = catalog.connector(connector).map(|connector| &connector.settings);
+    for (name, text) in pairs {
+        match known.and_then(|known| known.get(name.as_str())) {
+            Some(setting) if setting.secret => {
+                let message = format!("`{name}` is a secret, and a command line can be read by every process");
+                return Err(Trouble::new(Exit::Usage, "check.secret_in_file", message).help("set it in the environment"));
+            }
+            Some(_) => settings.insert(name.as_str(), any(text)),
+            None => {
+                let message = format!("a connection to `{connector}` has no setting `{name}`");
+                let trouble = Trouble::new(Exit::Usage, "check.unknown_setting", message);
+                let names = known.into_iter().flat_map(|known| known.keys()).map(AsRef::as_ref);
+                return Err(match nearest(name, names) {
+                    Some(near) => trouble.help(format!("did you mean `{near}`?")),
+                    None => trouble.help(format!("`flow connectors {connector}` lists them")),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn show(value: &Value, blobs: &BlobFolder) -> Result<(), Trouble> {

@@ -27,6 +27,8 @@ pub(super) struct Drive {
     pub(super) taken: Taken,
     pub(super) services: Services,
     pub(super) workflow: Arc<Workflow>,
+    /// What happened to it before.
+    pub(super) report: Option<Report>,
     pub(super) json: bool,
     pub(super) sandbox: bool,
     pub(super) notes: Vec<String>,
@@ -41,16 +43,8 @@ enum View {
 
 /// Drives a run to its end, to a decision, or until it is stopped.
 pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
-    let Drive {
-        driver,
-        taken,
-        services,
-        workflow,
-        json,
-        sandbox,
-        notes,
-    } = drive;
-    let mut report = Report::new(taken.run.started().clone(), now());
+    let Drive { driver, taken, services, workflow, report, json, sandbox, notes } = drive;
+    let mut report = report.unwrap_or_else(|| Report::new(taken.run.started().clone(), now()));
     let run = report.started.run.clone();
     let mut view = match (json, std::io::stderr().is_terminal()) {
         (true, _) => View::Json,

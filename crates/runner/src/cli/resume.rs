@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flow_engine::journal::Resolution;
+use flow_engine::report::report;
 use flow_engine::run::{Input, Run};
 use flow_engine::source::SourceFile;
 use flow_engine::value::{Value, json};
@@ -72,6 +73,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     };
     let workflow = Arc::new(workflow);
     let secrets = services::secrets(&workflow, stored.row.sandbox)?;
+    let before = report(stored.events.iter().map(|(at, event)| (*at, event)));
     let mut taken = take_up(workflow.clone(), stored.events).map_err(|error| {
         Trouble::new(
             Exit::Unavailable,
@@ -94,6 +96,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
         taken,
         services,
         workflow,
+        report: before,
         json,
         sandbox: sandboxed,
         notes: vec!["resumed".to_owned()],

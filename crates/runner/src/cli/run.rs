@@ -127,6 +127,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         taken,
         services,
         workflow,
+        report: None,
         json: arguments.json,
         sandbox: arguments.sandbox,
         notes,

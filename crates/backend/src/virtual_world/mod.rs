@@ -1,0 +1,110 @@
+//! The in-memory driver behind fixtures and property tests: a virtual clock, scripted operations, a journal that can be
+//! cut anywhere. It drives the same machine by the same attempt code as every other driver.
+//!
+//! Read in this order: [`script`] (what operations answer), [`memory`] (blobs), [`World`].
+
+mod drive;
+pub mod memory;
+pub mod script;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flow_engine::journal::{Event, RunStarted, StartedBy};
+use flow_engine::run::{Failure, Run};
+use flow_engine::time::Timestamp;
+use flow_engine::value::{Hash, Secret, Value};
+use flow_engine::workflow::Workflow;
+use secrecy::SecretString;
+
+use crate::context::Secrets;
+use crate::step::StepRunner;
+use memory::MemoryBlobs;
+use script::{Script, Scripted};
+
+/// When virtual time begins: 2026-01-01T00:00:00Z.
+pub const BEGINNING: Timestamp = Timestamp(1_767_225_600_000);
+
+/// A journal with the times of its events.
+pub type Journal = Vec<(Timestamp, Event)>;
+
+/// A world in which runs are driven: what is outside of them, and how late it is.
+pub struct World {
+    runner: Arc<Scripted>,
+    blobs: Arc<MemoryBlobs>,
+    now: Timestamp,
+}
+
+/// How a drive came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// The run ended.
+    Ended,
+    /// It waits for a person.
+    Interrupted,
+    /// It has more events than any fixture should have: it would go on for ever.
+    Endless,
+}
+
+impl World {
+    /// A world in which the operations of the script answer as it says, and all others are performed by `others`.
+    pub fn new(script: Script, others: Arc<dyn StepRunner>) -> World {
+        World { runner: Arc::new(Scripted::new(script, others)), blobs: Arc::default(), now: BEGINNING }
+    }
+
+    /// The blobs of the world, for inputs that are files.
+    pub fn blobs(&self) -> &MemoryBlobs {
+        &self.blobs
+    }
+
+    /// Starts a run and drives it until nothing more happens by itself.
+    pub async fn run(&mut self, workflow: Arc<Workflow>, inputs: Value, trigger: Value) -> (Journal, Rest) {
+        let started = RunStarted {
+            run: "run".to_owned(),
+            workflow: workflow.name.to_string(),
+            bundle: Hash::of(workflow.source.text().as_bytes()).to_string(),
+            inputs,
+            started_by: StartedBy { name: None, kind: "manual".to_owned(), key: None },
+            trigger,
+            sandbox: false,
+            seed: 1,
+        };
+        let run = Run::new(workflow, started, self.now);
+        self.drive(run, Vec::new()).await
+    }
+
+    /// Takes up a run from a journal, as after a crash, and drives it on.
+    ///
+    /// # Errors
+    /// If the journal is not that of a run of this workflow.
+    pub async fn resume(&mut self, workflow: Arc<Workflow>, journal: Journal) -> Result<(Journal, Rest), flow_engine::run::ReplayError> {
+        self.now = journal.last().map_or(self.now, |(at, _)| *at);
+        let mut run = Run::replay(workflow, journal.clone())?;
+        run.recover(self.now);
+        Ok(self.drive(run, journal).await)
+    }
+
+    /// How often an operation of the script was called.
+    pub fn calls(&self, operation: &str) -> usize {
+        self.runner.calls(operation)
+    }
+
+    fn context(&self) -> crate::context::StepContext {
+        crate::context::StepContext {
+            blobs: self.blobs.clone(),
+            secrets: Arc::new(NoSecrets),
+            cancel: tokio_util::sync::CancellationToken::new(),
+            project: Arc::new(PathBuf::from(".")),
+            run: "run".into(),
+            step: "step".into(),
+        }
+    }
+}
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn open(&self, _: &Secret) -> Result<SecretString, Failure> {
+        Ok(SecretString::from("secret"))
+    }
+}
