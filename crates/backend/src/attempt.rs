@@ -76,15 +76,12 @@ async fn whole(
     runner: &dyn StepRunner,
     context: &StepContext,
 ) -> Result<Value, Failure> {
-    let value = match half {
-        Half::Send(prepared) => {
-            let call = shell_of_call(workflow, spec, context)?;
-            runner.send(&call, prepared, context).await?
-        }
-        _ => {
-            let call = call_of(workflow, spec, context).await?;
-            runner.perform(&call, context).await?
-        }
+    let value = if let Half::Send(prepared) = half {
+        let call = shell_of_call(workflow, spec, context)?;
+        runner.send(&call, prepared, context).await?
+    } else {
+        let call = call_of(workflow, spec, context).await?;
+        runner.perform(&call, context).await?
     };
     finish(
         workflow.clone(),

@@ -36,7 +36,8 @@ impl World {
                 (None, None) => return (journal, Rest::Interrupted),
             };
             if let Some(input) = input {
-                run.handle(self.now, input).expect("the driver gives only inputs that the machine asked for");
+                run.handle(self.now, input)
+                    .expect("the driver gives only inputs that the machine asked for");
             }
         }
     }
@@ -44,14 +45,20 @@ impl World {
     async fn perform(&self, run: &Run, effect: Output) -> Option<Input> {
         let (workflow, context, runner) = (run.workflow(), self.context(), self.runner.clone());
         match effect {
-            Output::Start(spec) | Output::Send(spec) => Some(perform(workflow, &spec, &*runner, &context).await),
+            Output::Start(spec) | Output::Send(spec) => {
+                Some(perform(workflow, &spec, &*runner, &context).await)
+            }
             Output::Look(spec) => {
                 let step = spec.step;
-                let Does::Hold(watch) = &workflow.steps[step].does else { return None };
+                let Does::Hold(watch) = &workflow.steps[step].does else {
+                    return None;
+                };
                 let result = take_look(workflow, watch, spec, &*runner, &context).await;
                 Some(Input::Looked { step, result })
             }
-            Output::Evaluate { control, values } => Some(evaluate_control(Arc::clone(workflow), control, values, context).await),
+            Output::Evaluate { control, values } => {
+                Some(evaluate_control(Arc::clone(workflow), control, values, context).await)
+            }
             Output::Record(_) | Output::Stop { .. } | Output::Wait { .. } | Output::Done(_) => None,
         }
     }

@@ -26,21 +26,30 @@ impl MemoryBlobs {
 
 fn store(contents: &Contents, bytes: &[u8], media: &str) -> Blob {
     let hash = Hash::of(bytes);
-    contents.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, bytes.into());
+    contents
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(hash, bytes.into());
     Blob::new(hash, bytes.len() as u64, media)
 }
 
 impl BlobRead for MemoryBlobs {
     fn open(&self, hash: Hash) -> io::Result<Box<dyn Read + Send>> {
         let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = contents.get(&hash).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let bytes = contents
+            .get(&hash)
+            .cloned()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(Cursor::new(bytes)))
     }
 }
 
 impl Blobs for MemoryBlobs {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
-        Ok(Box::new(Writing { bytes: Vec::new(), contents: self.contents.clone() }))
+        Ok(Box::new(Writing {
+            bytes: Vec::new(),
+            contents: self.contents.clone(),
+        }))
     }
 }
 

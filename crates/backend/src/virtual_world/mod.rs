@@ -49,7 +49,11 @@ pub enum Rest {
 impl World {
     /// A world in which the operations of the script answer as it says, and all others are performed by `others`.
     pub fn new(script: Script, others: Arc<dyn StepRunner>) -> World {
-        World { runner: Arc::new(Scripted::new(script, others)), blobs: Arc::default(), now: BEGINNING }
+        World {
+            runner: Arc::new(Scripted::new(script, others)),
+            blobs: Arc::default(),
+            now: BEGINNING,
+        }
     }
 
     /// The blobs of the world, for inputs that are files.
@@ -58,13 +62,22 @@ impl World {
     }
 
     /// Starts a run and drives it until nothing more happens by itself.
-    pub async fn run(&mut self, workflow: Arc<Workflow>, inputs: Value, trigger: Value) -> (Journal, Rest) {
+    pub async fn run(
+        &mut self,
+        workflow: Arc<Workflow>,
+        inputs: Value,
+        trigger: Value,
+    ) -> (Journal, Rest) {
         let started = RunStarted {
             run: "run".to_owned(),
             workflow: workflow.name.to_string(),
             bundle: Hash::of(workflow.source.text().as_bytes()).to_string(),
             inputs,
-            started_by: StartedBy { name: None, kind: "manual".to_owned(), key: None },
+            started_by: StartedBy {
+                name: None,
+                kind: "manual".to_owned(),
+                key: None,
+            },
             trigger,
             sandbox: false,
             seed: 1,
@@ -77,7 +90,11 @@ impl World {
     ///
     /// # Errors
     /// If the journal is not that of a run of this workflow.
-    pub async fn resume(&mut self, workflow: Arc<Workflow>, journal: Journal) -> Result<(Journal, Rest), flow_engine::run::ReplayError> {
+    pub async fn resume(
+        &mut self,
+        workflow: Arc<Workflow>,
+        journal: Journal,
+    ) -> Result<(Journal, Rest), flow_engine::run::ReplayError> {
         self.now = journal.last().map_or(self.now, |(at, _)| *at);
         let mut run = Run::replay(workflow, journal.clone())?;
         run.recover(self.now);

@@ -23,12 +23,19 @@ pub struct Script {
 impl Script {
     /// Reads a map from operations to one answer or a list of answers.
     pub fn new(world: &Value) -> Script {
-        let members = world.as_map().into_iter().flat_map(flow_engine::value::Map::iter);
+        let members = world
+            .as_map()
+            .into_iter()
+            .flat_map(flow_engine::value::Map::iter);
         let answers = members.map(|(operation, answers)| {
-            let answers = answers.as_list().map_or_else(|| vec![answers.clone()], <[Value]>::to_vec);
+            let answers = answers
+                .as_list()
+                .map_or_else(|| vec![answers.clone()], <[Value]>::to_vec);
             (operation.to_string(), answers)
         });
-        Script { answers: answers.collect() }
+        Script {
+            answers: answers.collect(),
+        }
     }
 }
 
@@ -41,7 +48,11 @@ pub(super) struct Scripted {
 
 impl Scripted {
     pub(super) fn new(script: Script, others: Arc<dyn StepRunner>) -> Scripted {
-        Scripted { script, others, calls: Mutex::default() }
+        Scripted {
+            script,
+            others,
+            calls: Mutex::default(),
+        }
     }
 
     pub(super) fn calls(&self, operation: &str) -> usize {
@@ -54,21 +65,33 @@ impl Scripted {
         let answers = self.script.answers.get(&operation)?;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry(operation).or_default();
-        let answer = answers.get(*count).or(answers.last()).cloned().unwrap_or_default();
+        let answer = answers
+            .get(*count)
+            .or(answers.last())
+            .cloned()
+            .unwrap_or_default();
         *count += 1;
         Some(read(answer))
     }
 
     fn knows(&self, call: &Call) -> bool {
-        self.script.answers.contains_key(&format!("{}.{}", call.connection.name, call.operation))
+        self.script
+            .answers
+            .contains_key(&format!("{}.{}", call.connection.name, call.operation))
     }
 }
 
 fn read(answer: Value) -> Result<Value, Failure> {
-    if let Some(status) = answer.as_u64().and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status)) {
+    if let Some(status) = answer
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok())
+        .filter(|status| (400..600).contains(status))
+    {
         return Err(of_status(status));
     }
-    let Some(code) = answer.get("fail").and_then(Value::as_str) else { return Ok(answer) };
+    let Some(code) = answer.get("fail").and_then(Value::as_str) else {
+        return Ok(answer);
+    };
     let word = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let done = match word("done") {
         "done" => Done::Done,
@@ -84,7 +107,10 @@ fn read(answer: Value) -> Result<Value, Failure> {
         _ => FailureKind::Permanent,
     };
     let failure = Failure::of(kind, done, code, "as the script says");
-    Err(Failure { retry_after: Millis::parse(word("retry_after")), ..failure })
+    Err(Failure {
+        retry_after: Millis::parse(word("retry_after")),
+        ..failure
+    })
 }
 
 fn of_status(status: u16) -> Failure {
@@ -94,29 +120,55 @@ fn of_status(status: u16) -> Failure {
         500..600 => (FailureKind::Transient, Done::Unknown),
         _ => (FailureKind::Permanent, Done::NotDone),
     };
-    let failure = Failure::of(kind, done, format!("http.{status}"), format!("the service answered {status}"));
-    Failure { status: Some(status), ..failure }
+    let failure = Failure::of(
+        kind,
+        done,
+        format!("http.{status}"),
+        format!("the service answered {status}"),
+    );
+    Failure {
+        status: Some(status),
+        ..failure
+    }
 }
 
 impl StepRunner for Scripted {
-    fn prepare<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Prepared, Failure>> {
+    fn prepare<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Prepared, Failure>> {
         if !self.knows(call) {
             return self.others.prepare(call, context);
         }
         let request = Value::from(call.arguments.clone());
         let hash = Hash::of(flow_engine::value::journal::to_string(&request).as_bytes());
-        let prepared = Prepared { request, hash, count: None, key: call.key.to_string() };
+        let prepared = Prepared {
+            request,
+            hash,
+            count: None,
+            key: call.key.to_string(),
+        };
         Box::pin(async move { Ok(prepared) })
     }
 
-    fn send<'a>(&'a self, call: &'a Call, prepared: &'a Prepared, context: &'a StepContext) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn send<'a>(
+        &'a self,
+        call: &'a Call,
+        prepared: &'a Prepared,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         match self.answer(call) {
             Some(answer) => Box::pin(async move { answer }),
             None => self.others.send(call, prepared, context),
         }
     }
 
-    fn perform<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         match self.answer(call) {
             Some(answer) => Box::pin(async move { answer }),
             None => self.others.perform(call, context),

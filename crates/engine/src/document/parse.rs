@@ -48,16 +48,14 @@ impl Parser {
                 "inputs" => document.inputs = self.sections(&entry.value, "`inputs`"),
                 "vars" => document.vars = self.members(&entry.value, "`vars`", true),
                 "connections" => {
-                    document.connections = self.sections(&entry.value, "`connections`")
+                    document.connections = self.sections(&entry.value, "`connections`");
                 }
                 "on" => document.triggers = self.triggers(entry),
                 "outputs" => document.outputs = self.members(&entry.value, "`outputs`", true),
                 "steps" => {
                     has_steps = true;
                     document.steps = self.steps(&entry.value);
-                    if document.steps.is_empty()
-                        && !entry.value.is_hole()
-                        && self.map_is_empty(&entry.value)
+                    if document.steps.is_empty() && !entry.value.is_hole() && is_empty(&entry.value)
                     {
                         let finding = Finding::error(
                             "schema.no_steps",
@@ -86,10 +84,6 @@ impl Parser {
                 .push(finding.help("a workflow needs at least one step under `steps:`"));
         }
         document
-    }
-
-    fn map_is_empty(&self, node: &Node) -> bool {
-        node.is_null() || matches!(&node.kind, NodeKind::Map(entries) if entries.is_empty())
     }
 
     /// The entries of a map; anything else is reported.
@@ -394,9 +388,9 @@ impl Parser {
 
 /// The keys that a step with these entries may have: those of its verb, once it has one, and all verbs.
 fn keys_of(entries: &[Entry]) -> Vec<&'static str> {
-    let verb = Verb::ALL.into_iter().find(|verb| {
-        entries.iter().any(|entry| verb.as_str() == &*entry.key)
-    });
+    let verb = Verb::ALL
+        .into_iter()
+        .find(|verb| entries.iter().any(|entry| verb.as_str() == &*entry.key));
     let fitting = keys::STEP
         .iter()
         .filter(|(key, verbs)| {
@@ -404,7 +398,16 @@ fn keys_of(entries: &[Entry]) -> Vec<&'static str> {
             misplaced || verb.is_none_or(|verb| verbs.contains(&verb))
         })
         .map(|(key, _)| *key);
-    Verb::ALL.iter().map(|verb| verb.as_str()).chain(fitting).collect()
+    Verb::ALL
+        .iter()
+        .map(|verb| verb.as_str())
+        .chain(fitting)
+        .collect()
+}
+
+/// Whether a node is written as nothing.
+fn is_empty(node: &Node) -> bool {
+    node.is_null() || matches!(&node.kind, NodeKind::Map(entries) if entries.is_empty())
 }
 
 /// Whether a text is a name that expressions can use.

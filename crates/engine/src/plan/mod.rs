@@ -127,7 +127,9 @@ fn cycles(graph: &DiGraph<(), Need>) -> Vec<Cycle> {
             knot.len() > 1 || graph.contains_edge(NodeIndex::new(knot[0]), NodeIndex::new(knot[0]))
         })
         .collect();
-    knots.iter_mut().for_each(|knot| knot.sort_unstable());
+    for knot in &mut knots {
+        knot.sort_unstable();
+    }
     knots.sort_unstable();
     knots
         .iter()

@@ -55,7 +55,7 @@ impl Run {
                 self.attempt_ended(step, attempt, result);
             }
             Input::AttemptLost { step, attempt } if self.is_live(step, attempt) => {
-                self.attempt_lost(step, attempt)
+                self.attempt_lost(step, attempt);
             }
             Input::Prepared { .. } | Input::AttemptEnded { .. } | Input::AttemptLost { .. } => {}
             Input::Looked { step, result } => self.looked(step, result),
@@ -156,7 +156,7 @@ impl Run {
                         &self.values(step),
                     ) {
                         Ok(value) => value,
-                        Err(stop) => return self.fail(step, stop.into_failure()),
+                        Err(why) => return self.fail(step, why.into_failure()),
                     };
                     let name = self.name(step);
                     self.record(StepSucceeded { step: name, value });
@@ -195,9 +195,10 @@ impl Run {
             return Some(None);
         }
         match self.control(Control::Timeout(step))? {
-            Ok(value) => match value.as_str().and_then(Millis::parse) {
-                Some(duration) => Some(Some(self.now.plus(duration))),
-                None => {
+            Ok(value) => {
+                if let Some(duration) = value.as_str().and_then(Millis::parse) {
+                    Some(Some(self.now.plus(duration)))
+                } else {
                     let shown = value.to_json().unwrap_or_else(|_| value.kind().to_owned());
                     let failure = Failure::permanent(
                         "time.duration",
@@ -209,7 +210,7 @@ impl Run {
                     );
                     None
                 }
-            },
+            }
             Err(failure) => {
                 self.fail(step, failure);
                 None
@@ -389,11 +390,11 @@ impl Run {
 
     fn tick(&mut self) {
         for step in self.due_steps() {
-            let deadline = match self.steps[step].status {
-                StepStatus::Running { deadline, .. }
-                | StepStatus::Backoff { deadline, .. }
-                | StepStatus::Held { deadline } => deadline,
-                _ => continue,
+            let (StepStatus::Running { deadline, .. }
+            | StepStatus::Backoff { deadline, .. }
+            | StepStatus::Held { deadline }) = self.steps[step].status
+            else {
+                continue;
             };
             if deadline.is_some_and(|deadline| deadline <= self.now) {
                 self.time_is_up(step);
@@ -421,12 +422,11 @@ impl Run {
 
     fn time_is_up(&mut self, step: usize) {
         self.stop_attempt(step);
-        match self.workflow.steps[step].on_error {
-            OnError::Value(_) => self.fail(step, timed_out()),
-            _ => {
-                let name = self.name(step);
-                self.record(StepTimedOut { step: name });
-            }
+        if let OnError::Value(_) = self.workflow.steps[step].on_error {
+            self.fail(step, timed_out());
+        } else {
+            let name = self.name(step);
+            self.record(StepTimedOut { step: name });
         }
     }
 

@@ -92,8 +92,8 @@ impl Failure {
         message: impl Into<String>,
     ) -> Failure {
         Failure {
-            kind,
             done,
+            kind,
             ..Failure::permanent(code, message)
         }
     }

@@ -134,7 +134,7 @@ impl Run {
                 let name = self.name(step);
                 self.record(HoldEnded { step: name, value });
             }
-            Err(stop) => self.fail(step, stop.into_failure()),
+            Err(why) => self.fail(step, why.into_failure()),
         }
     }
 
@@ -183,14 +183,11 @@ fn fires_at(arguments: &Value, now: Timestamp) -> Result<Timestamp, Failure> {
         .get("time")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    match text.parse::<jiff::Timestamp>() {
-        Ok(instant) => Ok(Timestamp(instant.as_millisecond())),
-        Err(_) => {
-            let failure =
-                Failure::permanent("time.time", format!("{text:?} is not a point in time"));
-            Err(failure.help(
-                "times are written like `2026-11-21T09:30:00Z` or `2026-11-21T09:30:00+01:00`",
-            ))
-        }
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        Ok(Timestamp(instant.as_millisecond()))
+    } else {
+        let failure = Failure::permanent("time.time", format!("{text:?} is not a point in time"));
+        Err(failure
+            .help("times are written like `2026-11-21T09:30:00Z` or `2026-11-21T09:30:00+01:00`"))
     }
 }

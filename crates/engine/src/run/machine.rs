@@ -25,7 +25,7 @@ pub struct Run {
     pub(super) started: RunStarted,
     pub(super) inputs: Value,
     pub(super) secrets: Value,
-    pub(super) run_value: Value,
+    pub(super) about: Value,
     pub(super) vars: Option<Value>,
     pub(super) steps: Vec<StepState>,
     /// Answers of the driver to control expressions.
@@ -106,7 +106,7 @@ impl Run {
         }
         Run {
             secrets: Values::secrets_of(&workflow),
-            run_value: run_value(&started, at),
+            about: run_value(&started, at),
             inputs: started.inputs.clone(),
             needs,
             needed_by,
@@ -309,13 +309,13 @@ impl Run {
         for at in 0..self.needed_by[step].len() {
             let other = self.needed_by[step][at];
             if let StepStatus::Waiting { needs_left } = self.steps[other].status {
-                self.steps[other].status = match NonZeroU32::new(needs_left.get() - 1) {
-                    Some(needs_left) => StepStatus::Waiting { needs_left },
-                    None => {
+                self.steps[other].status =
+                    if let Some(needs_left) = NonZeroU32::new(needs_left.get() - 1) {
+                        StepStatus::Waiting { needs_left }
+                    } else {
                         self.todo.push_back(other);
                         StepStatus::Ready
-                    }
-                };
+                    };
             }
         }
     }
@@ -387,7 +387,7 @@ impl Run {
             inputs: self.inputs.clone(),
             trigger: self.started.trigger.clone(),
             vars: self.vars.clone().unwrap_or_default(),
-            run: self.run_value.clone(),
+            run: self.about.clone(),
             secrets: self.secrets.clone(),
             steps: Value::from(steps),
             ended,

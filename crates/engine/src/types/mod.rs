@@ -148,31 +148,29 @@ impl Type {
     /// Whether a value of type `found` may be used where this type is expected: false only if it never can.
     pub fn may_accept(&self, found: &Type) -> bool {
         match (self, found) {
-            (Type::Unknown, _) | (_, Type::Unknown) => true,
+            // A secret may stand only where one is declared, and a declared secret may also be written out. Streams and
+            // stored values mean the same as what they hold; which it is shows at run time.
+            (Type::Unknown, _)
+            | (_, Type::Unknown)
+            | (Type::Number, Type::Integer | Type::Number)
+            | (Type::Secret | Type::Blob(_), Type::String(_))
+            | (Type::String(_) | Type::Map(_) | Type::Record(_), Type::Blob(_))
+            | (Type::Record(_), Type::Map(_)) => true,
             (Type::Union(options), found) => options.iter().any(|option| option.may_accept(found)),
             (wanted, Type::Union(options)) => {
                 options.iter().any(|option| wanted.may_accept(option))
             }
-            (Type::Number, Type::Integer | Type::Number) => true,
             (Type::String(wanted), Type::String(found)) => {
                 wanted.one_of.is_empty()
                     || found.one_of.is_empty()
                     || found.one_of.iter().any(|text| wanted.one_of.contains(text))
             }
-            // A secret may stand only where one is declared, and a declared secret may also be written out.
-            (Type::Secret, Type::String(_)) => true,
-            // Streams and lists mean the same; bytes and text too.
-            (Type::List(wanted) | Type::Blob(wanted), Type::List(found) | Type::Blob(found)) => {
-                wanted.may_accept(found)
-            }
-            (Type::String(_), Type::Blob(_)) | (Type::Blob(_), Type::String(_)) => true,
-            (Type::Map(_) | Type::Record(_), Type::Blob(_)) => true,
-            (Type::Map(wanted), Type::Map(found)) => wanted.may_accept(found),
+            (Type::List(wanted) | Type::Blob(wanted), Type::List(found) | Type::Blob(found))
+            | (Type::Map(wanted), Type::Map(found)) => wanted.may_accept(found),
             (Type::Map(wanted), Type::Record(found)) => found
                 .fields
                 .values()
                 .all(|field| wanted.may_accept(&field.ty)),
-            (Type::Record(_), Type::Map(_)) => true,
             (Type::Record(wanted), Type::Record(found)) => {
                 wanted.fields.iter().all(|(name, field)| {
                     found
@@ -203,10 +201,8 @@ impl Type {
             | (Type::Integer, Value::Int(_) | Value::UInt(_))
             | (Type::Number, Value::Int(_) | Value::UInt(_) | Value::Float(_))
             | (Type::Secret, Value::Secret(_) | Value::String(_))
-            | (Type::Blob(_) | Type::List(_) | Type::Map(_) | Type::Record(_), Value::Blob(_)) => {
-                true
-            }
-            (Type::Blob(_), Value::String(_) | Value::List(_) | Value::Map(_)) => true,
+            | (Type::Blob(_) | Type::List(_) | Type::Map(_) | Type::Record(_), Value::Blob(_))
+            | (Type::Blob(_), Value::String(_) | Value::List(_) | Value::Map(_)) => true,
             (Type::String(text), Value::String(found)) => {
                 text.one_of.is_empty() || text.one_of.iter().any(|one| one == found)
             }

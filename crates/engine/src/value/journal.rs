@@ -180,7 +180,7 @@ impl<'de> Visitor<'de> for ReadVisitor {
             match key.as_str() {
                 "$blob" => {
                     return Ok(Read(
-                        read_blob(access.next_value()?).map_err(A::Error::custom)?,
+                        read_blob(&access.next_value()?).map_err(A::Error::custom)?,
                     ));
                 }
                 "$secret" => {
@@ -191,7 +191,7 @@ impl<'de> Visitor<'de> for ReadVisitor {
                 "$view" => {
                     view = Some(Arc::new(
                         read_view(&access.next_value()?).map_err(A::Error::custom)?,
-                    ))
+                    ));
                 }
                 "$map" => match access.next_value::<Read>()?.0 {
                     Value::Map(inner) => map = Arc::unwrap_or_clone(inner),
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for ReadVisitor {
     }
 }
 
-fn read_blob(form: serde_json::Value) -> Result<Value, String> {
+fn read_blob(form: &serde_json::Value) -> Result<Value, String> {
     let hash = form["hash"]
         .as_str()
         .and_then(Hash::parse)

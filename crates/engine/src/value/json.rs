@@ -80,7 +80,7 @@ impl JsonError {
 
     fn at(bytes: &[u8], offset: usize, code: &'static str, message: &str) -> JsonError {
         let before = &bytes[..offset];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let column = offset
             - before
                 .iter()

@@ -91,7 +91,7 @@ pub struct Trigger {
 #[derive(Debug, Clone)]
 pub enum Starts {
     /// A trigger operation looked at again and again.
-    Poll(Watch),
+    Poll(Box<Watch>),
     /// One of the other words: `schedule`, `every`, `webhook`, `poll`, `event`, `file`.
     Other(Arc<str>),
 }
@@ -189,7 +189,7 @@ pub enum Argument {
 /// What replaces a step's value.
 #[derive(Debug, Clone)]
 pub enum Output {
-    /// One JSONPath over the value.
+    /// One `JSONPath` over the value.
     Path(OutputPath),
     /// A map of paths and templates over `result`.
     Map(Vec<(Arc<str>, OutputPart)>),
@@ -197,7 +197,7 @@ pub enum Output {
     Tree(Tree),
 }
 
-/// A JSONPath with its place.
+/// A `JSONPath` with its place.
 #[derive(Debug, Clone)]
 pub struct OutputPath {
     /// Where it stands.
@@ -209,7 +209,7 @@ pub struct OutputPath {
 /// One member of an `output:` map.
 #[derive(Debug, Clone)]
 pub enum OutputPart {
-    /// A JSONPath over the value.
+    /// A `JSONPath` over the value.
     Path(OutputPath),
     /// A tree of templates over `result`.
     Tree(Tree),

@@ -168,14 +168,13 @@ impl Reader<'_> {
                 }
                 true
             }
-            Event::Alias(id) => match self.anchors.get(&id).cloned() {
-                Some((node, nodes)) => {
+            Event::Alias(id) => {
+                if let Some((node, nodes)) = self.anchors.get(&id).cloned() {
                     self.count(nodes, span) && {
                         self.place(node);
                         true
                     }
-                }
-                None => {
+                } else {
                     let finding = Finding::error(
                         "yaml.alias",
                         span,
@@ -185,7 +184,7 @@ impl Reader<'_> {
                     self.place(hole(span));
                     true
                 }
-            },
+            }
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor `&{name}` stands before this alias");
                 let finding = Finding::error("yaml.alias", span, message);
@@ -267,7 +266,7 @@ impl Reader<'_> {
                 key,
             } => match key.take() {
                 None => *key = Some(node),
-                Some(key) => match entry(source, key, node, seen) {
+                Some(key) => match entry(source, &key, node, seen) {
                     Ok(Placed::Entry(entry)) => {
                         seen.insert(entry.key.clone(), entry.key_span);
                         entries.push(entry);
@@ -375,7 +374,7 @@ enum Placed {
 
 fn entry(
     source: &SourceFile,
-    key: Node,
+    key: &Node,
     value: Node,
     seen: &HashMap<Arc<str>, Span>,
 ) -> Result<Placed, Box<Finding>> {
@@ -389,7 +388,7 @@ fn entry(
             )));
         }
         NodeKind::List(_) | NodeKind::Map(_) => {
-            return Err(Box::new(complex_key(source, &key, &value)));
+            return Err(Box::new(complex_key(source, key, &value)));
         }
     };
     if &*text == "<<"
@@ -577,6 +576,8 @@ fn style_of(style: ScalarStyle) -> Style {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[track_caller]
@@ -620,7 +621,7 @@ mod tests {
         let mut laughs = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
         for level in 1..10 {
             let alias = format!("*a{}", level - 1);
-            laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 9].join(","));
+            let _ = writeln!(laughs, "a{level}: &a{level} [{}]", vec![alias; 9].join(","));
         }
         let (_, findings) = read(&SourceFile::new("a.yml", laughs));
         assert_eq!(findings[0].code, "yaml.alias_budget");

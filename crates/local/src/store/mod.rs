@@ -1,4 +1,4 @@
-//! The store of a project: `.flow/` with the journal in SQLite, blobs as files, and the lock of the process that owns it.
+//! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
 //! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
 //! transaction. One thread writes; whoever waits for a commit is told after it is on disk.

@@ -254,19 +254,32 @@ fn credentials(
 }
 
 /// Settings from the command line; credentials do not belong there, where every process can read them.
-fn given_settings(catalog: &Catalog, connector: &str, pairs: &[(String, String)], settings: &mut Map) -> Result<(), Trouble> {
-    let known = catalog.connector(connector).map(|connector| &connector.settings);
+fn given_settings(
+    catalog: &Catalog,
+    connector: &str,
+    pairs: &[(String, String)],
+    settings: &mut Map,
+) -> Result<(), Trouble> {
+    let known = catalog
+        .connector(connector)
+        .map(|connector| &connector.settings);
     for (name, text) in pairs {
         match known.and_then(|known| known.get(name.as_str())) {
             Some(setting) if setting.secret => {
-                let message = format!("`{name}` is a secret, and a command line can be read by every process");
-                return Err(Trouble::new(Exit::Usage, "check.secret_in_file", message).help("set it in the environment"));
+                let message = format!(
+                    "`{name}` is a secret, and a command line can be read by every process"
+                );
+                return Err(Trouble::new(Exit::Usage, "check.secret_in_file", message)
+                    .help("set it in the environment"));
             }
             Some(_) => settings.insert(name.as_str(), any(text)),
             None => {
                 let message = format!("a connection to `{connector}` has no setting `{name}`");
                 let trouble = Trouble::new(Exit::Usage, "check.unknown_setting", message);
-                let names = known.into_iter().flat_map(|known| known.keys()).map(AsRef::as_ref);
+                let names = known
+                    .into_iter()
+                    .flat_map(|known| known.keys())
+                    .map(AsRef::as_ref);
                 return Err(match nearest(name, names) {
                     Some(near) => trouble.help(format!("did you mean `{near}`?")),
                     None => trouble.help(format!("`flow connectors {connector}` lists them")),

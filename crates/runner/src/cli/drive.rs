@@ -43,7 +43,16 @@ enum View {
 
 /// Drives a run to its end, to a decision, or until it is stopped.
 pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
-    let Drive { driver, taken, services, workflow, report, json, sandbox, notes } = drive;
+    let Drive {
+        driver,
+        taken,
+        services,
+        workflow,
+        report,
+        json,
+        sandbox,
+        notes,
+    } = drive;
     let mut report = report.unwrap_or_else(|| Report::new(taken.run.started().clone(), now()));
     let run = report.started.run.clone();
     let mut view = match (json, std::io::stderr().is_terminal()) {

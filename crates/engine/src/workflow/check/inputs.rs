@@ -84,7 +84,7 @@ impl Checker<'_> {
                     input.one_of = values
                         .iter()
                         .map(|value| written(value, &input.kind, node))
-                        .collect()
+                        .collect();
                 }
                 None => self.findings.push(Finding::error(
                     "schema.type",

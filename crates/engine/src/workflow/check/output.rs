@@ -1,4 +1,4 @@
-//! `output:`: one JSONPath, one template, or a map of them over `result`.
+//! `output:`: one `JSONPath`, one template, or a map of them over `result`.
 
 use super::Checker;
 use crate::expr::JsonPath;

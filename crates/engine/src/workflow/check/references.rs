@@ -66,9 +66,9 @@ impl Checker<'_> {
                 workflow,
                 step,
                 &mut names,
-                &mut |reference, span, checker| match reference.kind {
+                &mut |reference| match reference.kind {
                     RefKind::Always => always[at] = true,
-                    _ => checker.edge(workflow, at, reference, span, &mut edges),
+                    _ => edge(workflow, at, reference, &mut edges),
                 },
             );
             self.explicit_needs(document, at, &names, &mut edges);
@@ -95,7 +95,7 @@ impl Checker<'_> {
         for (at, (name, tree)) in workflow.vars.iter().enumerate() {
             let mut found = Vec::new();
             tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span))
+                found.push((reference.clone(), span));
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, var_place, names);
@@ -125,7 +125,7 @@ impl Checker<'_> {
             connection
                 .settings
                 .references(&source, &mut |reference, span| {
-                    found.push((reference.clone(), span))
+                    found.push((reference.clone(), span));
                 });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, place, names);
@@ -145,7 +145,7 @@ impl Checker<'_> {
             for tree in trigger.inputs.values() {
                 let mut found = Vec::new();
                 tree.references(&source, &mut |reference, span| {
-                    found.push((reference.clone(), span))
+                    found.push((reference.clone(), span));
                 });
                 let mut other = Names {
                     uses_trigger: false,
@@ -164,7 +164,7 @@ impl Checker<'_> {
         for tree in workflow.outputs.values() {
             let mut found = Vec::new();
             tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span))
+                found.push((reference.clone(), span));
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, place, names);
@@ -178,7 +178,7 @@ impl Checker<'_> {
         workflow: &Workflow,
         step: &Step,
         names: &mut Names,
-        visit: &mut dyn FnMut(&Reference, Span, &mut Self),
+        visit: &mut dyn FnMut(&Reference),
     ) {
         let source = self.source.clone();
         let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
@@ -194,28 +194,28 @@ impl Checker<'_> {
         };
         if let Some(condition) = &step.condition {
             condition.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain))
+                found.push((reference.clone(), span, plain));
             });
         }
         if let Some(timeout) = &step.timeout {
             timeout.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain))
+                found.push((reference.clone(), span, plain));
             });
         }
         if let OnError::Value(tree) = &step.on_error {
             tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain))
+                found.push((reference.clone(), span, plain));
             });
         }
         match &step.output {
             Some(Output::Tree(tree)) => tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, result))
+                found.push((reference.clone(), span, result));
             }),
             Some(Output::Map(parts)) => {
                 for (_, part) in parts {
                     if let OutputPart::Tree(tree) = part {
                         tree.references(&source, &mut |reference, span| {
-                            found.push((reference.clone(), span, result))
+                            found.push((reference.clone(), span, result));
                         });
                     }
                 }
@@ -224,21 +224,21 @@ impl Checker<'_> {
         }
         match &step.does {
             Does::Value(tree) => tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain))
+                found.push((reference.clone(), span, plain));
             }),
             Does::Call(call) => call_references(self.catalog, &call.call, &source, &mut found),
             Does::Hold(watch) => {
                 call_references(self.catalog, &watch.call, &source, &mut found);
                 if let Some(condition) = &watch.condition {
                     condition.references(&source, &mut |reference, span| {
-                        found.push((reference.clone(), span, result))
+                        found.push((reference.clone(), span, result));
                     });
                 }
             }
         }
         for (reference, span, place) in found {
             if self.name(workflow, &reference, span, place, names) {
-                visit(&reference, span, self);
+                visit(&reference);
             }
         }
     }
@@ -333,9 +333,10 @@ impl Checker<'_> {
             .join(", ");
         let known_elsewhere =
             ITEM_ROOTS.contains(&root) || RESULT_ROOTS.contains(&root) || root == "previous";
-        let message = match known_elsewhere {
-            true => format!("`{root}` is not in scope in {}", place.what),
-            false => format!("`{root}` is not defined"),
+        let message = if known_elsewhere {
+            format!("`{root}` is not in scope in {}", place.what)
+        } else {
+            format!("`{root}` is not defined")
         };
         let finding = Finding::error("check.unknown_name", span, message);
         let help = if workflow.inputs.contains_key(root) {
@@ -381,33 +382,6 @@ impl Checker<'_> {
         }
     }
 
-    fn edge(
-        &mut self,
-        workflow: &Workflow,
-        at: usize,
-        reference: &Reference,
-        _span: Span,
-        edges: &mut Vec<Edge>,
-    ) {
-        let Some(RefPart::Key(name)) = reference
-            .path
-            .first()
-            .filter(|_| &*reference.root == "steps")
-        else {
-            return;
-        };
-        let Some(needed) = workflow.step_index(name) else {
-            return;
-        };
-        let need = match (reference.kind, reference.optional) {
-            (RefKind::Callback, _) => return,
-            (RefKind::Status, _) => Need::Lifted,
-            (_, true) => Need::SkipAllowed,
-            (_, false) => Need::Required,
-        };
-        edges.push((at, needed, need));
-    }
-
     fn explicit_needs(
         &mut self,
         document: &Document,
@@ -431,22 +405,21 @@ impl Checker<'_> {
             let Some(text) = self.text(Some(item)) else {
                 continue;
             };
-            match names.steps.get(&text) {
-                Some(needed) => edges.push((at, *needed, Need::Required)),
-                None => {
-                    let message = format!(
-                        "step `{}` needs `{text}`, which is not defined",
-                        document.steps[at].name.text
-                    );
-                    let finding = Finding::error("check.unknown_need", item.span, message)
-                        .label("no step has this name");
-                    let known = document.steps.iter().map(|step| &*step.name.text);
-                    self.findings.push(finding.help_nearest(
-                        &text,
-                        known,
-                        "`needs` takes the ids of steps",
-                    ));
-                }
+            if let Some(needed) = names.steps.get(&text) {
+                edges.push((at, *needed, Need::Required));
+            } else {
+                let message = format!(
+                    "step `{}` needs `{text}`, which is not defined",
+                    document.steps[at].name.text
+                );
+                let finding = Finding::error("check.unknown_need", item.span, message)
+                    .label("no step has this name");
+                let known = document.steps.iter().map(|step| &*step.name.text);
+                self.findings.push(finding.help_nearest(
+                    &text,
+                    known,
+                    "`needs` takes the ids of steps",
+                ));
             }
         }
     }
@@ -537,6 +510,27 @@ fn may_hold_secret(ty: &Type) -> bool {
         Type::Map(item) | Type::List(item) => may_hold_secret(item),
         _ => false,
     }
+}
+
+/// The edge that a reference makes, if it is one to a step.
+fn edge(workflow: &Workflow, at: usize, reference: &Reference, edges: &mut Vec<Edge>) {
+    let Some(RefPart::Key(name)) = reference
+        .path
+        .first()
+        .filter(|_| &*reference.root == "steps")
+    else {
+        return;
+    };
+    let Some(needed) = workflow.step_index(name) else {
+        return;
+    };
+    let need = match (reference.kind, reference.optional) {
+        (RefKind::Callback, _) => return,
+        (RefKind::Status, _) => Need::Lifted,
+        (_, true) => Need::SkipAllowed,
+        (_, false) => Need::Required,
+    };
+    edges.push((at, needed, need));
 }
 
 /// One edge a pair: a status function lifts, else what is required wins. `always()` lifts all.

@@ -104,10 +104,10 @@ impl Checker<'_> {
                 "jitter" => {
                     policy.jitter = self
                         .boolean(Some(value), "`jitter`")
-                        .unwrap_or(policy.jitter)
+                        .unwrap_or(policy.jitter);
                 }
                 "factor" => policy.factor = self.factor(value).unwrap_or(policy.factor),
-                "on" => policy.on = self.retry_on(value, effect),
+                "on" => policy.on = Some(self.retry_on(value, effect)),
                 other => {
                     let finding = Finding::error(
                         "schema.unknown_field",
@@ -152,7 +152,7 @@ impl Checker<'_> {
         factor
     }
 
-    fn retry_on(&mut self, node: &Node, effect: Effect) -> Option<Vec<RetryOn>> {
+    fn retry_on(&mut self, node: &Node, effect: Effect) -> Vec<RetryOn> {
         let items: Vec<&Node> = match &node.kind {
             NodeKind::List(items) => items.iter().collect(),
             _ => vec![node],
@@ -195,7 +195,7 @@ impl Checker<'_> {
             }
             classes.push(class);
         }
-        Some(classes)
+        classes
     }
 }
 

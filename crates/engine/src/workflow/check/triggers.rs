@@ -147,7 +147,7 @@ impl Checker<'_> {
                 );
                 self.findings.push(finding);
             }
-            return Some((Starts::Poll(watch), payload));
+            return Some((Starts::Poll(Box::new(watch)), payload));
         }
         for word in ["schedule", "poll", "webhook", "event", "file"] {
             if let Some(found) = member(word) {

@@ -1,0 +1,7 @@
+//! The machine, driven in the virtual world: each rule of what happens to steps, cut journals, any graph.
+
+mod cut;
+mod golden;
+mod graphs;
+mod steps;
+mod support;
