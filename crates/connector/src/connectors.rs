@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use crate::blocking::blocking;
 use crate::builtin;
 use crate::descriptor::operation::{Operation, Wire};
-use crate::descriptor::service::Service;
+use crate::descriptor::service::{ErrorRules, Service};
 use crate::descriptor::{DescriptorError, load};
 use crate::local::{self, Local};
 use crate::request::Request;
@@ -35,6 +35,8 @@ pub struct Connectors {
     keys: Arc<HashMap<Arc<str>, SecretString>>,
     transport: Transport,
     limits: TransportLimits,
+    /// How errors are read where no descriptor says so.
+    plain_errors: ErrorRules,
     notes: Vec<String>,
 }
 
@@ -54,6 +56,7 @@ impl Connectors {
             keys: Arc::default(),
             transport: Transport::new(limits.clone()),
             limits,
+            plain_errors: ErrorRules::default(),
             notes: Vec::new(),
         };
         for service in builtin::services().expect("a test loads the built-in descriptors") {
@@ -185,11 +188,12 @@ impl Connectors {
             pagination: wire.pagination.clone(),
             pages: call.pages,
             with_response: call.with_response,
+            accept: Vec::new(),
         };
         self.performer(&service.errors, context).perform(request, &reading).await
     }
 
-    fn performer<'a>(&'a self, errors: &'a crate::descriptor::service::ErrorRules, context: &'a StepContext) -> Performer<'a> {
+    fn performer<'a>(&'a self, errors: &'a ErrorRules, context: &'a StepContext) -> Performer<'a> {
         Performer {
             transport: &self.transport,
             limits: &self.limits,
@@ -236,7 +240,10 @@ impl StepRunner for Connectors {
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             match self.target(call)? {
-                Target::Local(local, _) => local::send(local, call, prepared, context).await,
+                Target::Local(local, _) => {
+                    let performer = self.performer(&self.plain_errors, context);
+                    local::send(local, call, prepared, context, &performer).await
+                }
                 Target::Service(service) => {
                     let request = Request::from_value(&prepared.request)?;
                     self.send_request(&service, call, &request, context).await
@@ -248,7 +255,10 @@ impl StepRunner for Connectors {
     fn perform<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             match self.target(call)? {
-                Target::Local(local, entry) => local::perform(local, &entry, call, context).await,
+                Target::Local(local, entry) => {
+                    let performer = self.performer(&self.plain_errors, context);
+                    local::perform(local, &entry, call, context, &performer).await
+                }
                 Target::Service(service) => {
                     let built = self.built(&service, call, context).await?;
                     self.send_request(&service, call, &built.request, context).await

@@ -49,7 +49,8 @@ impl Project {
             match self.dir.canonicalize(part) {
                 Ok(real) => {
                     let rest = Path::new(clean).strip_prefix(part).unwrap_or(Path::new(""));
-                    protect(clean, &real.join(rest).to_string_lossy(), access)?;
+                    let real = if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+                    protect(clean, &real.to_string_lossy(), access)?;
                     break;
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => existing = part.parent(),

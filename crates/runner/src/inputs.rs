@@ -56,6 +56,9 @@ pub(crate) fn typed(
         typed_names.push(key);
         match workflow.inputs.get(key.as_str()) {
             Some(input) => match input.from_text(text) {
+                Ok(value) if input.kind == InputKind::File => {
+                    given.insert(key.as_str(), typed_path(value));
+                }
                 Ok(value) => given.insert(key.as_str(), value),
                 Err(error) => errors.push(error),
             },
@@ -160,32 +163,30 @@ pub(crate) fn event(
     Ok(Some(Value::from(event)))
 }
 
-/// Copies the files that inputs name into the store; paths are relative to the caller's folder. Blocking.
-pub(crate) fn store_files(
-    workflow: &Workflow,
-    inputs: Map,
-    blobs: &dyn Blobs,
-) -> Result<Map, Trouble> {
+/// Copies the files that inputs name into the store. Relative paths are those of a workflow: they start at the project
+/// folder. Blocking.
+pub(crate) fn store_files(workflow: &Workflow, inputs: &Map, project: &Path, blobs: &dyn Blobs) -> Result<Map, Trouble> {
     let mut stored = Map::new();
     for (name, value) in inputs.iter() {
-        let is_file = workflow
-            .inputs
-            .get(name)
-            .is_some_and(|input| input.kind == InputKind::File);
+        let is_file = workflow.inputs.get(name).is_some_and(|input| input.kind == InputKind::File);
         let value = match value.as_str().filter(|_| is_file) {
             None => value.clone(),
-            Some(path) => store_file(Path::new(path), blobs).map_err(|error| {
-                let trouble = Trouble::new(
-                    Exit::Invalid,
-                    "input.file",
-                    format!("input `{name}`: {path}: {error}"),
-                );
-                trouble.help("paths on the command line are relative to the folder you are in")
+            Some(path) => store_file(&project.join(path), blobs).map_err(|error| {
+                let trouble = Trouble::new(Exit::Invalid, "input.file", format!("input `{name}`: {path}: {error}"));
+                trouble.help("paths on the command line start at the folder you are in, those in a workflow at the project folder")
             })?,
         };
         stored.insert(name.clone(), value);
     }
     Ok(stored)
+}
+
+/// A path that was typed starts at the caller's folder.
+fn typed_path(value: Value) -> Value {
+    match value.as_str().map(std::path::absolute) {
+        Some(Ok(path)) => Value::from(path.display().to_string()),
+        _ => value,
+    }
 }
 
 fn store_file(path: &Path, blobs: &dyn Blobs) -> io::Result<Value> {

@@ -306,6 +306,7 @@ impl Compiler<'_> {
             (AnswerDocument::Sse, Some("message")) => Ok(Answer::Message),
             (AnswerDocument::Binary, None) => Ok(Answer::Binary),
             (AnswerDocument::Empty, None) => Ok(Answer::Empty),
+            (AnswerDocument::Auto, None) => Ok(Answer::Auto),
             (_, Some(other)) => {
                 let message = format!("`{other}` with this answer: only `message` with `answer: sse`");
                 Err(self.error("descriptor.shape", "assemble", message))
@@ -320,31 +321,7 @@ impl Compiler<'_> {
             None if self.name == "list" && document.method.as_deref().unwrap_or("GET") == "GET" => &detect,
             None => return None,
         };
-        let pagination = |items: &str, next| Some(Pagination { items: Path::parse(items), next });
-        match written {
-            PaginationDocument::ObjectCursor { items, more, last, after, first, before } => pagination(
-                items,
-                NextPage::Object {
-                    more: Path::parse(more),
-                    forwards: (Path::parse(last), after.as_str().into()),
-                    backwards: (Path::parse(first), before.as_str().into()),
-                },
-            ),
-            PaginationDocument::PageCursor { items, next, param } => {
-                pagination(items, NextPage::Cursor(Path::parse(next), param.as_str().into()))
-            }
-            PaginationDocument::PageNumber { items, param, first, total } => pagination(
-                items,
-                NextPage::Number {
-                    param: param.as_str().into(),
-                    first: *first,
-                    total: total.as_deref().map(Path::parse),
-                },
-            ),
-            PaginationDocument::Link { items } => pagination(items, NextPage::Link),
-            PaginationDocument::Detect {} => pagination("", NextPage::Detect),
-            PaginationDocument::None {} => None,
-        }
+        pagination_of(written)
     }
 
     fn output(
@@ -369,6 +346,7 @@ impl Compiler<'_> {
             Answer::JsonLines | Answer::Events => Type::blob(item),
             Answer::Binary => Type::blob(Type::Unknown),
             Answer::Empty => Type::Null,
+            Answer::Auto => Type::Unknown,
         };
         Ok((ty, view))
     }
@@ -381,6 +359,35 @@ impl Compiler<'_> {
             })?;
             Ok(Some(Duration::from_millis(millis.0)))
         })
+    }
+}
+
+/// How a list goes on, as it is written; `None` if the answer is to be taken as it is.
+pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> {
+    let pagination = |items: &str, next| Some(Pagination { items: Path::parse(items), next });
+    match written {
+        PaginationDocument::ObjectCursor { items, more, last, after, first, before } => pagination(
+            items,
+            NextPage::Object {
+                more: Path::parse(more),
+                forwards: (Path::parse(last), after.as_str().into()),
+                backwards: (Path::parse(first), before.as_str().into()),
+            },
+        ),
+        PaginationDocument::PageCursor { items, next, param } => {
+            pagination(items, NextPage::Cursor(Path::parse(next), param.as_str().into()))
+        }
+        PaginationDocument::PageNumber { items, param, first, total } => pagination(
+            items,
+            NextPage::Number {
+                param: param.as_str().into(),
+                first: *first,
+                total: total.as_deref().map(Path::parse),
+            },
+        ),
+        PaginationDocument::Link { items } => pagination(items, NextPage::Link),
+        PaginationDocument::Detect {} => pagination("", NextPage::Detect),
+        PaginationDocument::None {} => None,
     }
 }
 
@@ -451,6 +458,7 @@ fn accept(answer: Answer) -> &'static str {
         Answer::Json | Answer::Empty | Answer::Message => "application/json",
         Answer::JsonLines | Answer::Binary => "application/octet-stream, */*",
         Answer::Events => "text/event-stream",
+        Answer::Auto => "application/json, */*;q=0.5",
     }
 }
 

@@ -92,16 +92,32 @@ pub(super) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Descri
             failed(code, error.path().to_string(), message, Some(at))
         });
     }
-    let deserializer = serde_yaml::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let inner = error.inner();
-        let at = inner.location().map(|at| Position { line: at.line(), column: at.column() });
-        let message = inner.to_string();
+    let failed_yaml = |error: &serde_yaml::Error, path: String| {
+        let at = error.location().map(|at| Position { line: at.line(), column: at.column() });
+        let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or(&message);
         // The reader puts a path of its own in front.
-        let message = message.rsplit_once(": unknown field").map_or(message.to_owned(), |(_, rest)| format!("unknown field{rest}"));
-        failed("descriptor.shape", error.path().to_string(), message, at)
-    })
+        let message = message
+            .rsplit_once(": unknown field")
+            .map_or(message.to_owned(), |(_, rest)| format!("unknown field{rest}"));
+        failed("descriptor.shape", path, message, at)
+    };
+    if has_merge_keys(text) {
+        // Only a tree can be merged, and a tree has no places: they are looked up by path.
+        let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| failed_yaml(&error, String::new()))?;
+        tree.apply_merge().map_err(|error| failed_yaml(&error, String::new()))?;
+        return serde_path_to_error::deserialize(tree).map_err(|error| {
+            let path = error.path().to_string();
+            placed(failed_yaml(error.inner(), path), source)
+        });
+    }
+    let deserializer = serde_yaml::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| failed_yaml(error.inner(), error.path().to_string()))
+}
+
+/// Whether a line begins with a merge key.
+fn has_merge_keys(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("<<:"))
 }
 
 /// `resources[5].x` as it is called in a text that holds only the resources from `own` on.

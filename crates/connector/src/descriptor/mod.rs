@@ -20,6 +20,8 @@ mod template;
 mod text;
 mod triggers;
 
+pub(crate) use compile_operation::pagination_of;
+
 pub use body_template::{BodyTemplate, BodyTemplateError};
 pub use error::DescriptorError;
 pub use load::{DESCRIPTOR_BYTES_MAX, load};

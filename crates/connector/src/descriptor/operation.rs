@@ -107,6 +107,8 @@ pub enum Answer {
     Binary,
     /// Nothing worth reading.
     Empty,
+    /// By its content type: JSON, JSON Lines, events, text, else bytes.
+    Auto,
 }
 
 /// How a list goes on.

@@ -213,6 +213,8 @@ pub enum AnswerDocument {
     Binary,
     /// Nothing worth reading.
     Empty,
+    /// By its content type: JSON, JSON Lines, events, text, else bytes.
+    Auto,
 }
 
 /// How a list goes on. Paths are members joined by dots.

@@ -1,9 +1,14 @@
-//! The local connectors. Read in this order: `data` and what it is made of (`items`, `format`), then `file`.
+//! The local connectors. Read in this order: `data` and what it is made of (`items`, `format`), then `file`,
+//! `shell`, `http`, `log`, `time`.
 
 mod data;
 mod file;
 mod format;
+pub(crate) mod http;
 mod items;
+mod log;
+mod shell;
+mod time;
 
 use std::sync::Arc;
 
@@ -18,13 +23,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments;
 use crate::blocking::blocking;
+use crate::local::http::HttpCall;
 use crate::request::spill;
+use crate::service::perform::Performer;
 
 /// A local connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Local {
     Data,
     File,
+    Http,
+    Log,
+    Shell,
+    Time,
 }
 
 impl Local {
@@ -33,6 +44,10 @@ impl Local {
         Some(match name {
             "data" => Local::Data,
             "file" => Local::File,
+            "http" => Local::Http,
+            "log" => Local::Log,
+            "shell" => Local::Shell,
+            "time" => Local::Time,
             _ => return None,
         })
     }
@@ -47,6 +62,17 @@ pub(crate) struct LocalCall {
 }
 
 impl LocalCall {
+    fn new(entry: &Connector, call: &Call, context: &StepContext) -> Result<LocalCall, Failure> {
+        let operation = entry.operations.get(&call.operation).ok_or_else(|| unknown(&call.operation))?;
+        check_functions(operation, call)?;
+        Ok(LocalCall {
+            operation: call.operation.clone(),
+            arguments: arguments::check(operation, &call.arguments)?,
+            functions: call.functions.clone(),
+            context: context.clone(),
+        })
+    }
+
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         &*self.context.blobs
     }
@@ -75,19 +101,22 @@ impl LocalCall {
     }
 }
 
-/// Makes the arguments durable: large ones are stored.
+/// Makes the call durable: large arguments are stored.
 pub(crate) async fn prepare(
-    _local: Local,
+    local: Local,
     entry: &Connector,
     call: &Call,
     context: &StepContext,
 ) -> Result<Prepared, Failure> {
-    let arguments = checked(entry, call)?;
-    let (operation, key, blobs) = (call.operation.clone(), call.key.to_string(), context.blobs.clone());
+    let key = call.key.to_string();
+    let call = LocalCall::new(entry, call, context)?;
     blocking(move || {
-        let stored = arguments.iter().map(|(name, value)| Ok((name.clone(), spill(value, &*blobs)?)));
+        if local == Local::Http {
+            return HttpCall::build(&call, &key)?.prepare(call.blobs(), &key);
+        }
+        let stored = call.arguments.iter().map(|(name, value)| Ok((name.clone(), spill(value, call.blobs())?)));
         let arguments = Value::from(stored.collect::<Result<Map, Failure>>()?);
-        let text = format!("{operation}\n{}", journal::to_string(&arguments));
+        let text = format!("{}\n{}", call.operation, journal::to_string(&arguments));
         Ok(Prepared {
             request: Value::map([("arguments", arguments)]),
             hash: Hash::of(text.as_bytes()),
@@ -104,11 +133,22 @@ pub(crate) async fn send(
     call: &Call,
     prepared: &Prepared,
     context: &StepContext,
+    performer: &Performer<'_>,
 ) -> Result<Value, Failure> {
+    if local == Local::Http {
+        let http = HttpCall::from_prepared(prepared)?;
+        return http.perform(performer, call.pages, call.with_response).await;
+    }
     let arguments = prepared.request.get("arguments").and_then(Value::as_map).cloned().ok_or_else(|| {
         Failure::permanent("call.prepared", "the prepared call is not in a form that this version knows")
     })?;
-    run(local, call, arguments, context).await
+    let call = LocalCall {
+        operation: call.operation.clone(),
+        arguments,
+        functions: call.functions.clone(),
+        context: context.clone(),
+    };
+    run(local, call).await
 }
 
 /// Performs a call at once.
@@ -117,28 +157,26 @@ pub(crate) async fn perform(
     entry: &Connector,
     call: &Call,
     context: &StepContext,
+    performer: &Performer<'_>,
 ) -> Result<Value, Failure> {
-    let arguments = checked(entry, call)?;
-    run(local, call, arguments, context).await
+    let checked = LocalCall::new(entry, call, context)?;
+    if local == Local::Http {
+        let key = call.key.clone();
+        let http = blocking(move || HttpCall::build(&checked, &key)).await?;
+        return http.perform(performer, call.pages, call.with_response).await;
+    }
+    run(local, checked).await
 }
 
-async fn run(local: Local, call: &Call, arguments: Map, context: &StepContext) -> Result<Value, Failure> {
-    let call = LocalCall {
-        operation: call.operation.clone(),
-        arguments,
-        functions: call.functions.clone(),
-        context: context.clone(),
-    };
+async fn run(local: Local, call: LocalCall) -> Result<Value, Failure> {
     match local {
         Local::Data => blocking(move || data::perform(&call)).await,
         Local::File => blocking(move || file::perform(&call)).await,
+        Local::Log => log::perform(&call),
+        Local::Time => time::perform(&call),
+        Local::Shell => shell::perform(call).await,
+        Local::Http => Err(unknown(&call.operation)),
     }
-}
-
-fn checked(entry: &Connector, call: &Call) -> Result<Map, Failure> {
-    let operation = entry.operations.get(&call.operation).ok_or_else(|| unknown(&call.operation))?;
-    check_functions(operation, call)?;
-    arguments::check(operation, &call.arguments)
 }
 
 fn check_functions(operation: &Operation, call: &Call) -> Result<(), Failure> {

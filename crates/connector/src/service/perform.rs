@@ -14,8 +14,8 @@ use crate::blocking::blocking;
 use crate::descriptor::operation::{Answer as AnswerKind, Pagination};
 use crate::descriptor::service::ErrorRules;
 use crate::request::secrets::Opener;
-use crate::request::{INLINE_BYTES_MAX, Request, store};
-use crate::response::{error, events, json as json_answer, lines, message, page};
+use crate::request::{INLINE_BYTES_MAX, Request, spill, store};
+use crate::response::{error, events, json as json_answer, lines, message, page, text};
 use crate::sink::ItemSink;
 use crate::transport::{Answer, AnswerBody, Exchange, Transport, TransportLimits, failure};
 
@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     /// How many pages at most; `None` for all.
     pub(crate) pages: Option<u32>,
     pub(crate) with_response: bool,
+    /// Statuses that are no failure, besides 200 to 299.
+    pub(crate) accept: Vec<u16>,
 }
 
 impl Performer<'_> {
@@ -45,7 +47,7 @@ impl Performer<'_> {
         match &reading.pagination {
             Some(rule) => self.pages(request, rule, reading).await,
             None => {
-                let answer = self.exchange(request, None, reading.answer).await?;
+                let answer = self.exchange(request, None, reading.answer, &reading.accept).await?;
                 let response = reading.with_response.then(|| response(&answer));
                 let value = self.read(answer, reading).await?;
                 Ok(with_response(value, response))
@@ -53,19 +55,32 @@ impl Performer<'_> {
         }
     }
 
+    /// Sends the request and gives status and headers of the answer.
+    pub(crate) async fn head(&self, request: &Request, accept: &[u16]) -> Result<Value, Failure> {
+        let answer = self.exchange(request, None, AnswerKind::Empty, accept).await?;
+        let status = Value::from(u32::from(answer.status));
+        Ok(Value::map([("status", status), ("headers", Value::from(headers(&answer)))]))
+    }
+
     /// One exchange whose status is a success.
-    async fn exchange(&self, request: &Request, home: Option<&str>, kind: AnswerKind) -> Result<Answer, Failure> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        home: Option<&str>,
+        kind: AnswerKind,
+        accept: &[u16],
+    ) -> Result<Answer, Failure> {
         let stream = !matches!(kind, AnswerKind::Json | AnswerKind::Empty);
         let exchange = Exchange { request, home, opener: &self.opener, context: self.context, stream };
         let mut answer = self.transport.exchange(&exchange).await?;
-        if (200..300).contains(&answer.status) {
+        if (200..300).contains(&answer.status) || accept.contains(&answer.status) {
             return Ok(answer);
         }
         Err(self.failure_of(&mut answer).await)
     }
 
     /// What an answer without success means.
-    pub(crate) async fn failure_of(&self, answer: &mut Answer) -> Failure {
+    async fn failure_of(&self, answer: &mut Answer) -> Failure {
         let reading = answer.body.beginning(error::ERROR_BYTES_MAX);
         let body = tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap_or_default();
         let now = jiff::Timestamp::now();
@@ -76,7 +91,7 @@ impl Performer<'_> {
         match reading.answer {
             AnswerKind::Json => {
                 let done = answer.body.done();
-                let bytes = answer.body.whole().await?;
+                let bytes = answer.body.whole(self.limits.body_bytes).await?;
                 let value = json_answer::read(&bytes, answer.header("content-type"), done)?;
                 self.keep(value, bytes, reading.view.clone()).await
             }
@@ -88,6 +103,38 @@ impl Performer<'_> {
                 self.binary(answer.body, media).await
             }
             AnswerKind::Empty => Ok(Value::Null),
+            AnswerKind::Auto => self.by_content_type(answer, reading.view.clone()).await,
+        }
+    }
+
+    async fn by_content_type(&self, mut answer: Answer, view: Option<Arc<View>>) -> Result<Value, Failure> {
+        let written = answer.header("content-type").unwrap_or_default().to_owned();
+        let media = json_answer::media(Some(&written));
+        if answer.status == 204 || answer.header("content-length") == Some("0") {
+            return Ok(Value::Null);
+        }
+        match media.as_str() {
+            "application/x-ndjson" | "application/x-jsonl" | "application/jsonl" | "application/json-lines" => {
+                self.json_lines(answer.body, view).await
+            }
+            "text/event-stream" => self.events(answer.body).await,
+            media if json_answer::is_json(media) => {
+                let done = answer.body.done();
+                let bytes = answer.body.whole(self.limits.body_bytes).await?;
+                let value = json_answer::read(&bytes, Some(media), done)?;
+                self.keep(value, bytes, view).await
+            }
+            media if text::is_text(media, &written) => {
+                let done = answer.body.done();
+                let bytes = answer.body.whole(self.limits.body_bytes).await?;
+                let text = Value::from(text::decode(bytes, &written, done)?);
+                let blobs = self.context.blobs.clone();
+                blocking(move || spill(&text, &*blobs)).await
+            }
+            _ => {
+                let media = if written.is_empty() { "application/octet-stream".to_owned() } else { written };
+                self.binary(answer.body, media).await
+            }
         }
     }
 
@@ -109,14 +156,14 @@ impl Performer<'_> {
     }
 
     /// One JSON value a line, into the store.
-    pub(crate) async fn json_lines(&self, body: AnswerBody, view: Option<Arc<View>>) -> Result<Value, Failure> {
+    async fn json_lines(&self, body: AnswerBody, view: Option<Arc<View>>) -> Result<Value, Failure> {
         let done = body.done();
         let stored = self.pump(body, move |input, blobs| lines::store(input, &*blobs, view, done)).await?;
         Ok(Value::from(stored))
     }
 
     /// Bytes, into the store.
-    pub(crate) async fn binary(&self, body: AnswerBody, media: String) -> Result<Value, Failure> {
+    async fn binary(&self, body: AnswerBody, media: String) -> Result<Value, Failure> {
         let stored = self
             .pump(body, move |mut input, blobs| {
                 store(&*blobs, &media, |out| std::io::copy(&mut input, out).map(|_| ()))
@@ -198,11 +245,11 @@ impl Performer<'_> {
                 let message = format!("the list has more than {} pages", self.limits.pages);
                 return Err(Failure::of(FailureKind::Permanent, Done::Done, "page.limit", message));
             }
-            let mut answer = self.exchange(&request, Some(&first.url), AnswerKind::Json).await?;
+            let mut answer = self.exchange(&request, Some(&first.url), AnswerKind::Json, &reading.accept).await?;
             if number == 1 && reading.with_response {
                 response_of_first = Some(response(&answer));
             }
-            let bytes = answer.body.whole().await?;
+            let bytes = answer.body.whole(self.limits.body_bytes).await?;
             let body = json_answer::read(&bytes, answer.header("content-type"), answer.body.done())?;
             let items = page::items(rule, &body)?;
             let next = page::next(&rule.next, &request, &body, items.len(), answer.header("link"), &answer.url)?;
@@ -240,18 +287,21 @@ fn viewed(value: Value, view: Option<Arc<View>>) -> Value {
 
 /// Status, headers and request id, as `with_response` shows them.
 fn response(answer: &Answer) -> Value {
-    let mut headers = Map::new();
-    for (name, value) in &answer.headers {
-        if name != "set-cookie" {
-            headers.insert(name.as_str(), Value::from(value.to_str().unwrap_or_default()));
-        }
-    }
+    let headers = headers(answer);
     let id = ["request-id", "x-request-id"].iter().find_map(|name| answer.header(name));
     Value::map([
         ("status", Value::from(u32::from(answer.status))),
         ("headers", Value::from(headers)),
         ("request_id", Value::from(id)),
     ])
+}
+
+fn headers(answer: &Answer) -> Map {
+    let mut headers = Map::new();
+    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "set-cookie") {
+        headers.insert(name.as_str(), Value::from(value.to_str().unwrap_or_default()));
+    }
+    headers
 }
 
 /// Adds `response` to a map; other values become a map of `value` and `response`.

@@ -106,10 +106,13 @@ impl AnswerBody {
         Ok(piece)
     }
 
-    /// The whole body.
-    pub(crate) async fn whole(&mut self) -> Result<Vec<u8>, Failure> {
+    /// The whole body, up to `limit` bytes.
+    pub(crate) async fn whole(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
         let mut whole = Vec::new();
         while let Some(piece) = self.next().await? {
+            if (whole.len() + piece.len()) as u64 > limit {
+                return Err(failure::too_large(limit, self.done));
+            }
             whole.extend_from_slice(&piece);
         }
         Ok(whole)

@@ -3,8 +3,11 @@
 mod answers;
 mod claude;
 mod data;
+mod descriptors;
 mod files;
+mod http;
 mod pages;
 mod redirects;
+mod shell;
 mod statuses;
 mod uploads;

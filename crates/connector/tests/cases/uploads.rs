@@ -9,7 +9,7 @@ const BATCH: &str = r#"{"id":"msgbatch_1","processing_status":"in_progress"}"#;
 
 #[tokio::test]
 async fn a_stored_list_is_streamed_into_the_body() {
-    let lines: String = (0..30_000).map(|at| format!("{{\"custom_id\":\"{at}\",\"params\":{{}}}}\n\n")).collect();
+    let lines: String = (0..40_000).map(|at| format!("{{\"custom_id\":\"{at}\",\"params\":{{}}}}\n\n")).collect();
     let items: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
     let expected = format!(r#"{{"requests":[{}]}}"#, items.join(","));
     assert!(expected.len() > 1 << 20);
@@ -20,7 +20,7 @@ async fn a_stored_list_is_streamed_into_the_body() {
     let call = Bench::call("claude.message_batches.create", settings, Value::map([("requests", Value::from(blob))]));
 
     let prepared = bench.connectors.prepare(&call, &bench.context).await.expect("it can be prepared");
-    assert_eq!(prepared.count, Some(30_000));
+    assert_eq!(prepared.count, Some(40_000));
     assert!(serde_json::to_string(&prepared).expect("JSON").len() < 2000);
     let again = bench.connectors.prepare(&call, &bench.context).await.expect("it can be prepared");
     assert_eq!(prepared, again);

@@ -107,11 +107,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         }
         (None, None) => (by("manual", None), Value::map::<&str>([])),
     };
-    let inputs = inputs::store_files(
-        &workflow,
-        with_trigger_inputs(&workflow, waits_for.as_ref(), given, &trigger)?,
-        &*store.blobs(),
-    )?;
+    let given = with_trigger_inputs(&workflow, waits_for.as_ref(), given, &trigger)?;
+    let inputs = inputs::store_files(&workflow, &given, &folders.project, &*store.blobs())?;
     let new = NewRun {
         workflow: workflow.clone(),
         bundle,

@@ -1,0 +1,120 @@
+//! What is started: program, arguments, environment, folder; and the files that are placed before.
+
+use std::path::PathBuf;
+
+use flow_engine::run::Failure;
+use flow_engine::value::{Map, Value};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::local::LocalCall;
+use crate::local::format::{self, Format};
+use crate::project::{Access, Project};
+use crate::request::secrets::Opener;
+
+/// Variables that are handed on, if they are set.
+const HANDED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "TMPDIR", "TZ"];
+
+/// A command ready to start.
+pub(super) struct Command {
+    pub(super) program: String,
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: Vec<(String, SecretString)>,
+    pub(super) folder: PathBuf,
+    /// The secrets in its environment: masked in what it writes.
+    pub(super) secrets: Vec<SecretString>,
+}
+
+/// Opens secrets and places files.
+pub(super) fn prepare(call: &LocalCall, opener: &Opener) -> Result<Command, Failure> {
+    let mut words = Vec::new();
+    match (call.argument("script"), call.argument("program")) {
+        (Value::String(script), Value::Null) => {
+            for word in ["sh", "-eu", "-c", script, "sh"] {
+                words.push(word.to_owned());
+            }
+        }
+        (Value::Null, Value::List(program)) if !program.is_empty() => {
+            for word in program.iter() {
+                words.push(text("program", word)?);
+            }
+        }
+        _ => {
+            let message = "give either `script`, or `program` with at least one word";
+            return Err(Failure::permanent("call.missing_parameter", message));
+        }
+    }
+    for word in call.argument("args").as_list().unwrap_or_default() {
+        words.push(text("args", word)?);
+    }
+    let project = Project::open(&call.context)?;
+    let folder = match call.argument("cwd").as_str() {
+        None | Some("" | ".") => call.context.project.to_path_buf(),
+        Some(folder) => {
+            let folder = folder.trim_end_matches('/');
+            let metadata = project.metadata(folder)?;
+            if !metadata.is_some_and(|found| found.is_dir()) {
+                return Err(Failure::permanent("file.not_found", format!("the folder `{folder}` is not there")));
+            }
+            call.context.project.join(project.path(folder, Access::Read)?)
+        }
+    };
+    for (path, value) in call.argument("place").as_map().into_iter().flat_map(Map::iter) {
+        let format = Format::of_path(path).unwrap_or(Format::Text);
+        project.replace(path, |file| format::write(value, format, call, &mut std::io::BufWriter::new(file)))?;
+    }
+    let mut words = words.into_iter();
+    let (environment, secrets) = environment(call, opener)?;
+    Ok(Command {
+        program: words.next().unwrap_or_default(),
+        arguments: words.collect(),
+        environment,
+        folder,
+        secrets,
+    })
+}
+
+type Environment = (Vec<(String, SecretString)>, Vec<SecretString>);
+
+fn environment(call: &LocalCall, opener: &Opener) -> Result<Environment, Failure> {
+    let mut environment: Vec<(String, SecretString)> = HANDED_ON
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())))
+        .collect();
+    let mut secrets = Vec::new();
+    for (name, value) in call.argument("env").as_map().into_iter().flat_map(Map::iter) {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(Failure::permanent("shell.env", format!("{name:?} cannot be the name of a variable")));
+        }
+        let text: SecretString = match value {
+            Value::Null => continue,
+            Value::Secret(secret) => {
+                let opened = opener.text(secret)?;
+                secrets.push(opened.clone());
+                opened
+            }
+            value => text(name, value)?.into(),
+        };
+        if text.expose_secret().contains('\0') {
+            return Err(nul(name));
+        }
+        environment.retain(|(known, _)| **known != **name);
+        environment.push((name.to_string(), text));
+    }
+    Ok((environment, secrets))
+}
+
+fn text(name: &str, value: &Value) -> Result<String, Failure> {
+    let text = match value {
+        Value::String(text) => text.to_string(),
+        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => value.to_json().unwrap_or_default(),
+        other => {
+            let message = format!("`{name}` must be a text, a number or a boolean, not a {}", other.kind());
+            return Err(Failure::permanent("call.type", message).help("hand larger data over by `stdin` or `place`"));
+        }
+    };
+    if text.contains('\0') { Err(nul(name)) } else { Ok(text) }
+}
+
+fn nul(name: &str) -> Failure {
+    Failure::permanent("shell.nul", format!("`{name}` holds a zero byte, which no command can be given"))
+}
