@@ -10,9 +10,17 @@ use flow_engine::value::{Map, Value};
 /// # Errors
 /// `call.unknown_parameter`, `call.missing_parameter`, `call.type`.
 pub(crate) fn check(operation: &Operation, given: &Map) -> Result<Map, Failure> {
-    let is_value = |name: &str| operation.parameters.get(name).is_some_and(|known| known.kind == ParameterKind::Value);
+    let is_value = |name: &str| {
+        operation
+            .parameters
+            .get(name)
+            .is_some_and(|known| known.kind == ParameterKind::Value)
+    };
     if let Some(unknown) = given.keys().find(|name| !operation.open && !is_value(name)) {
-        let failure = Failure::permanent("call.unknown_parameter", format!("there is no parameter `{unknown}`"));
+        let failure = Failure::permanent(
+            "call.unknown_parameter",
+            format!("there is no parameter `{unknown}`"),
+        );
         let near = nearest(unknown, operation.parameters.keys().map(AsRef::as_ref));
         return Err(match near {
             Some(near) => failure.help(format!("did you mean `{near}`?")),
@@ -20,27 +28,45 @@ pub(crate) fn check(operation: &Operation, given: &Map) -> Result<Map, Failure> 
         });
     }
     let mut arguments = Map::new();
-    for (name, parameter) in operation.parameters.iter().filter(|(_, known)| known.kind == ParameterKind::Value) {
+    for (name, parameter) in operation
+        .parameters
+        .iter()
+        .filter(|(_, known)| known.kind == ParameterKind::Value)
+    {
         match given.get(name).or(parameter.default.as_ref()) {
             // Null stands for a value that is not there, where the type does not have it.
-            Some(Value::Null) if !parameter.required && parameter.ty.check(&Value::Null).is_err() => {}
+            Some(Value::Null)
+                if !parameter.required && parameter.ty.check(&Value::Null).is_err() => {}
             Some(value) => {
                 parameter.ty.check(value).map_err(|mismatch| {
-                    let dot = if mismatch.path.is_empty() || mismatch.path.starts_with('[') { "" } else { "." };
+                    let dot = if mismatch.path.is_empty() || mismatch.path.starts_with('[') {
+                        ""
+                    } else {
+                        "."
+                    };
                     let path = format!("{name}{dot}{}", mismatch.path);
-                    let message = format!("`{path}`: expected {}, found {}", mismatch.expected, mismatch.found);
+                    let message = format!(
+                        "`{path}`: expected {}, found {}",
+                        mismatch.expected, mismatch.found
+                    );
                     Failure::permanent("call.type", message)
                 })?;
                 arguments.insert(name.clone(), value.clone());
             }
             None if parameter.required => {
-                let message = format!("the parameter `{name}` is missing: {}", parameter.description);
+                let message = format!(
+                    "the parameter `{name}` is missing: {}",
+                    parameter.description
+                );
                 return Err(Failure::permanent("call.missing_parameter", message));
             }
             None => {}
         }
     }
-    for (name, value) in given.iter().filter(|(name, _)| !operation.parameters.contains_key(&***name)) {
+    for (name, value) in given
+        .iter()
+        .filter(|(name, _)| !operation.parameters.contains_key(&***name))
+    {
         arguments.insert(name.clone(), value.clone());
     }
     Ok(arguments)

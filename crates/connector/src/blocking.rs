@@ -11,7 +11,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => {
             let message = "the process is ending";
-            Err(Failure::of(FailureKind::Transient, Done::Unknown, "call.cancelled", message))
+            Err(Failure::of(
+                FailureKind::Transient,
+                Done::Unknown,
+                "call.cancelled",
+                message,
+            ))
         }
     }
 }

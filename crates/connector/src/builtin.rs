@@ -6,7 +6,10 @@ use flow_engine::source::SourceFile;
 use crate::descriptor::service::Service;
 use crate::descriptor::{DescriptorError, load, local};
 
-const SERVICES: [(&str, &str); 1] = [("claude-api.yaml", include_str!("../builtin/claude-api.yaml"))];
+const SERVICES: [(&str, &str); 1] = [(
+    "claude-api.yaml",
+    include_str!("../builtin/claude-api.yaml"),
+)];
 const LOCAL: &str = include_str!("../builtin/local.yaml");
 
 /// All services, in order.

@@ -50,7 +50,10 @@ impl Connectors {
         let limits = TransportLimits::default();
         let mut connectors = Connectors {
             services: IndexMap::new(),
-            local: local.into_iter().map(|entry| (entry.name.clone(), Arc::new(entry))).collect(),
+            local: local
+                .into_iter()
+                .map(|entry| (entry.name.clone(), Arc::new(entry)))
+                .collect(),
             aliases: IndexMap::new(),
             overrides: HashMap::new(),
             keys: Arc::default(),
@@ -70,10 +73,16 @@ impl Connectors {
     ///
     /// # Errors
     /// What is wrong with the descriptor, and where. A local connector's name cannot be taken.
-    pub fn with_descriptor(mut self, sources: &[SourceFile]) -> Result<Connectors, DescriptorError> {
+    pub fn with_descriptor(
+        mut self,
+        sources: &[SourceFile],
+    ) -> Result<Connectors, DescriptorError> {
         let mut service = load(sources)?;
         if self.local.contains_key(&service.handle) {
-            let file = sources.first().map(|source| source.name().to_owned()).unwrap_or_default();
+            let file = sources
+                .first()
+                .map(|source| source.name().to_owned())
+                .unwrap_or_default();
             return Err(DescriptorError {
                 code: "descriptor.reference",
                 file,
@@ -91,8 +100,15 @@ impl Connectors {
                     rule.default_secret.clone_from(&known.default_secret);
                 }
             }
-            let from = sources.iter().map(SourceFile::name).collect::<Vec<_>>().join(", ");
-            self.notes.push(format!("the connector `{}` of {from} is used instead of the built-in one", service.handle));
+            let from = sources
+                .iter()
+                .map(SourceFile::name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            self.notes.push(format!(
+                "the connector `{}` of {from} is used instead of the built-in one",
+                service.handle
+            ));
         }
         self.insert(service);
         Ok(self)
@@ -100,14 +116,29 @@ impl Connectors {
 
     /// Sends every call of a connector to this address with this key, whatever its connections say: for a sandbox.
     #[must_use]
-    pub fn with_override(mut self, connector: &str, base_url: impl Into<Arc<str>>, api_key: SecretString) -> Connectors {
-        let name = self.aliases.get(connector).cloned().unwrap_or_else(|| connector.into());
+    pub fn with_override(
+        mut self,
+        connector: &str,
+        base_url: impl Into<Arc<str>>,
+        api_key: SecretString,
+    ) -> Connectors {
+        let name = self
+            .aliases
+            .get(connector)
+            .cloned()
+            .unwrap_or_else(|| connector.into());
         // No secret can have this name: it is no identifier.
         let handle: Arc<str> = format!("key of {name}").into();
         let mut keys = (*self.keys).clone();
         keys.insert(handle.clone(), api_key);
         self.keys = Arc::new(keys);
-        self.overrides.insert(name, Override { base_url: base_url.into(), handle });
+        self.overrides.insert(
+            name,
+            Override {
+                base_url: base_url.into(),
+                handle,
+            },
+        );
         self
     }
 
@@ -132,7 +163,10 @@ impl Connectors {
 
     /// What the engine is to know of them.
     pub fn catalog(&self) -> Catalog {
-        let mut catalog = Catalog { aliases: self.aliases.clone(), ..Catalog::default() };
+        let mut catalog = Catalog {
+            aliases: self.aliases.clone(),
+            ..Catalog::default()
+        };
         for (name, service) in &self.services {
             catalog.connectors.insert(name.clone(), service.entry());
         }
@@ -146,14 +180,17 @@ impl Connectors {
         for alias in &service.aliases {
             self.aliases.insert(alias.clone(), service.handle.clone());
         }
-        self.services.insert(service.handle.clone(), Arc::new(service));
+        self.services
+            .insert(service.handle.clone(), Arc::new(service));
     }
 
     /// What a call is to: a local operation, or one of a service.
     fn target(&self, call: &Call) -> Result<Target, Failure> {
         let name = &call.connection.connector;
         let name = self.aliases.get(name).unwrap_or(name);
-        let unknown = |what: &str| Failure::permanent("call.unknown_operation", format!("there is no {what}"));
+        let unknown = |what: &str| {
+            Failure::permanent("call.unknown_operation", format!("there is no {what}"))
+        };
         if let Some(entry) = self.local.get(name) {
             let operation = entry.operations.contains_key(&call.operation);
             let local = Local::named(name).filter(|_| operation);
@@ -161,14 +198,27 @@ impl Connectors {
                 .map(|local| Target::Local(local, entry.clone()))
                 .ok_or_else(|| unknown(&format!("operation `{name}.{}`", call.operation)));
         }
-        let service = self.services.get(name).ok_or_else(|| unknown(&format!("connector `{name}`")))?;
-        if service.operations.get(&call.operation).and_then(|operation| operation.wire.as_ref()).is_none() {
+        let service = self
+            .services
+            .get(name)
+            .ok_or_else(|| unknown(&format!("connector `{name}`")))?;
+        if service
+            .operations
+            .get(&call.operation)
+            .and_then(|operation| operation.wire.as_ref())
+            .is_none()
+        {
             return Err(unknown(&format!("operation `{name}.{}`", call.operation)));
         }
         Ok(Target::Service(service.clone()))
     }
 
-    async fn built(&self, service: &Arc<Service>, call: &Call, context: &StepContext) -> Result<Built, Failure> {
+    async fn built(
+        &self,
+        service: &Arc<Service>,
+        call: &Call,
+        context: &StepContext,
+    ) -> Result<Built, Failure> {
         let sandbox = self.overrides.get(&service.handle);
         let settings = Settings::resolve(service, &call.connection.settings, sandbox)?;
         let (service, operation) = (service.clone(), call.operation.clone());
@@ -180,7 +230,13 @@ impl Connectors {
         .await
     }
 
-    async fn send_request(&self, service: &Service, call: &Call, request: &Request, context: &StepContext) -> Result<Value, Failure> {
+    async fn send_request(
+        &self,
+        service: &Service,
+        call: &Call,
+        request: &Request,
+        context: &StepContext,
+    ) -> Result<Value, Failure> {
         let (_, wire) = wire_of(service, &call.operation)?;
         let reading = Reading {
             answer: wire.answer,
@@ -190,7 +246,9 @@ impl Connectors {
             with_response: call.with_response,
             accept: Vec::new(),
         };
-        self.performer(&service.errors, context).perform(request, &reading).await
+        self.performer(&service.errors, context)
+            .perform(request, &reading)
+            .await
     }
 
     fn performer<'a>(&'a self, errors: &'a ErrorRules, context: &'a StepContext) -> Performer<'a> {
@@ -198,7 +256,10 @@ impl Connectors {
             transport: &self.transport,
             limits: &self.limits,
             errors,
-            opener: Opener::Open { secrets: context.secrets.clone(), overrides: self.keys.clone() },
+            opener: Opener::Open {
+                secrets: context.secrets.clone(),
+                overrides: self.keys.clone(),
+            },
             context,
         }
     }
@@ -219,7 +280,11 @@ fn wire_of<'a>(service: &'a Service, name: &str) -> Result<(&'a Operation, &'a W
 }
 
 impl StepRunner for Connectors {
-    fn prepare<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Prepared, Failure>> {
+    fn prepare<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Prepared, Failure>> {
         Box::pin(async move {
             match self.target(call)? {
                 Target::Local(local, entry) => local::prepare(local, &entry, call, context).await,
@@ -252,7 +317,11 @@ impl StepRunner for Connectors {
         })
     }
 
-    fn perform<'a>(&'a self, call: &'a Call, context: &'a StepContext) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             match self.target(call)? {
                 Target::Local(local, entry) => {
@@ -261,7 +330,8 @@ impl StepRunner for Connectors {
                 }
                 Target::Service(service) => {
                     let built = self.built(&service, call, context).await?;
-                    self.send_request(&service, call, &built.request, context).await
+                    self.send_request(&service, call, &built.request, context)
+                        .await
                 }
             }
         })

@@ -49,7 +49,11 @@ impl Project {
             match self.dir.canonicalize(part) {
                 Ok(real) => {
                     let rest = Path::new(clean).strip_prefix(part).unwrap_or(Path::new(""));
-                    let real = if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+                    let real = if rest.as_os_str().is_empty() {
+                        real
+                    } else {
+                        real.join(rest)
+                    };
                     protect(clean, &real.to_string_lossy(), access)?;
                     break;
                 }
@@ -64,7 +68,10 @@ impl Project {
     pub(crate) fn read(&self, path: &str) -> Result<(File, u64), Failure> {
         let path = self.path(path, Access::Read)?;
         // Looked at before it is opened: opening a pipe would wait for its writer.
-        let before = self.dir.metadata(path).map_err(|error| failure(path, &error))?;
+        let before = self
+            .dir
+            .metadata(path)
+            .map_err(|error| failure(path, &error))?;
         if !before.is_file() {
             return Err(not_regular(path));
         }
@@ -80,7 +87,9 @@ impl Project {
     pub(crate) fn store(&self, path: &str, blobs: &dyn Blobs) -> Result<Blob, Failure> {
         let (mut file, _) = self.read(path)?;
         let name = path.rsplit('/').next().unwrap_or(path);
-        let mut blob = store(blobs, media_of(name), |out| io::copy(&mut file, out).map(|_| ()))?;
+        let mut blob = store(blobs, media_of(name), |out| {
+            io::copy(&mut file, out).map(|_| ())
+        })?;
         blob.name = Some(name.into());
         Ok(blob)
     }
@@ -89,7 +98,9 @@ impl Project {
     pub(crate) fn read_whole(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
         let (file, _) = self.read(path)?;
         let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure(path, &error))?;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| failure(path, &error))?;
         if bytes.len() as u64 > limit {
             let message = format!("`{path}` is longer than {limit} bytes");
             return Err(Failure::permanent("value.too_large", message));
@@ -106,14 +117,19 @@ impl Project {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let path = self.path(path, Access::Write)?;
         let (folder, name) = self.parent(path)?;
-        if folder.symlink_metadata(name).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_symlink()) {
+        if folder
+            .symlink_metadata(name)
+            .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_symlink())
+        {
             return Err(not_regular(path));
         }
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".flow-{}-{number}.tmp", std::process::id());
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let mut file = folder.open_with(&temporary, &options).map_err(|error| failure(path, &error))?;
+        let mut file = folder
+            .open_with(&temporary, &options)
+            .map_err(|error| failure(path, &error))?;
         let written = write(&mut file).and_then(|()| {
             file.sync_all()
                 .and_then(|()| folder.rename(&temporary, &folder, name))
@@ -130,12 +146,17 @@ impl Project {
     pub(crate) fn append(&self, path: &str) -> Result<File, Failure> {
         let path = self.path(path, Access::Write)?;
         let (folder, name) = self.parent(path)?;
-        if folder.metadata(name).is_ok_and(|metadata| !metadata.is_file()) {
+        if folder
+            .metadata(name)
+            .is_ok_and(|metadata| !metadata.is_file())
+        {
             return Err(not_regular(path));
         }
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o600);
-        folder.open_with(name, &options).map_err(|error| failure(path, &error))
+        folder
+            .open_with(name, &options)
+            .map_err(|error| failure(path, &error))
     }
 
     /// Moves a file; the target is replaced.
@@ -194,9 +215,15 @@ impl Project {
                 if name.starts_with('.') {
                     continue;
                 }
-                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                let path = if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                };
                 let kind = entry.file_type().map_err(|error| failure(&path, &error))?;
-                let is_file = kind.is_file() || kind.is_symlink() && self.dir.metadata(&path).is_ok_and(|found| found.is_file());
+                let is_file = kind.is_file()
+                    || kind.is_symlink()
+                        && self.dir.metadata(&path).is_ok_and(|found| found.is_file());
                 if kind.is_dir() {
                     folders.push(path);
                 } else if is_file {
@@ -217,8 +244,13 @@ impl Project {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        self.dir.create_dir_with(folder, &builder).map_err(|error| failure(path, &error))?;
-        let folder = self.dir.open_dir(folder).map_err(|error| failure(path, &error))?;
+        self.dir
+            .create_dir_with(folder, &builder)
+            .map_err(|error| failure(path, &error))?;
+        let folder = self
+            .dir
+            .open_dir(folder)
+            .map_err(|error| failure(path, &error))?;
         Ok((folder, name))
     }
 }
@@ -245,7 +277,11 @@ fn clean(path: &str) -> Result<&str, Failure> {
     if rest.starts_with('/') || rest.contains('\\') || rest.contains('\0') {
         return refused("is not relative, or has a letter that paths cannot have");
     }
-    if rest.ends_with('/') || rest.split('/').any(|name| name.is_empty() || name == "." || name == "..") {
+    if rest.ends_with('/')
+        || rest
+            .split('/')
+            .any(|name| name.is_empty() || name == "." || name == "..")
+    {
         return refused("leads elsewhere, or is not made of names");
     }
     if rest.split('/').any(|name| name.len() > 255) {
@@ -255,8 +291,14 @@ fn clean(path: &str) -> Result<&str, Failure> {
 }
 
 fn protect(shown: &str, path: &str, access: Access) -> Result<(), Failure> {
-    let first = path.trim_start_matches("./").split('/').next().unwrap_or_default();
-    let is_own = first == ".flow" || access == Access::Write && (first == "connectors" || path.trim_start_matches("./") == "flow.toml");
+    let first = path
+        .trim_start_matches("./")
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let is_own = first == ".flow"
+        || access == Access::Write
+            && (first == "connectors" || path.trim_start_matches("./") == "flow.toml");
     if is_own {
         let message = format!("`{shown}` belongs to flow itself and is not for steps");
         return Err(Failure::permanent("file.protected", message));
@@ -265,7 +307,10 @@ fn protect(shown: &str, path: &str, access: Access) -> Result<(), Failure> {
 }
 
 fn not_regular(path: &str) -> Failure {
-    Failure::permanent("file.not_regular", format!("`{path}` is not a regular file"))
+    Failure::permanent(
+        "file.not_regular",
+        format!("`{path}` is not a regular file"),
+    )
 }
 
 /// What an error of the system means.

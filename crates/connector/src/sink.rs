@@ -15,8 +15,17 @@ pub(crate) struct ItemSink {
     blobs: Arc<dyn Blobs>,
     state: State,
     count: u64,
-    /// The view that all items so far have; `None` once they differ.
-    view: Option<Option<Arc<View>>>,
+    view: Seen,
+}
+
+/// The view of the items so far.
+enum Seen {
+    /// There are none.
+    Nothing,
+    /// All have this one, or none has one.
+    Same(Option<Arc<View>>),
+    /// They differ.
+    Different,
 }
 
 enum State {
@@ -28,9 +37,12 @@ impl ItemSink {
     pub(crate) fn new(blobs: Arc<dyn Blobs>) -> ItemSink {
         ItemSink {
             blobs,
-            state: State::Inline { items: Vec::new(), bytes: 2 },
+            state: State::Inline {
+                items: Vec::new(),
+                bytes: 2,
+            },
             count: 0,
-            view: None,
+            view: Seen::Nothing,
         }
     }
 
@@ -69,9 +81,9 @@ impl ItemSink {
         self.count += 1;
         let view = item.as_map().and_then(|map| map.view());
         match &self.view {
-            None => self.view = Some(view.cloned()),
-            Some(known) if known.as_ref() == view => {}
-            Some(_) => self.view = Some(None),
+            Seen::Nothing => self.view = Seen::Same(view.cloned()),
+            Seen::Same(known) if known.as_ref() != view => self.view = Seen::Different,
+            Seen::Same(_) | Seen::Different => {}
         }
     }
 
@@ -94,10 +106,16 @@ impl ItemSink {
         match self.state {
             State::Inline { items, .. } => Ok(Value::from(items)),
             State::Stored(writer) => {
-                let writer = writer.into_inner().map_err(|error| store_failure(error.error()))?;
-                let mut blob = writer.finish(Blob::JSON_LINES).map_err(|error| store_failure(&error))?;
+                let writer = writer
+                    .into_inner()
+                    .map_err(|error| store_failure(error.error()))?;
+                let mut blob = writer
+                    .finish(Blob::JSON_LINES)
+                    .map_err(|error| store_failure(&error))?;
                 blob.count = Some(self.count);
-                blob.item_view = self.view.flatten();
+                if let Seen::Same(view) = self.view {
+                    blob.item_view = view;
+                }
                 Ok(Value::from(blob))
             }
         }
@@ -106,7 +124,9 @@ impl ItemSink {
 
 fn write_line(writer: &mut dyn Write, item: &Value, blobs: &dyn Blobs) -> Result<(), Failure> {
     json(item, blobs, writer)?;
-    writer.write_all(b"\n").map_err(|error| store_failure(&error))
+    writer
+        .write_all(b"\n")
+        .map_err(|error| store_failure(&error))
 }
 
 /// How many items a list or a stored list has; reads it only if nobody counted.

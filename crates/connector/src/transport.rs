@@ -27,7 +27,8 @@ use crate::request::secrets::Opener;
 use crate::request::{Request, query};
 
 /// Headers that may go to another origin.
-const HARMLESS: [header::HeaderName; 3] = [header::ACCEPT, header::USER_AGENT, header::ACCEPT_LANGUAGE];
+const HARMLESS: [header::HeaderName; 3] =
+    [header::ACCEPT, header::USER_AGENT, header::ACCEPT_LANGUAGE];
 
 /// Sends requests. Clients are made when they are first needed: reading certificates costs time, and fails on a machine
 /// that has none.
@@ -52,37 +53,61 @@ pub(crate) struct Exchange<'a> {
 
 impl Transport {
     pub(crate) fn new(limits: TransportLimits) -> Transport {
-        Transport { limits, open: OnceLock::new(), guarded: OnceLock::new() }
+        Transport {
+            limits,
+            open: OnceLock::new(),
+            guarded: OnceLock::new(),
+        }
     }
 
     /// Sends a request, follows redirects, and gives the answer with its body still to be read.
     pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Answer, Failure> {
-        let Exchange { request, opener, context, .. } = exchange;
+        let Exchange {
+            request,
+            opener,
+            context,
+            ..
+        } = exchange;
         let mut url = address_of(request, opener)?;
         let home = match exchange.home {
             Some(home) => parse_url(home)?,
             None => url.clone(),
         };
-        let mut method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| Failure::permanent("call.method", format!("`{}` is not a method", request.method)))?;
+        let mut method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
+            Failure::permanent(
+                "call.method",
+                format!("`{}` is not a method", request.method),
+            )
+        })?;
         let headers = header_map(request, opener)?;
         let mut upload = Some(Upload::new(request, opener, context).await?);
         for _ in 0..=self.limits.redirects {
             let own = url.origin() == home.origin();
             let client = self.client_for(&url, own)?;
             let mut builder = client.request(method.clone(), url.clone());
-            builder = builder.headers(if own { headers.clone() } else { harmless(&headers) });
+            builder = builder.headers(if own {
+                headers.clone()
+            } else {
+                harmless(&headers)
+            });
             let progress = Arc::new(AtomicU64::new(0));
             if let Some(upload) = &upload {
                 builder = upload.attach(builder, &progress);
             }
-            let response = self.first_byte(builder, exchange, upload.as_ref(), &progress).await?;
+            let response = self
+                .first_byte(builder, exchange, upload.as_ref(), &progress)
+                .await?;
             let status = response.status().as_u16();
-            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let location = response
+                .headers()
+                .get(header::LOCATION)
+                .and_then(|value| value.to_str().ok());
             let (Some(location), 301 | 302 | 303 | 307 | 308) = (location, status) else {
                 return Answer::new(response, &self.limits, exchange);
             };
-            let next = url.join(location).map_err(|_| redirect("to an address that is none"))?;
+            let next = url
+                .join(location)
+                .map_err(|_| redirect("to an address that is none"))?;
             check_hop(&url, &next)?;
             if method != Method::GET && method != Method::HEAD {
                 if status == 307 || status == 308 {
@@ -96,7 +121,10 @@ impl Transport {
             }
             url = next;
         }
-        Err(redirect(&format!("more than {} times", self.limits.redirects)))
+        Err(redirect(&format!(
+            "more than {} times",
+            self.limits.redirects
+        )))
     }
 
     fn client_for(&self, url: &Url, own: bool) -> Result<&Client, Failure> {
@@ -107,7 +135,12 @@ impl Transport {
         let slot = if guarded { &self.guarded } else { &self.open };
         slot.get_or_init(|| client(&self.limits, guarded))
             .as_ref()
-            .map_err(|message| Failure::permanent("http.client", format!("the HTTP client cannot be made: {message}")))
+            .map_err(|message| {
+                Failure::permanent(
+                    "http.client",
+                    format!("the HTTP client cannot be made: {message}"),
+                )
+            })
     }
 
     /// Waits for the head of the answer; the clock runs only while nothing is sent.
@@ -118,7 +151,10 @@ impl Transport {
         upload: Option<&Upload>,
         progress: &AtomicU64,
     ) -> Result<reqwest::Response, Failure> {
-        let limit = exchange.request.first_byte.unwrap_or(self.limits.first_byte);
+        let limit = exchange
+            .request
+            .first_byte
+            .unwrap_or(self.limits.first_byte);
         let sending = builder.send();
         tokio::pin!(sending);
         let mut sent = progress.load(Ordering::Relaxed);
@@ -149,14 +185,21 @@ fn client(limits: &TransportLimits, guarded: bool) -> Result<Client, String> {
             .connect_timeout(limits.connect)
             .http1_max_headers(HEADERS_MAX)
             .pool_max_idle_per_host(64)
-            .tcp_keepalive(std::time::Duration::from_mins(1));
-        if guarded { builder.dns_resolver(Arc::new(PublicOnly)) } else { builder }
+            .tcp_keepalive(std::time::Duration::from_secs(60));
+        if guarded {
+            builder.dns_resolver(Arc::new(PublicOnly))
+        } else {
+            builder
+        }
     };
     builder().build().or_else(|_| {
         // No certificates on this machine (a slim container): those that Mozilla trusts.
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
         let roots = roots.filter_map(|root| reqwest::Certificate::from_der(root).ok());
-        builder().tls_certs_only(roots).build().map_err(|error| error.without_url().to_string())
+        builder()
+            .tls_certs_only(roots)
+            .build()
+            .map_err(|error| error.without_url().to_string())
     })
 }
 
@@ -170,7 +213,9 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| address::is_public(address.ip())).collect();
+            let public: Vec<SocketAddr> = found
+                .filter(|address| address::is_public(address.ip()))
+                .collect();
             if public.is_empty() {
                 return Err(address::Blocked.into());
             }
@@ -194,7 +239,13 @@ fn address_of(request: &Request, opener: &Opener) -> Result<Url, Failure> {
 
 fn parse_url(text: &str) -> Result<Url, Failure> {
     let refused = |why: &str| {
-        let shown: String = text.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect();
+        let shown: String = text
+            .split(['?', '#'])
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect();
         Failure::permanent("http.url", format!("`{shown}` {why}"))
     };
     let url = Url::parse(text).map_err(|error| refused(&format!("is not an address: {error}")))?;
@@ -217,25 +268,38 @@ fn check_hop(from: &Url, to: &Url) -> Result<(), Failure> {
 
 fn redirect(what: &str) -> Failure {
     let message = format!("the service redirected the request {what}");
-    Failure::of(FailureKind::Permanent, Done::Unknown, "http.redirect", message)
+    Failure::of(
+        FailureKind::Permanent,
+        Done::Unknown,
+        "http.redirect",
+        message,
+    )
 }
 
 fn harmless(headers: &HeaderMap) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| HARMLESS.contains(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn header_map(request: &Request, opener: &Opener) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("flow/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("flow/", env!("CARGO_PKG_VERSION"))),
+    );
     if let Some(media) = request.body.media()
         && !request.has_header("content-type")
     {
         headers.insert(header::CONTENT_TYPE, header_value("content-type", &media)?);
     }
     for (name, value) in &request.headers {
-        let header = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| Failure::permanent("call.header", format!("`{name}` is not the name of a header")))?;
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            Failure::permanent(
+                "call.header",
+                format!("`{name}` is not the name of a header"),
+            )
+        })?;
         let value = match value {
             Value::Secret(secret) => {
                 let mut value = header_value(name, opener.text(secret)?.expose_secret())?;
@@ -250,10 +314,13 @@ fn header_map(request: &Request, opener: &Opener) -> Result<HeaderMap, Failure> 
 }
 
 fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
-    let visible = text.chars().all(|letter| letter == '\t' || !letter.is_control());
+    let visible = text
+        .chars()
+        .all(|letter| letter == '\t' || !letter.is_control());
     let value = visible.then(|| HeaderValue::from_str(text).ok()).flatten();
     value.ok_or_else(|| {
-        let message = format!("the value of the header `{name}` holds a letter that headers cannot have");
+        let message =
+            format!("the value of the header `{name}` holds a letter that headers cannot have");
         Failure::permanent("call.header", message)
     })
 }

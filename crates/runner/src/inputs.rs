@@ -165,10 +165,18 @@ pub(crate) fn event(
 
 /// Copies the files that inputs name into the store. Relative paths are those of a workflow: they start at the project
 /// folder. Blocking.
-pub(crate) fn store_files(workflow: &Workflow, inputs: &Map, project: &Path, blobs: &dyn Blobs) -> Result<Map, Trouble> {
+pub(crate) fn store_files(
+    workflow: &Workflow,
+    inputs: &Map,
+    project: &Path,
+    blobs: &dyn Blobs,
+) -> Result<Map, Trouble> {
     let mut stored = Map::new();
     for (name, value) in inputs.iter() {
-        let is_file = workflow.inputs.get(name).is_some_and(|input| input.kind == InputKind::File);
+        let is_file = workflow
+            .inputs
+            .get(name)
+            .is_some_and(|input| input.kind == InputKind::File);
         let value = match value.as_str().filter(|_| is_file) {
             None => value.clone(),
             Some(path) => store_file(&project.join(path), blobs).map_err(|error| {

@@ -39,11 +39,14 @@ impl BodyTemplate {
     /// [`BodyTemplateError`] if a hole is malformed or stands in a key, or if the text around the holes is not JSON.
     pub fn parse(text: &str) -> Result<BodyTemplate, BodyTemplateError> {
         if text.contains(MARK) || text.contains("\\u0001") {
-            return Err(BodyTemplateError("the control character U+0001 is not allowed".to_owned()));
+            return Err(BodyTemplateError(
+                "the control character U+0001 is not allowed".to_owned(),
+            ));
         }
         let (json, holes) = mark_holes(text)?;
-        let json: serde_json::Value = serde_json::from_str(&json)
-            .map_err(|error| BodyTemplateError(format!("the text around the holes is not JSON: {error}")))?;
+        let json: serde_json::Value = serde_json::from_str(&json).map_err(|error| {
+            BodyTemplateError(format!("the text around the holes is not JSON: {error}"))
+        })?;
         Ok(BodyTemplate {
             root: node(json, &holes)?,
         })
@@ -78,11 +81,12 @@ fn mark_holes(text: &str) -> Result<(String, Vec<Arc<str>>), BodyTemplateError> 
         if rest.starts_with("{{") {
             let (name, after) = template::hole(rest).map_err(BodyTemplateError)?;
             let number = holes.len();
-            json.push_str(&if in_string {
+            let mark = if in_string {
                 format!("\\u0001{number}\\u0001")
             } else {
                 format!("\"\\u0001\\u0001{number}\"")
-            });
+            };
+            json.push_str(&mark);
             holes.push(name);
             rest = after;
             continue;
@@ -127,11 +131,14 @@ fn node(json: serde_json::Value, holes: &[Arc<str>]) -> Result<Node, BodyTemplat
 }
 
 fn text_node(text: &str, holes: &[Arc<str>]) -> Node {
-    let hole = |number: &str| number.parse().ok().and_then(|at: usize| holes.get(at)).cloned();
-    if let Some(name) = text
-        .strip_prefix("\u{1}\u{1}")
-        .and_then(hole)
-    {
+    let hole = |number: &str| {
+        number
+            .parse()
+            .ok()
+            .and_then(|at: usize| holes.get(at))
+            .cloned()
+    };
+    if let Some(name) = text.strip_prefix("\u{1}\u{1}").and_then(hole) {
         return Node::Hole(name);
     }
     if !text.contains(MARK) {
@@ -180,7 +187,9 @@ impl Node {
             Node::Fixed(value) => Some(value.clone()),
             Node::Hole(name) => given.get(name).cloned(),
             Node::Text(template) => fill_text(template, given),
-            Node::List(items) => Some(Value::list(items.iter().filter_map(|item| item.fill(given)))),
+            Node::List(items) => Some(Value::list(
+                items.iter().filter_map(|item| item.fill(given)),
+            )),
             Node::Map(members) => {
                 let filled = members
                     .iter()
@@ -209,7 +218,9 @@ fn fill_text(template: &Template, given: &Map) -> Option<Value> {
                     has_secret = true;
                     parts.extend(secret.parts().iter().cloned());
                 }
-                Some(value) => parts.push(SecretPart::Text(value.as_str().unwrap_or_default().into())),
+                Some(value) => {
+                    parts.push(SecretPart::Text(value.as_str().unwrap_or_default().into()));
+                }
                 None => {}
             },
         }
@@ -275,7 +286,12 @@ mod tests {
 
     #[test]
     fn malformed_templates_are_refused() {
-        for text in [r#"{"a": {{x}"#, r#"{"a" {{x}}}"#, r#"{"{{x}}": 1}"#, r#"{"a": {{1x}}}"#] {
+        for text in [
+            r#"{"a": {{x}"#,
+            r#"{"a" {{x}}}"#,
+            r#"{"{{x}}": 1}"#,
+            r#"{"a": {{1x}}}"#,
+        ] {
             assert!(BodyTemplate::parse(text).is_err(), "{text}");
         }
     }

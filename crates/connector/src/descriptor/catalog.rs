@@ -19,11 +19,13 @@ impl Service {
                 (name.clone(), setting)
             })
             .collect();
-        settings.entry("base_url".into()).or_insert_with(|| Setting {
-            secret: false,
-            default_secret: None,
-            description: "Another address of the same service.".into(),
-        });
+        settings
+            .entry("base_url".into())
+            .or_insert_with(|| Setting {
+                secret: false,
+                default_secret: None,
+                description: "Another address of the same service.".into(),
+            });
         Connector {
             name: self.handle.clone(),
             title: self.title.clone(),

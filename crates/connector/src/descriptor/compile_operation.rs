@@ -41,7 +41,9 @@ pub(super) fn add(
         };
         let document = compiler.resolved(document)?;
         let full: Arc<str> = format!("{}.{name}", resource.handle).into();
-        service.operations.insert(full, compiler.operation(&document)?);
+        service
+            .operations
+            .insert(full, compiler.operation(&document)?);
     }
     Ok(())
 }
@@ -64,9 +66,14 @@ impl Compiler<'_> {
         let Some(like) = &own.like else {
             return Ok(own.clone());
         };
-        let base = self.resource.operations.get(like).filter(|base| base.like.is_none());
+        let base = self
+            .resource
+            .operations
+            .get(like)
+            .filter(|base| base.like.is_none());
         let base = base.ok_or_else(|| {
-            let message = format!("`{like}` is not an operation of this resource that stands on its own");
+            let message =
+                format!("`{like}` is not an operation of this resource that stands on its own");
             self.error("descriptor.reference", "like", message)
         })?;
         let mut parameters = base.parameters.clone();
@@ -90,7 +97,11 @@ impl Compiler<'_> {
             one_of: own.one_of.or_else(|| base.one_of.clone()),
             constants,
             headers: all_headers,
-            beta: if own.beta.is_empty() { base.beta.clone() } else { own.beta },
+            beta: if own.beta.is_empty() {
+                base.beta.clone()
+            } else {
+                own.beta
+            },
             accept: own.accept.or_else(|| base.accept.clone()),
             answer: own.answer.or(base.answer),
             assemble: own.assemble.or_else(|| base.assemble.clone()),
@@ -103,17 +114,35 @@ impl Compiler<'_> {
     }
 
     fn operation(&self, document: &OperationDocument) -> Result<Operation, DescriptorError> {
-        let method = document.method.as_deref().unwrap_or("GET").to_ascii_uppercase();
-        if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method.as_str()) {
-            return Err(self.error("descriptor.shape", "method", format!("`{method}` is not a method")));
+        let method = document
+            .method
+            .as_deref()
+            .unwrap_or("GET")
+            .to_ascii_uppercase();
+        if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method.as_str())
+        {
+            return Err(self.error(
+                "descriptor.shape",
+                "method",
+                format!("`{method}` is not a method"),
+            ));
         }
         let reads = ["GET", "HEAD", "OPTIONS"].contains(&method.as_str());
         let path = self.full_path(document)?;
         let template = self.body_template(document)?;
         let mut parameters = IndexMap::new();
         let mut places = IndexMap::new();
-        self.add_parameters(document, &method, &path, template.as_ref(), &mut parameters, &mut places)?;
-        let multipart = places.values().any(|place| matches!(place, Place::Multipart { .. }));
+        self.add_parameters(
+            document,
+            &method,
+            &path,
+            template.as_ref(),
+            &mut parameters,
+            &mut places,
+        )?;
+        let multipart = places
+            .values()
+            .any(|place| matches!(place, Place::Multipart { .. }));
         let answer = self.answer(document)?;
         let pagination = self.pagination(document);
         let (output, view) = self.output(document, answer, pagination.is_some())?;
@@ -139,7 +168,12 @@ impl Compiler<'_> {
             template,
             multipart,
             has_body,
-            content_type: self.service.content_type.as_deref().unwrap_or("application/json").into(),
+            content_type: self
+                .service
+                .content_type
+                .as_deref()
+                .unwrap_or("application/json")
+                .into(),
             headers: headers(&document.headers, &format!("{}.headers", self.path))?,
             beta: [&self.service.beta, &self.resource.beta, &document.beta]
                 .into_iter()
@@ -153,13 +187,21 @@ impl Compiler<'_> {
             count: document.count.as_deref().map(Arc::from),
             first_byte: self.first_byte(document)?,
         };
-        Ok(Operation { entry, wire: Some(wire), payload: Vec::new() })
+        Ok(Operation {
+            entry,
+            wire: Some(wire),
+            payload: Vec::new(),
+        })
     }
 
     fn full_path(&self, document: &OperationDocument) -> Result<Template, DescriptorError> {
         let own = document.path.as_ref().map_or("", |path| &path.value);
         let text = format!("{}{own}", self.resource.endpoint.value);
-        let text = if text.is_empty() || text.starts_with('/') { text } else { format!("/{text}") };
+        let text = if text.is_empty() || text.starts_with('/') {
+            text
+        } else {
+            format!("/{text}")
+        };
         if text.contains(['?', '#']) {
             let message = "a path has no `?` and no `#`: declare query parameters";
             return Err(self.error("descriptor.template", "path", message));
@@ -167,12 +209,24 @@ impl Compiler<'_> {
         Template::parse(&text).map_err(|message| self.error("descriptor.template", "path", message))
     }
 
-    fn body_template(&self, document: &OperationDocument) -> Result<Option<BodyTemplate>, DescriptorError> {
+    fn body_template(
+        &self,
+        document: &OperationDocument,
+    ) -> Result<Option<BodyTemplate>, DescriptorError> {
         let parse = |text: &str| {
-            BodyTemplate::parse(text)
-                .map_err(|error| self.error("descriptor.body_template", "bodyTemplate", error.to_string()))
+            BodyTemplate::parse(text).map_err(|error| {
+                self.error(
+                    "descriptor.body_template",
+                    "bodyTemplate",
+                    error.to_string(),
+                )
+            })
         };
-        document.body_template.as_ref().map(|text| parse(&text.value)).transpose()
+        document
+            .body_template
+            .as_ref()
+            .map(|text| parse(&text.value))
+            .transpose()
     }
 
     fn add_parameters(
@@ -195,7 +249,14 @@ impl Compiler<'_> {
                 continue;
             }
             let in_path = path.holes().any(|name| name == hole);
-            places.insert(hole.clone(), if in_path { Place::Path } else { Place::Template });
+            places.insert(
+                hole.clone(),
+                if in_path {
+                    Place::Path
+                } else {
+                    Place::Template
+                },
+            );
             let parameter = match document.parameters.get(&**hole) {
                 Some(written) => self.parameter(hole, written)?,
                 None => self.placeholder(hole, &declared)?,
@@ -213,13 +274,21 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn placeholder(&self, name: &str, declared: &[&Placeholder]) -> Result<Parameter, DescriptorError> {
+    fn placeholder(
+        &self,
+        name: &str,
+        declared: &[&Placeholder],
+    ) -> Result<Parameter, DescriptorError> {
         let found = declared.iter().find(|placeholder| placeholder.name == name);
         let ty = match found {
             None => Type::string(),
             Some(placeholder) => fields::named(&placeholder.kind).ok_or_else(|| {
                 let message = format!("`{}` is not a type of placeholders", placeholder.kind);
-                self.error("descriptor.schema", &format!("placeholders.{name}"), message)
+                self.error(
+                    "descriptor.schema",
+                    &format!("placeholders.{name}"),
+                    message,
+                )
             })?,
         };
         Ok(Parameter {
@@ -227,16 +296,34 @@ impl Compiler<'_> {
             ty,
             required: found.is_none_or(|placeholder| placeholder.required),
             default: None,
-            description: found.map_or("", |placeholder| &placeholder.description).into(),
+            description: found
+                .map_or("", |placeholder| &placeholder.description)
+                .into(),
         })
     }
 
-    fn parameter(&self, name: &str, written: &ParameterDocument) -> Result<Parameter, DescriptorError> {
-        parameter(written, self.types, &format!("{}.parameters.{name}", self.path))
+    fn parameter(
+        &self,
+        name: &str,
+        written: &ParameterDocument,
+    ) -> Result<Parameter, DescriptorError> {
+        parameter(
+            written,
+            self.types,
+            &format!("{}.parameters.{name}", self.path),
+        )
     }
 
-    fn place(&self, name: &Arc<str>, written: &ParameterDocument, method: &str) -> Result<Place, DescriptorError> {
-        let wire_name = written.wire_name.as_deref().map_or_else(|| name.clone(), Arc::from);
+    fn place(
+        &self,
+        name: &Arc<str>,
+        written: &ParameterDocument,
+        method: &str,
+    ) -> Result<Place, DescriptorError> {
+        let wire_name = written
+            .wire_name
+            .as_deref()
+            .map_or_else(|| name.clone(), Arc::from);
         let by_method = match method {
             "GET" | "HEAD" | "DELETE" | "OPTIONS" => PlaceDocument::Query,
             _ => PlaceDocument::Body,
@@ -255,17 +342,24 @@ impl Compiler<'_> {
             PlaceDocument::BodyWhole => Place::BodyWhole,
             PlaceDocument::Path | PlaceDocument::Template => {
                 let message = format!("no hole `{{{{{name}}}}}` takes it");
-                return Err(self.error("descriptor.reference", &format!("parameters.{name}"), message));
+                return Err(self.error(
+                    "descriptor.reference",
+                    &format!("parameters.{name}"),
+                    message,
+                ));
             }
         })
     }
 
-    fn kind(&self, document: &OperationDocument, reads: bool) -> Result<OperationKind, DescriptorError> {
+    fn kind(
+        &self,
+        document: &OperationDocument,
+        reads: bool,
+    ) -> Result<OperationKind, DescriptorError> {
         match document.kind.as_deref() {
             Some("query") => Ok(OperationKind::Query),
-            Some("action") => Ok(OperationKind::Action),
             None if reads => Ok(OperationKind::Query),
-            None => Ok(OperationKind::Action),
+            Some("action") | None => Ok(OperationKind::Action),
             Some(other) => {
                 let message = format!("`{other}` is neither `query` nor `action`");
                 Err(self.error("descriptor.shape", "kind", message))
@@ -273,7 +367,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn effect(&self, document: &OperationDocument, method: &str, reads: bool) -> Result<Effect, DescriptorError> {
+    fn effect(
+        &self,
+        document: &OperationDocument,
+        method: &str,
+        reads: bool,
+    ) -> Result<Effect, DescriptorError> {
         match document.effect.as_deref() {
             Some(word) => Effect::parse(word).ok_or_else(|| {
                 let message = format!("`{word}` is none of `read`, `repeatable`, `keyed`, `once`");
@@ -308,7 +407,8 @@ impl Compiler<'_> {
             (AnswerDocument::Empty, None) => Ok(Answer::Empty),
             (AnswerDocument::Auto, None) => Ok(Answer::Auto),
             (_, Some(other)) => {
-                let message = format!("`{other}` with this answer: only `message` with `answer: sse`");
+                let message =
+                    format!("`{other}` with this answer: only `message` with `answer: sse`");
                 Err(self.error("descriptor.shape", "assemble", message))
             }
         }
@@ -318,7 +418,9 @@ impl Compiler<'_> {
         let detect = PaginationDocument::Detect {};
         let written = match &document.pagination {
             Some(written) => written,
-            None if self.name == "list" && document.method.as_deref().unwrap_or("GET") == "GET" => &detect,
+            None if self.name == "list" && document.method.as_deref().unwrap_or("GET") == "GET" => {
+                &detect
+            }
             None => return None,
         };
         pagination_of(written)
@@ -332,7 +434,11 @@ impl Compiler<'_> {
     ) -> Result<(Type, Option<Arc<flow_engine::value::View>>), DescriptorError> {
         let own_view = document.view.as_ref();
         let added = own_view.unwrap_or(&self.resource.view);
-        let fields = if own_view.is_some() || document.output.is_some() { &[][..] } else { &self.resource.fields };
+        let fields = if own_view.is_some() || document.output.is_some() {
+            &[][..]
+        } else {
+            &self.resource.fields
+        };
         let view = fields::view(fields, added);
         let path = format!("{}.output", self.path);
         let item = match (&document.output, &self.resource.output) {
@@ -351,7 +457,10 @@ impl Compiler<'_> {
         Ok((ty, view))
     }
 
-    fn first_byte(&self, document: &OperationDocument) -> Result<Option<Duration>, DescriptorError> {
+    fn first_byte(
+        &self,
+        document: &OperationDocument,
+    ) -> Result<Option<Duration>, DescriptorError> {
         document.first_byte.as_deref().map_or(Ok(None), |text| {
             let millis = Millis::parse(text).ok_or_else(|| {
                 let message = format!("`{text}` is not a duration such as `10m`");
@@ -364,9 +473,21 @@ impl Compiler<'_> {
 
 /// How a list goes on, as it is written; `None` if the answer is to be taken as it is.
 pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> {
-    let pagination = |items: &str, next| Some(Pagination { items: Path::parse(items), next });
+    let pagination = |items: &str, next| {
+        Some(Pagination {
+            items: Path::parse(items),
+            next,
+        })
+    };
     match written {
-        PaginationDocument::ObjectCursor { items, more, last, after, first, before } => pagination(
+        PaginationDocument::ObjectCursor {
+            items,
+            more,
+            last,
+            after,
+            first,
+            before,
+        } => pagination(
             items,
             NextPage::Object {
                 more: Path::parse(more),
@@ -374,10 +495,16 @@ pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> 
                 backwards: (Path::parse(first), before.as_str().into()),
             },
         ),
-        PaginationDocument::PageCursor { items, next, param } => {
-            pagination(items, NextPage::Cursor(Path::parse(next), param.as_str().into()))
-        }
-        PaginationDocument::PageNumber { items, param, first, total } => pagination(
+        PaginationDocument::PageCursor { items, next, param } => pagination(
+            items,
+            NextPage::Cursor(Path::parse(next), param.as_str().into()),
+        ),
+        PaginationDocument::PageNumber {
+            items,
+            param,
+            first,
+            total,
+        } => pagination(
             items,
             NextPage::Number {
                 param: param.as_str().into(),
@@ -430,17 +557,26 @@ pub(super) fn parameter(
 
 /// A path in the project, a stored value, or a map that says everything.
 fn file_type() -> Type {
-    let field = |ty, required| Field { ty, required, description: "".into() };
+    let field = |ty, required| Field {
+        ty,
+        required,
+        description: "".into(),
+    };
     let fields = [
         ("name", field(Type::string(), true)),
         ("content", field(Type::Unknown, true)),
         ("media", field(Type::string(), false)),
     ];
     let record = Record {
-        fields: fields.into_iter().map(|(name, field)| (name.into(), field)).collect(),
+        fields: fields
+            .into_iter()
+            .map(|(name, field)| (name.into(), field))
+            .collect(),
         open: false,
     };
-    Type::string().or(Type::blob(Type::Unknown)).or(Type::Record(Arc::new(record)))
+    Type::string()
+        .or(Type::blob(Type::Unknown))
+        .or(Type::Record(Arc::new(record)))
 }
 
 fn groups(written: &[Vec<String>]) -> Vec<Vec<Arc<str>>> {
@@ -449,7 +585,9 @@ fn groups(written: &[Vec<String>]) -> Vec<Vec<Arc<str>>> {
 }
 
 fn constants(written: &IndexMap<String, serde_json::Value>) -> Map {
-    let member = |(name, value): (&String, &serde_json::Value)| (name.as_str().into(), Value::from(value.clone()));
+    let member = |(name, value): (&String, &serde_json::Value)| {
+        (name.as_str().into(), Value::from(value.clone()))
+    };
     written.iter().map(member).collect()
 }
 
@@ -462,10 +600,13 @@ fn accept(answer: Answer) -> &'static str {
     }
 }
 
-fn capitalised(name: &str) -> String {
+/// `message_batches` as `Message Batches`.
+pub(super) fn capitalised(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        letters.next().map_or_else(String::new, |first| {
+            first.to_ascii_uppercase().to_string() + letters.as_str()
+        })
     };
     name.split('_').map(word).collect::<Vec<_>>().join(" ")
 }

@@ -71,7 +71,11 @@ pub(super) fn type_of_fields(fields: &[FieldDocument]) -> Type {
 }
 
 /// The type with the members that reading adds.
-pub(super) fn with_view(ty: Type, view: Option<&View>, added: &IndexMap<String, ViewDocument>) -> Type {
+pub(super) fn with_view(
+    ty: Type,
+    view: Option<&View>,
+    added: &IndexMap<String, ViewDocument>,
+) -> Type {
     let (Type::Record(record), Some(view)) = (&ty, view) else {
         return ty;
     };
@@ -87,7 +91,10 @@ pub(super) fn with_view(ty: Type, view: Option<&View>, added: &IndexMap<String, 
         let field = Field {
             ty: member_type,
             required: true,
-            description: added.get(&*member.name).map_or("", |view| &view.description).into(),
+            description: added
+                .get(&*member.name)
+                .map_or("", |view| &view.description)
+                .into(),
         };
         record.fields.insert(member.name.clone(), field);
     }
@@ -95,11 +102,15 @@ pub(super) fn with_view(ty: Type, view: Option<&View>, added: &IndexMap<String, 
 }
 
 fn at(ty: &Type, path: &[PathPart]) -> Type {
-    let found = path.iter().try_fold(ty.clone(), |ty, part| match (ty, part) {
-        (Type::Record(record), PathPart::Key(key)) => record.fields.get(key).map(|field| field.ty.clone()),
-        (Type::List(item), PathPart::Index(_)) => Some((*item).clone()),
-        _ => None,
-    });
+    let found = path
+        .iter()
+        .try_fold(ty.clone(), |ty, part| match (ty, part) {
+            (Type::Record(record), PathPart::Key(key)) => {
+                record.fields.get(key).map(|field| field.ty.clone())
+            }
+            (Type::List(item), PathPart::Index(_)) => Some((*item).clone()),
+            _ => None,
+        });
     found.unwrap_or_default()
 }
 

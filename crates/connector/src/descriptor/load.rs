@@ -27,13 +27,17 @@ pub fn load(sources: &[SourceFile]) -> Result<Service, DescriptorError> {
             lists.push((source, read(source)?));
         } else if let Some((first, _)) = &service {
             let message = format!("a second service document; the first is `{}`", first.name());
-            return Err(placed(DescriptorError::at("descriptor.shape", "", message), source));
+            return Err(placed(
+                DescriptorError::at("descriptor.shape", "", message),
+                source,
+            ));
         } else {
             service = Some((source, read(source)?));
         }
     }
     let Some((source, mut document)) = service else {
-        let message = "no service document: one of the texts must be a map with `handle` and `service`";
+        let message =
+            "no service document: one of the texts must be a map with `handle` and `service`";
         return Err(DescriptorError::at("descriptor.incomplete", "", message));
     };
     let own = document.resources.len();
@@ -48,7 +52,10 @@ pub fn load(sources: &[SourceFile]) -> Result<Service, DescriptorError> {
         },
         None => placed(error, source),
     })?;
-    Ok(Service { sources: sources.to_vec(), ..compiled })
+    Ok(Service {
+        sources: sources.to_vec(),
+        ..compiled
+    })
 }
 
 fn check_size(source: &SourceFile) -> Result<(), DescriptorError> {
@@ -85,39 +92,59 @@ pub(super) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Descri
         let mut deserializer = serde_json::Deserializer::from_str(text);
         return serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let inner = error.inner();
-            let at = Position { line: inner.line(), column: inner.column() };
-            let code = if inner.is_data() { "descriptor.shape" } else { "descriptor.syntax" };
+            let at = Position {
+                line: inner.line(),
+                column: inner.column(),
+            };
+            let code = if inner.is_data() {
+                "descriptor.shape"
+            } else {
+                "descriptor.syntax"
+            };
             let message = inner.to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+            let message = message
+                .split(" at line ")
+                .next()
+                .unwrap_or(&message)
+                .to_owned();
             failed(code, error.path().to_string(), message, Some(at))
         });
     }
     let failed_yaml = |error: &serde_yaml::Error, path: String| {
-        let at = error.location().map(|at| Position { line: at.line(), column: at.column() });
+        let at = error.location().map(|at| Position {
+            line: at.line(),
+            column: at.column(),
+        });
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or(&message);
         // The reader puts a path of its own in front.
         let message = message
             .rsplit_once(": unknown field")
-            .map_or(message.to_owned(), |(_, rest)| format!("unknown field{rest}"));
+            .map_or(message.to_owned(), |(_, rest)| {
+                format!("unknown field{rest}")
+            });
         failed("descriptor.shape", path, message, at)
     };
     if has_merge_keys(text) {
         // Only a tree can be merged, and a tree has no places: they are looked up by path.
-        let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| failed_yaml(&error, String::new()))?;
-        tree.apply_merge().map_err(|error| failed_yaml(&error, String::new()))?;
+        let mut tree: serde_yaml::Value =
+            serde_yaml::from_str(text).map_err(|error| failed_yaml(&error, String::new()))?;
+        tree.apply_merge()
+            .map_err(|error| failed_yaml(&error, String::new()))?;
         return serde_path_to_error::deserialize(tree).map_err(|error| {
             let path = error.path().to_string();
             placed(failed_yaml(error.inner(), path), source)
         });
     }
     let deserializer = serde_yaml::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(deserializer).map_err(|error| failed_yaml(error.inner(), error.path().to_string()))
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| failed_yaml(error.inner(), error.path().to_string()))
 }
 
 /// Whether a line begins with a merge key.
 fn has_merge_keys(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with("<<:"))
+    text.lines()
+        .any(|line| line.trim_start().starts_with("<<:"))
 }
 
 /// `resources[5].x` as it is called in a text that holds only the resources from `own` on.

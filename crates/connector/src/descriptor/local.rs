@@ -62,12 +62,22 @@ fn connector(document: &LocalDocument) -> Result<Connector, DescriptorError> {
         description: document.meta.description.as_str().into(),
         local: true,
         settings: IndexMap::new(),
-        operations: document.operations.iter().map(operation).collect::<Result<_, DescriptorError>>()?,
+        operations: document
+            .operations
+            .iter()
+            .map(operation)
+            .collect::<Result<_, DescriptorError>>()?,
     })
 }
 
 fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation, DescriptorError> {
-    let wrong = |word: &str| DescriptorError::at("descriptor.shape", path, format!("`{word}` is not known here"));
+    let wrong = |word: &str| {
+        DescriptorError::at(
+            "descriptor.shape",
+            path,
+            format!("`{word}` is not known here"),
+        )
+    };
     let kind = match written.kind.as_deref() {
         None | Some("query") => OperationKind::Query,
         Some("action") => OperationKind::Action,
@@ -86,7 +96,10 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
     let types = NamedTypes::new();
     let mut parameters = IndexMap::new();
     for (name, document) in &written.parameters {
-        parameters.insert(name.as_str().into(), parameter(document, &types, &format!("{path}.{name}"))?);
+        parameters.insert(
+            name.as_str().into(),
+            parameter(document, &types, &format!("{path}.{name}"))?,
+        );
     }
     let output = match (&written.same_as, &written.stream_of, &written.output) {
         (Some(name), _, _) => OutputType::SameAs(name.as_str().into()),

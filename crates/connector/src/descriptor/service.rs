@@ -93,11 +93,19 @@ pub struct Path(pub Vec<Arc<str>>);
 impl Path {
     /// Reads members joined by dots; empty for the body itself.
     pub fn parse(text: &str) -> Path {
-        Path(text.split('.').filter(|part| !part.is_empty()).map(Arc::from).collect())
+        Path(
+            text.split('.')
+                .filter(|part| !part.is_empty())
+                .map(Arc::from)
+                .collect(),
+        )
     }
 
     /// What stands there.
-    pub fn read<'a>(&self, body: &'a flow_engine::value::Value) -> Option<&'a flow_engine::value::Value> {
+    pub fn read<'a>(
+        &self,
+        body: &'a flow_engine::value::Value,
+    ) -> Option<&'a flow_engine::value::Value> {
         self.0.iter().try_fold(body, |value, key| value.get(key))
     }
 }

@@ -70,7 +70,10 @@ pub(super) fn hole(text: &str) -> Result<(Arc<str>, &str), String> {
         .next()
         .is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
     if !starts || !letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
-        return Err(format!("`{{{{{}}}}}` is not the name of a placeholder", cut(name)));
+        return Err(format!(
+            "`{{{{{}}}}}` is not the name of a placeholder",
+            cut(name)
+        ));
     }
     Ok((name.into(), &inner[end + 2..]))
 }

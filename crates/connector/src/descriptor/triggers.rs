@@ -16,7 +16,7 @@ use flow_engine::types::Type;
 use indexmap::IndexMap;
 
 use super::compile::type_of;
-use super::compile_operation::parameter;
+use super::compile_operation::{capitalised, parameter};
 use super::error::DescriptorError;
 use super::fields;
 use super::operation::{Operation, Place};
@@ -35,18 +35,36 @@ pub(super) fn add(
     for (name, written) in &resource.triggers {
         let path = format!("{path}.triggers.{name}");
         let operation = trigger(service, resource, name, written, types, &path)?;
-        insert(service, &format!("{}.{name}", resource.handle), operation, &path)?;
+        insert(
+            service,
+            &format!("{}.{name}", resource.handle),
+            operation,
+            &path,
+        )?;
     }
     for (index, webhook) in resource.webhooks.iter().enumerate() {
         let path = format!("{path}.webhooks[{index}]");
-        let name = webhook.event.strip_prefix(&format!("{}.", resource.handle)).unwrap_or(&webhook.event);
+        let name = webhook
+            .event
+            .strip_prefix(&format!("{}.", resource.handle))
+            .unwrap_or(&webhook.event);
         let operation = from_webhook(service, resource, name, webhook);
-        insert(service, &format!("{}.{name}", resource.handle), operation, &path)?;
+        insert(
+            service,
+            &format!("{}.{name}", resource.handle),
+            operation,
+            &path,
+        )?;
     }
     Ok(())
 }
 
-fn insert(service: &mut Service, name: &str, operation: Operation, path: &str) -> Result<(), DescriptorError> {
+fn insert(
+    service: &mut Service,
+    name: &str,
+    operation: Operation,
+    path: &str,
+) -> Result<(), DescriptorError> {
     if service.operations.contains_key(name) {
         let message = format!("`{name}` is an operation already");
         return Err(DescriptorError::at("descriptor.shape", path, message));
@@ -70,7 +88,8 @@ fn trigger(
             DescriptorError::at("descriptor.shape", format!("{path}.every"), message)
         })?,
     };
-    let query = |name: &str, key: &str| query_name(service, resource, name, &format!("{path}.{key}"));
+    let query =
+        |name: &str, key: &str| query_name(service, resource, name, &format!("{path}.{key}"));
     let level = match &written.level {
         None => None,
         Some(level) => Some(Level {
@@ -89,7 +108,11 @@ fn trigger(
         }),
     };
     let look = match (level, edge, &written.object) {
-        (Some(level), Some(edge), Some(object)) => Some(Look::Either { object: object.as_str().into(), level, edge }),
+        (Some(level), Some(edge), Some(object)) => Some(Look::Either {
+            object: object.as_str().into(),
+            level,
+            edge,
+        }),
         (Some(_), Some(_), None) => {
             let message = "with `level` and `edge`, `object` names the parameter that decides";
             return Err(DescriptorError::at("descriptor.incomplete", path, message));
@@ -106,11 +129,18 @@ fn trigger(
     let output = match written.output.as_ref().or(resource.output.as_ref()) {
         Some(schema) => {
             let view = fields::view(&resource.fields, &resource.view);
-            fields::with_view(type_of(schema, types, path)?, view.as_deref(), &resource.view)
+            fields::with_view(
+                type_of(schema, types, path)?,
+                view.as_deref(),
+                &resource.view,
+            )
         }
         None => fields::type_of_fields(&resource.fields),
     };
-    let title = written.title.as_deref().map_or_else(|| titled(resource, name), Arc::from);
+    let title = written
+        .title
+        .as_deref()
+        .map_or_else(|| titled(resource, name), Arc::from);
     let description = written.description.as_str().into();
     Ok(operation(title, description, parameters, output, look))
 }
@@ -139,14 +169,26 @@ fn query_name(
     }
 }
 
-fn from_webhook(service: &Service, resource: &ResourceDocument, name: &str, webhook: &WebhookDocument) -> Operation {
+fn from_webhook(
+    service: &Service,
+    resource: &ResourceDocument,
+    name: &str,
+    webhook: &WebhookDocument,
+) -> Operation {
     let is_query = |name: &str| {
         let full: Arc<str> = format!("{}.{name}", resource.handle).into();
         let found = service.operations.get(&full);
-        found.is_some_and(|operation| operation.entry.kind == OperationKind::Query).then_some(full)
+        found
+            .is_some_and(|operation| operation.entry.kind == OperationKind::Query)
+            .then_some(full)
     };
     let edge = |news| {
-        is_query("list").map(|query| Edge { query, key: "id".into(), news, every: EVERY })
+        is_query("list").map(|query| Edge {
+            query,
+            key: "id".into(),
+            news,
+            every: EVERY,
+        })
     };
     let mut parameters = IndexMap::new();
     let look = match (name, condition(resource, name)) {
@@ -154,14 +196,24 @@ fn from_webhook(service: &Service, resource: &ResourceDocument, name: &str, webh
         ("deleted", _) => edge(News::Vanished).map(Look::Edge),
         (_, None) => None,
         (_, Some(condition)) => {
-            let level = is_query("read").map(|query| Level { query, condition: condition.clone(), every: EVERY });
-            let object = level.as_ref().and_then(|level| object(service, &level.query));
+            let level = is_query("read").map(|query| Level {
+                query,
+                condition: condition.clone(),
+                every: EVERY,
+            });
+            let object = level
+                .as_ref()
+                .and_then(|level| object(service, &level.query));
             match (level, edge(News::Became(condition)), object) {
                 (Some(level), edge, Some((object, mut parameter))) => {
                     parameter.required = edge.is_none();
                     parameters.insert(object.clone(), parameter);
                     Some(match edge {
-                        Some(edge) => Look::Either { object, level, edge },
+                        Some(edge) => Look::Either {
+                            object,
+                            level,
+                            edge,
+                        },
                         None => Look::Level(level),
                     })
                 }
@@ -182,30 +234,42 @@ fn condition(resource: &ResourceDocument, event: &str) -> Option<Arc<str>> {
         return Some(format!("item.{time} != null").into());
     }
     let is_status = |name: &str| name == "status" || name.ends_with("_status");
-    let status = resource.fields.iter().find(|field| is_status(&field.name))?;
+    let status = resource
+        .fields
+        .iter()
+        .find(|field| is_status(&field.name))?;
     Some(format!("item.{} == '{event}'", status.name).into())
 }
 
 /// The one parameter in the path of a query.
 fn object(service: &Service, query: &str) -> Option<(Arc<str>, Parameter)> {
     let operation = service.operations.get(query)?;
-    let mut in_path = operation.wire.as_ref()?.places.iter().filter(|(_, place)| **place == Place::Path);
+    let mut in_path = operation
+        .wire
+        .as_ref()?
+        .places
+        .iter()
+        .filter(|(_, place)| **place == Place::Path);
     let (name, _) = in_path.next()?;
     let parameter = operation.entry.parameters.get(name)?;
-    in_path.next().is_none().then(|| (name.clone(), parameter.clone()))
+    in_path
+        .next()
+        .is_none()
+        .then(|| (name.clone(), parameter.clone()))
 }
 
 fn titled(resource: &ResourceDocument, name: &str) -> Arc<str> {
-    let short = if resource.meta.short.is_empty() { &resource.handle } else { &resource.meta.short };
-    let one = short.strip_suffix("es").filter(|stem| stem.ends_with("ch")).or_else(|| short.strip_suffix('s'));
-    let event: String = name
-        .split('_')
-        .map(|word| {
-            let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
-            format!(" {}{rest}", first.to_uppercase())
-        })
-        .collect();
-    format!("{}{event}", one.unwrap_or(short)).into()
+    let short = if resource.meta.short.is_empty() {
+        &resource.handle
+    } else {
+        &resource.meta.short
+    };
+    let one = short
+        .strip_suffix("es")
+        .filter(|stem| stem.ends_with("ch"))
+        .or_else(|| short.strip_suffix('s'));
+    let event = capitalised(name);
+    format!("{} {event}", one.unwrap_or(short)).into()
 }
 
 fn operation(
@@ -227,5 +291,9 @@ fn operation(
         output: OutputType::Fixed(output),
         look,
     };
-    Operation { entry, wire: None, payload: Vec::new() }
+    Operation {
+        entry,
+        wire: None,
+        payload: Vec::new(),
+    }
 }

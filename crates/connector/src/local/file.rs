@@ -26,7 +26,10 @@ pub(super) fn perform(call: &LocalCall) -> Result<Value, Failure> {
             project.rename(path, call.text("to"))?;
             Ok(Value::map([("path", Value::from(call.text("to")))]))
         }
-        "delete" => Ok(Value::map([("deleted", Value::from(project.delete(path)?))])),
+        "delete" => Ok(Value::map([(
+            "deleted",
+            Value::from(project.delete(path)?),
+        )])),
         "exists" => Ok(Value::from(project.metadata(path)?.is_some())),
         other => Err(unknown(other)),
     }
@@ -38,7 +41,10 @@ fn read(project: &Project, path: &str, call: &LocalCall) -> Result<Value, Failur
         word => Format::named(word),
     };
     let (file, bytes) = project.read(path)?;
-    let named = |failure: Failure| Failure { message: format!("`{path}`: {}", failure.message), ..failure };
+    let named = |failure: Failure| Failure {
+        message: format!("`{path}`: {}", failure.message),
+        ..failure
+    };
     match format {
         None => {
             let value = text(project, path, file, bytes, call);
@@ -67,10 +73,15 @@ fn text(
     };
     if bytes <= INLINE_BYTES_MAX {
         let whole = project.read_whole(path, INLINE_BYTES_MAX)?;
-        let text = String::from_utf8(whole).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;
+        let text =
+            String::from_utf8(whole).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;
         return Ok(Value::from(text.strip_prefix('\u{feff}').unwrap_or(&text)));
     }
-    let mut checker = Utf8 { rest: Vec::new(), done: 0, bad: None };
+    let mut checker = Utf8 {
+        rest: Vec::new(),
+        done: 0,
+        bad: None,
+    };
     let stored = store(call.blobs(), "text/plain; charset=utf-8", |out| {
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -130,11 +141,18 @@ fn write(project: &Project, path: &str, call: &LocalCall) -> Result<Value, Failu
     let format = format_of(call, path);
     let mut bytes = 0;
     project.replace(path, |file| {
-        let mut writer = Counted { out: BufWriter::with_capacity(1 << 16, file), bytes: 0 };
+        let mut writer = Counted {
+            out: BufWriter::with_capacity(1 << 16, file),
+            bytes: 0,
+        };
         format::write(call.argument("content"), format, call, &mut writer)?;
         writer.flush().map_err(|error| failure(path, &error))?;
         bytes = writer.bytes;
-        if call.cancel().is_cancelled() { Err(cancelled()) } else { Ok(()) }
+        if call.cancel().is_cancelled() {
+            Err(cancelled())
+        } else {
+            Ok(())
+        }
     })?;
     Ok(written(path, bytes))
 }
@@ -147,16 +165,31 @@ fn append(project: &Project, path: &str, call: &LocalCall) -> Result<Value, Fail
         other => other,
     };
     let file = project.append(path)?;
-    let is_new = file.metadata().map_err(|error| failure(path, &error))?.len() == 0;
+    let is_new = file
+        .metadata()
+        .map_err(|error| failure(path, &error))?
+        .len()
+        == 0;
     if format == Format::Csv && !is_new {
         let message = format!("`{path}` has a line of names already: rows cannot be added to CSV");
-        return Err(Failure::permanent("data.csv", message).help("append JSON Lines, or write the file as a whole"));
+        return Err(Failure::permanent("data.csv", message)
+            .help("append JSON Lines, or write the file as a whole"));
     }
-    let mut writer = Counted { out: BufWriter::with_capacity(1 << 20, &file), bytes: 0 };
+    let mut writer = Counted {
+        out: BufWriter::with_capacity(1 << 20, &file),
+        bytes: 0,
+    };
     // What was written stays, so a failure from here on is not undone.
-    let done = |failure: Failure| Failure { kind: FailureKind::Permanent, done: Done::Unknown, ..failure };
+    let done = |failure: Failure| Failure {
+        kind: FailureKind::Permanent,
+        done: Done::Unknown,
+        ..failure
+    };
     format::write(call.argument("content"), format, call, &mut writer).map_err(done)?;
-    writer.flush().and_then(|()| file.sync_all()).map_err(|error| done(failure(path, &error)))?;
+    writer
+        .flush()
+        .and_then(|()| file.sync_all())
+        .map_err(|error| done(failure(path, &error)))?;
     Ok(written(path, writer.bytes))
 }
 
@@ -203,11 +236,20 @@ fn list(project: &Project, call: &LocalCall) -> Result<Value, Failure> {
             Failure::permanent("file.glob", format!("{text:?} is not a pattern: {error}"))
         })?),
     };
-    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        ..glob::MatchOptions::default()
+    };
     let mut sink = ItemSink::new(call.context.blobs.clone());
     for path in project.files_below(folder)? {
-        let below = path.strip_prefix(folder).unwrap_or(&path).trim_start_matches('/');
-        if pattern.as_ref().is_some_and(|pattern| !pattern.matches_with(below, options)) {
+        let below = path
+            .strip_prefix(folder)
+            .unwrap_or(&path)
+            .trim_start_matches('/');
+        if pattern
+            .as_ref()
+            .is_some_and(|pattern| !pattern.matches_with(below, options))
+        {
             continue;
         }
         // A file that has just gone is not listed.

@@ -34,15 +34,24 @@ impl HttpCall {
         for (name, value) in members(call.argument("query")) {
             query::add(&mut request.query, name, ArrayStyle::Repeat, value)?;
         }
-        request.headers.push(("accept".into(), Value::from("application/json, */*;q=0.5")));
-        for (name, value) in members(call.argument("headers")).filter(|(_, value)| !value.is_null()) {
+        request
+            .headers
+            .push(("accept".into(), Value::from("application/json, */*;q=0.5")));
+        for (name, value) in members(call.argument("headers")).filter(|(_, value)| !value.is_null())
+        {
             let name: Arc<str> = name.to_ascii_lowercase().into();
             request.headers.retain(|(known, _)| *known != name);
-            request.headers.push((name.clone(), query::scalar(&name, value)?));
+            request
+                .headers
+                .push((name.clone(), query::scalar(&name, value)?));
         }
         match call.argument("idempotency_key") {
-            Value::String(own) => request.headers.push(("idempotency-key".into(), Value::from(own.clone()))),
-            Value::Bool(true) => request.headers.push(("idempotency-key".into(), Value::from(key))),
+            Value::String(own) => request
+                .headers
+                .push(("idempotency-key".into(), Value::from(own.clone()))),
+            Value::Bool(true) => request
+                .headers
+                .push(("idempotency-key".into(), Value::from(key))),
             _ => {}
         }
         request.body = body(call)?;
@@ -51,7 +60,10 @@ impl HttpCall {
         pagination(&paginate)?;
         Ok(HttpCall {
             request,
-            accept: accept.iter().filter_map(|status| u16::try_from(status.as_u64()?).ok()).collect(),
+            accept: accept
+                .iter()
+                .filter_map(|status| u16::try_from(status.as_u64()?).ok())
+                .collect(),
             paginate,
         })
     }
@@ -59,9 +71,20 @@ impl HttpCall {
     /// Makes it durable.
     pub(crate) fn prepare(self, blobs: &dyn Blobs, key: &str) -> Result<Prepared, Failure> {
         let prepared = self.request.prepare(blobs, None, key)?;
-        let accept = Value::list(self.accept.iter().map(|status| Value::from(u32::from(*status))));
-        let form = [("http", prepared.request), ("accept", accept), ("paginate", self.paginate)];
-        Ok(Prepared { request: Value::map(form), ..prepared })
+        let accept = Value::list(
+            self.accept
+                .iter()
+                .map(|status| Value::from(u32::from(*status))),
+        );
+        let form = [
+            ("http", prepared.request),
+            ("accept", accept),
+            ("paginate", self.paginate),
+        ];
+        Ok(Prepared {
+            request: Value::map(form),
+            ..prepared
+        })
     }
 
     /// Reads what [`HttpCall::prepare`] gave.
@@ -71,7 +94,10 @@ impl HttpCall {
         let accept = accept.as_list().unwrap_or_default();
         Ok(HttpCall {
             request: Request::from_value(&form("http"))?,
-            accept: accept.iter().filter_map(|status| u16::try_from(status.as_u64()?).ok()).collect(),
+            accept: accept
+                .iter()
+                .filter_map(|status| u16::try_from(status.as_u64()?).ok())
+                .collect(),
             paginate: form("paginate"),
         })
     }
@@ -106,7 +132,8 @@ fn pagination(written: &Value) -> Result<Option<Pagination>, Failure> {
     if written.is_null() {
         return Ok(None);
     }
-    let refused = |error: &serde_json::Error| Failure::permanent("call.type", format!("`paginate`: {error}"));
+    let refused =
+        |error: &serde_json::Error| Failure::permanent("call.type", format!("`paginate`: {error}"));
     let text = written.to_json().map_err(|error| refused(&error))?;
     let document = serde_json::from_str(&text).map_err(|error| refused(&error))?;
     Ok(pagination_of(&document))
@@ -114,7 +141,10 @@ fn pagination(written: &Value) -> Result<Option<Pagination>, Failure> {
 
 fn body(call: &LocalCall) -> Result<Body, Failure> {
     let names = ["body", "form", "multipart", "file"];
-    let given: Vec<&str> = names.into_iter().filter(|name| !call.argument(name).is_null()).collect();
+    let given: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !call.argument(name).is_null())
+        .collect();
     if given.len() > 1 {
         let message = format!("only one of {} can be the body", given.join(", "));
         return Err(Failure::permanent("call.body", message));
@@ -134,18 +164,28 @@ fn body(call: &LocalCall) -> Result<Body, Failure> {
         "multipart" => {
             let parts = members(value).map(|(name, value)| part(name, value, call));
             let parts = parts.collect::<Result<Vec<Part>, Failure>>()?;
-            Ok(Body::Multipart { boundary: boundary(&parts), parts })
+            Ok(Body::Multipart {
+                boundary: boundary(&parts),
+                parts,
+            })
         }
         "file" => {
             let blob = Project::open(&call.context)?.store(call.text("file"), call.blobs())?;
             let media = blob.media.clone();
-            Ok(Body::Raw { content: Value::from(blob), media })
+            Ok(Body::Raw {
+                content: Value::from(blob),
+                media,
+            })
         }
         _ => Ok(match value {
-            Value::String(_) | Value::Secret(_) => Body::Raw { content: value.clone(), media: "text/plain; charset=utf-8".into() },
-            Value::Blob(blob) if !blob.is_json() && !blob.is_json_lines() => {
-                Body::Raw { content: value.clone(), media: blob.media.clone() }
-            }
+            Value::String(_) | Value::Secret(_) => Body::Raw {
+                content: value.clone(),
+                media: "text/plain; charset=utf-8".into(),
+            },
+            Value::Blob(blob) if !blob.is_json() && !blob.is_json_lines() => Body::Raw {
+                content: value.clone(),
+                media: blob.media.clone(),
+            },
             tree => Body::Json(tree.clone()),
         }),
     }
@@ -153,16 +193,33 @@ fn body(call: &LocalCall) -> Result<Body, Failure> {
 
 fn part(name: &Arc<str>, value: &Value, call: &LocalCall) -> Result<Part, Failure> {
     let file = match value {
-        Value::Map(map) if map.get("file").is_some() => multipart::file(map.get("file").unwrap_or(&Value::Null), &call.context)?,
+        Value::Map(map) if map.get("file").is_some() => {
+            multipart::file(map.get("file").unwrap_or(&Value::Null), &call.context)?
+        }
         Value::Map(map) if map.get("content").is_some() => multipart::file(value, &call.context)?,
         Value::Blob(_) => multipart::file(value, &call.context)?,
         Value::List(_) | Value::Map(_) => {
-            return Ok(Part { name: name.clone(), file_name: None, media: Some("application/json".into()), content: value.clone() });
+            return Ok(Part {
+                name: name.clone(),
+                file_name: None,
+                media: Some("application/json".into()),
+                content: value.clone(),
+            });
         }
         value => {
             let content = query::scalar(name, value)?;
-            return Ok(Part { name: name.clone(), file_name: None, media: None, content });
+            return Ok(Part {
+                name: name.clone(),
+                file_name: None,
+                media: None,
+                content,
+            });
         }
     };
-    Ok(Part { name: name.clone(), file_name: Some(file.name), media: Some(file.media), content: file.content })
+    Ok(Part {
+        name: name.clone(),
+        file_name: Some(file.name),
+        media: Some(file.media),
+        content: file.content,
+    })
 }

@@ -50,7 +50,12 @@ pub(super) fn each(
         Value::Map(map) => {
             for (index, (key, value)) in (0..).zip(map.iter()) {
                 look(index)?;
-                let item = Item { value: value.clone(), index, key: Value::from(key.clone()), line: None };
+                let item = Item {
+                    value: value.clone(),
+                    index,
+                    key: Value::from(key.clone()),
+                    line: None,
+                };
                 if !take(item)? {
                     return Ok(());
                 }
@@ -61,7 +66,12 @@ pub(super) fn each(
         other => {
             for (index, value) in (0..).zip(eval::items(other, blobs)?) {
                 look(index)?;
-                if !take(Item { value: value?, index, key: Value::from(index), line: None })? {
+                if !take(Item {
+                    value: value?,
+                    index,
+                    key: Value::from(index),
+                    line: None,
+                })? {
                     return Ok(());
                 }
             }
@@ -82,8 +92,16 @@ fn lines(
     loop {
         line.clear();
         number += 1;
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        let read = read.map_err(|error| Failure::permanent("store.io", format!("the stored value cannot be read: {error}")))?;
+        let read = reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line);
+        let read = read.map_err(|error| {
+            Failure::permanent(
+                "store.io",
+                format!("the stored value cannot be read: {error}"),
+            )
+        })?;
         if read == 0 {
             return Ok(());
         }
@@ -91,13 +109,19 @@ fn lines(
             let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
             return Err(Failure::permanent("value.too_large", message));
         }
-        let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line).trim_ascii();
+        let text = line
+            .strip_prefix(b"\xEF\xBB\xBF")
+            .unwrap_or(&line)
+            .trim_ascii();
         if text.is_empty() {
             continue;
         }
         look(index)?;
         let value = json::parse(text).map_err(|error| {
-            let message = format!("line {number}: {} at column {}", error.message, error.column);
+            let message = format!(
+                "line {number}: {} at column {}",
+                error.message, error.column
+            );
             Failure::permanent(error.code, message)
         })?;
         let value = match (value, &blob.item_view) {
@@ -106,7 +130,12 @@ fn lines(
             }
             (value, _) => value,
         };
-        if !take(Item { value, index, key: Value::from(index), line: Some(text) })? {
+        if !take(Item {
+            value,
+            index,
+            key: Value::from(index),
+            line: Some(text),
+        })? {
             return Ok(());
         }
         index += 1;

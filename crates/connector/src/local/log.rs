@@ -8,7 +8,10 @@ use super::LocalCall;
 /// Performs an operation: its name is the level.
 pub(super) fn perform(call: &LocalCall) -> Result<Value, Failure> {
     if call.arguments.iter().any(|(_, value)| value.has_secret()) {
-        return Err(Failure::permanent("secret.placement", "a secret cannot stand in a line of the log"));
+        return Err(Failure::permanent(
+            "secret.placement",
+            "a secret cannot stand in a line of the log",
+        ));
     }
     let mut line = Map::new();
     line.insert("level", Value::from(call.operation.clone()));

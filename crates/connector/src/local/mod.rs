@@ -63,7 +63,10 @@ pub(crate) struct LocalCall {
 
 impl LocalCall {
     fn new(entry: &Connector, call: &Call, context: &StepContext) -> Result<LocalCall, Failure> {
-        let operation = entry.operations.get(&call.operation).ok_or_else(|| unknown(&call.operation))?;
+        let operation = entry
+            .operations
+            .get(&call.operation)
+            .ok_or_else(|| unknown(&call.operation))?;
         check_functions(operation, call)?;
         Ok(LocalCall {
             operation: call.operation.clone(),
@@ -114,7 +117,10 @@ pub(crate) async fn prepare(
         if local == Local::Http {
             return HttpCall::build(&call, &key)?.prepare(call.blobs(), &key);
         }
-        let stored = call.arguments.iter().map(|(name, value)| Ok((name.clone(), spill(value, call.blobs())?)));
+        let stored = call
+            .arguments
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), spill(value, call.blobs())?)));
         let arguments = Value::from(stored.collect::<Result<Map, Failure>>()?);
         let text = format!("{}\n{}", call.operation, journal::to_string(&arguments));
         Ok(Prepared {
@@ -137,11 +143,21 @@ pub(crate) async fn send(
 ) -> Result<Value, Failure> {
     if local == Local::Http {
         let http = HttpCall::from_prepared(prepared)?;
-        return http.perform(performer, call.pages, call.with_response).await;
+        return http
+            .perform(performer, call.pages, call.with_response)
+            .await;
     }
-    let arguments = prepared.request.get("arguments").and_then(Value::as_map).cloned().ok_or_else(|| {
-        Failure::permanent("call.prepared", "the prepared call is not in a form that this version knows")
-    })?;
+    let arguments = prepared
+        .request
+        .get("arguments")
+        .and_then(Value::as_map)
+        .cloned()
+        .ok_or_else(|| {
+            Failure::permanent(
+                "call.prepared",
+                "the prepared call is not in a form that this version knows",
+            )
+        })?;
     let call = LocalCall {
         operation: call.operation.clone(),
         arguments,
@@ -163,7 +179,9 @@ pub(crate) async fn perform(
     if local == Local::Http {
         let key = call.key.clone();
         let http = blocking(move || HttpCall::build(&checked, &key)).await?;
-        return http.perform(performer, call.pages, call.with_response).await;
+        return http
+            .perform(performer, call.pages, call.with_response)
+            .await;
     }
     run(local, checked).await
 }
@@ -181,12 +199,17 @@ async fn run(local: Local, call: LocalCall) -> Result<Value, Failure> {
 
 fn check_functions(operation: &Operation, call: &Call) -> Result<(), Failure> {
     let missing = operation.parameters.iter().find(|(name, parameter)| {
-        parameter.required && parameter.kind != ParameterKind::Value && !call.functions.contains_key(*name)
+        parameter.required
+            && parameter.kind != ParameterKind::Value
+            && !call.functions.contains_key(*name)
     });
     match missing {
         None => Ok(()),
         Some((name, parameter)) => {
-            let message = format!("the parameter `{name}` is missing: {}", parameter.description);
+            let message = format!(
+                "the parameter `{name}` is missing: {}",
+                parameter.description
+            );
             Err(Failure::permanent("call.missing_parameter", message))
         }
     }
@@ -194,5 +217,8 @@ fn check_functions(operation: &Operation, call: &Call) -> Result<(), Failure> {
 
 /// An operation that the catalog does not have.
 pub(crate) fn unknown(operation: &str) -> Failure {
-    Failure::permanent("call.unknown_operation", format!("there is no operation `{operation}`"))
+    Failure::permanent(
+        "call.unknown_operation",
+        format!("there is no operation `{operation}`"),
+    )
 }

@@ -47,14 +47,20 @@ pub(crate) fn build(
     for (name, value) in arguments.iter() {
         match wire.places.get(name) {
             Some(Place::Path | Place::Template) => {}
-            Some(Place::Query { name, arrays }) => query::add(&mut request.query, name, *arrays, value)?,
+            Some(Place::Query { name, arrays }) => {
+                query::add(&mut request.query, name, *arrays, value)?;
+            }
             Some(Place::Header(header)) => {
                 if !value.is_null() {
-                    request.headers.push((header.clone(), query::scalar(name, value)?));
+                    request
+                        .headers
+                        .push((header.clone(), query::scalar(name, value)?));
                 }
             }
             Some(Place::Body(member)) => members.insert(member.clone(), value.clone()),
-            Some(Place::Multipart { name, content }) => add_parts(&mut parts, name, *content, value, context)?,
+            Some(Place::Multipart { name, content }) => {
+                add_parts(&mut parts, name, *content, value, context)?;
+            }
             Some(Place::BodyWhole) => whole = Some(value.clone()),
             None => members.insert(name.clone(), value.clone()),
         }
@@ -64,7 +70,10 @@ pub(crate) fn build(
     }
     request.body = body(wire, &arguments, members, parts, whole);
     if matches!(request.body, Body::Json(_)) && &*wire.content_type != "application/json" {
-        request.headers.push(("content-type".into(), Value::from(wire.content_type.clone())));
+        request.headers.push((
+            "content-type".into(),
+            Value::from(wire.content_type.clone()),
+        ));
     }
     let count = match wire.count.as_ref().and_then(|name| arguments.get(name)) {
         Some(list) => Some(crate::sink::count(list, &*context.blobs)?),
@@ -78,20 +87,23 @@ fn path(template: &Template, arguments: &Map) -> Result<String, Failure> {
     for part in &template.parts {
         match part {
             TemplatePart::Text(text) => path.push_str(text),
-            TemplatePart::Hole(name) => match arguments.get(name) {
-                Some(value) => path.push_str(&query::path_part(name, value)?),
-                None => {
-                    let message = format!("the parameter `{name}` is missing: it is a part of the path");
-                    return Err(Failure::permanent("call.missing_parameter", message));
-                }
-            },
+            TemplatePart::Hole(name) => {
+                let value = arguments.get(name).ok_or_else(|| {
+                    let message =
+                        format!("the parameter `{name}` is missing: it is a part of the path");
+                    Failure::permanent("call.missing_parameter", message)
+                })?;
+                path.push_str(&query::path_part(name, value)?);
+            }
         }
     }
     Ok(path)
 }
 
 fn add_headers(request: &mut Request, service: &Service, wire: &Wire, settings: &Settings) {
-    request.headers.push(("accept".into(), Value::from(wire.accept.clone())));
+    request
+        .headers
+        .push(("accept".into(), Value::from(wire.accept.clone())));
     for rule in service.headers.iter().chain(&wire.headers) {
         if let Some(value) = settings.header(rule) {
             request.headers.retain(|(name, _)| *name != rule.name);
@@ -99,20 +111,34 @@ fn add_headers(request: &mut Request, service: &Service, wire: &Wire, settings: 
         }
     }
     if let Some(header) = &service.beta_header {
-        let values = wire.beta.iter().map(AsRef::as_ref).chain(settings.text("beta"));
+        let values = wire
+            .beta
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(settings.text("beta"));
         let values: Vec<&str> = values.filter(|value: &&str| !value.is_empty()).collect();
         if !values.is_empty() {
-            request.headers.push((header.clone(), Value::from(values.join(","))));
+            request
+                .headers
+                .push((header.clone(), Value::from(values.join(","))));
         }
     }
 }
 
-fn body(wire: &Wire, arguments: &Map, members: Map, parts: Vec<Part>, whole: Option<Value>) -> Body {
+fn body(
+    wire: &Wire,
+    arguments: &Map,
+    members: Map,
+    parts: Vec<Part>,
+    whole: Option<Value>,
+) -> Body {
     if let Some(template) = &wire.template {
         let mut filled = template.fill(arguments);
         if let Value::Map(map) = &mut filled {
             let map = Arc::make_mut(map);
-            members.iter().for_each(|(name, value)| map.insert(name.clone(), value.clone()));
+            members
+                .iter()
+                .for_each(|(name, value)| map.insert(name.clone(), value.clone()));
         }
         return Body::Json(filled);
     }
@@ -121,8 +147,13 @@ fn body(wire: &Wire, arguments: &Map, members: Map, parts: Vec<Part>, whole: Opt
         return Body::Multipart { boundary, parts };
     }
     match whole {
-        Some(value @ (Value::Blob(_) | Value::String(_))) if &*wire.content_type != "application/json" => {
-            Body::Raw { content: value, media: wire.content_type.clone() }
+        Some(value @ (Value::Blob(_) | Value::String(_)))
+            if &*wire.content_type != "application/json" =>
+        {
+            Body::Raw {
+                content: value,
+                media: wire.content_type.clone(),
+            }
         }
         Some(value) => Body::Json(value),
         None if members.is_empty() && !wire.has_body => Body::Empty,
@@ -147,18 +178,23 @@ pub(crate) fn boundary(parts: &[Part]) -> Arc<str> {
 fn add_parts(
     parts: &mut Vec<Part>,
     name: &Arc<str>,
-    content: PartDocument,
+    holds: PartDocument,
     value: &Value,
     context: &StepContext,
 ) -> Result<(), Failure> {
-    let files = match content {
+    let files = match holds {
         PartDocument::Text => {
-            let content = match value {
-                Value::Null => return Ok(()),
-                Value::List(_) | Value::Map(_) | Value::Blob(_) => value.clone(),
-                value => query::scalar(name, value)?,
-            };
-            parts.push(Part { name: name.clone(), file_name: None, media: None, content });
+            if !value.is_null() {
+                parts.push(Part {
+                    name: name.clone(),
+                    file_name: None,
+                    media: None,
+                    content: match value {
+                        Value::List(_) | Value::Map(_) | Value::Blob(_) => value.clone(),
+                        value => query::scalar(name, value)?,
+                    },
+                });
+            }
             return Ok(());
         }
         PartDocument::File => vec![multipart::file(value, context)?],

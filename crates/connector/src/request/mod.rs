@@ -107,7 +107,9 @@ impl Body {
             Body::Empty => None,
             Body::Json(_) => Some("application/json".to_owned()),
             Body::Form(_) => Some("application/x-www-form-urlencoded".to_owned()),
-            Body::Multipart { boundary, .. } => Some(format!("multipart/form-data; boundary={boundary}")),
+            Body::Multipart { boundary, .. } => {
+                Some(format!("multipart/form-data; boundary={boundary}"))
+            }
             Body::Raw { media, .. } => Some(media.to_string()),
         }
     }

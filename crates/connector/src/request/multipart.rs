@@ -22,22 +22,40 @@ pub(crate) fn file(value: &Value, context: &StepContext) -> Result<File, Failure
             let project = Project::open(context)?;
             let blob = project.store(path, &*context.blobs)?;
             let name = path.rsplit('/').next().unwrap_or(path);
-            Ok(File { name: name.into(), media: media_of(name).into(), content: Value::from(blob) })
+            Ok(File {
+                name: name.into(),
+                media: media_of(name).into(),
+                content: Value::from(blob),
+            })
         }
         Value::Blob(blob) => {
             let name = blob.name.clone().unwrap_or_else(|| "file".into());
-            let media = if blob.name.is_some() { media_of(&name).into() } else { blob.media.clone() };
-            Ok(File { name, media, content: value.clone() })
+            let media = if blob.name.is_some() {
+                media_of(&name).into()
+            } else {
+                blob.media.clone()
+            };
+            Ok(File {
+                name,
+                media,
+                content: value.clone(),
+            })
         }
         Value::Map(map) => {
             let text = |key: &str| map.get(key).and_then(Value::as_str);
             let name: Arc<str> = text("name").unwrap_or("file").into();
             let media = text("media").unwrap_or_else(|| media_of(&name)).into();
-            let content = map.get("content").cloned().unwrap_or_default();
-            Ok(File { name, media, content })
+            Ok(File {
+                name,
+                media,
+                content: map.get("content").cloned().unwrap_or_default(),
+            })
         }
         other => {
-            let message = format!("a file is a path, a stored value or a map, not a {}", other.kind());
+            let message = format!(
+                "a file is a path, a stored value or a map, not a {}",
+                other.kind()
+            );
             Err(Failure::permanent("call.type", message))
         }
     }
@@ -49,7 +67,8 @@ pub(crate) fn files(value: &Value, context: &StepContext) -> Result<Vec<File>, F
     let one = std::slice::from_ref(value);
     let list = value.as_list().unwrap_or(one);
     let paths: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
-    let above = if list.len() == 1 && paths.first().is_some_and(|path| path.ends_with(".zip")) {
+    let is_zip = |path: &&str| media_of(path) == "application/zip";
+    let above = if list.len() == 1 && paths.first().is_some_and(is_zip) {
         None
     } else {
         Some(above_common_folder(&paths))
@@ -71,7 +90,10 @@ pub(crate) fn folder(value: &Value, context: &StepContext) -> Result<Vec<File>, 
     let project = Project::open(context)?;
     let paths = project.files_below(folder)?;
     if paths.is_empty() {
-        return Err(Failure::permanent("file.not_found", format!("the folder `{folder}` has no files")));
+        return Err(Failure::permanent(
+            "file.not_found",
+            format!("the folder `{folder}` has no files"),
+        ));
     }
     let above = folder.rfind('/').map_or(0, |at| at + 1);
     let named = |path: &String| {
@@ -89,7 +111,11 @@ fn above_common_folder(paths: &[&str]) -> usize {
     };
     let mut common = first.rfind('/').map_or("", |at| &first[..at]);
     for path in rest {
-        while !common.is_empty() && !path.strip_prefix(common).is_some_and(|rest| rest.starts_with('/')) {
+        while !common.is_empty()
+            && !path
+                .strip_prefix(common)
+                .is_some_and(|rest| rest.starts_with('/'))
+        {
             common = common.rfind('/').map_or("", |at| &common[..at]);
         }
     }
@@ -98,7 +124,10 @@ fn above_common_folder(paths: &[&str]) -> usize {
 
 /// Media type by the end of a name.
 pub(crate) fn media_of(name: &str) -> &'static str {
-    let end = name.rsplit_once('.').map_or("", |(_, end)| end).to_ascii_lowercase();
+    let end = name
+        .rsplit_once('.')
+        .map_or("", |(_, end)| end)
+        .to_ascii_lowercase();
     match end.as_str() {
         "txt" | "log" | "py" | "sh" | "rs" | "toml" => "text/plain",
         "md" => "text/markdown",
@@ -130,7 +159,9 @@ mod tests {
 
     #[test]
     fn names_are_relative_to_the_parent_of_the_common_folder() {
-        let check = |paths: &[&str], expected: usize| assert_eq!(above_common_folder(paths), expected, "{paths:?}");
+        let check = |paths: &[&str], expected: usize| {
+            assert_eq!(above_common_folder(paths), expected, "{paths:?}");
+        };
         check(&["a/b/SKILL.md", "a/b/c/x.py"], 2);
         check(&["demo/SKILL.md"], 0);
         check(&["x/demo/SKILL.md"], 2);

@@ -21,7 +21,10 @@ impl Request {
     ) -> Result<Prepared, Failure> {
         self.body = match self.body {
             Body::Json(value) => Body::Json(spill(&value, blobs)?),
-            Body::Raw { content, media } => Body::Raw { content: spill(&content, blobs)?, media },
+            Body::Raw { content, media } => Body::Raw {
+                content: spill(&content, blobs)?,
+                media,
+            },
             other => other,
         };
         let query = query::joined(&self.query, &Opener::Named)?;
@@ -62,10 +65,18 @@ impl Request {
                 query: read_pairs(form.get("query")?)?,
                 headers: read_pairs(form.get("headers")?)?,
                 body: read_body(form.get("body")?)?,
-                first_byte: form.get("first_byte").and_then(Value::as_u64).map(Duration::from_millis),
+                first_byte: form
+                    .get("first_byte")
+                    .and_then(Value::as_u64)
+                    .map(Duration::from_millis),
             })
         };
-        read().ok_or_else(|| Failure::permanent("call.prepared", "the prepared request is not in a form that this version knows"))
+        read().ok_or_else(|| {
+            Failure::permanent(
+                "call.prepared",
+                "the prepared request is not in a form that this version knows",
+            )
+        })
     }
 }
 
@@ -77,7 +88,11 @@ fn text(value: &Value) -> Option<Arc<str>> {
 }
 
 fn pairs(pairs: &[(Arc<str>, Value)]) -> Value {
-    Value::list(pairs.iter().map(|(name, value)| Value::list([Value::from(name.clone()), value.clone()])))
+    Value::list(
+        pairs
+            .iter()
+            .map(|(name, value)| Value::list([Value::from(name.clone()), value.clone()])),
+    )
 }
 
 fn read_pairs(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
@@ -93,9 +108,10 @@ fn body_value(body: &Body) -> Value {
         Body::Empty => Value::Null,
         Body::Json(value) => Value::map([("json", value.clone())]),
         Body::Form(fields) => Value::map([("form", pairs(fields))]),
-        Body::Raw { content, media } => {
-            Value::map([("raw", content.clone()), ("media", Value::from(media.clone()))])
-        }
+        Body::Raw { content, media } => Value::map([
+            ("raw", content.clone()),
+            ("media", Value::from(media.clone())),
+        ]),
         Body::Multipart { boundary, parts } => {
             let part = |part: &Part| {
                 Value::map([
@@ -105,7 +121,10 @@ fn body_value(body: &Body) -> Value {
                     ("content", part.content.clone()),
                 ])
             };
-            Value::map([("boundary", Value::from(boundary.clone())), ("parts", Value::list(parts.iter().map(part)))])
+            Value::map([
+                ("boundary", Value::from(boundary.clone())),
+                ("parts", Value::list(parts.iter().map(part))),
+            ])
         }
     }
 }
@@ -121,7 +140,10 @@ fn read_body(form: &Value) -> Option<Body> {
         return Some(Body::Form(read_pairs(fields)?));
     }
     if let Some(content) = form.get("raw") {
-        return Some(Body::Raw { content: content.clone(), media: text(form.get("media")?)? });
+        return Some(Body::Raw {
+            content: content.clone(),
+            media: text(form.get("media")?)?,
+        });
     }
     let part = |part: &Value| {
         Some(Part {
@@ -131,6 +153,14 @@ fn read_body(form: &Value) -> Option<Body> {
             content: part.get("content")?.clone(),
         })
     };
-    let parts = form.get("parts")?.as_list()?.iter().map(part).collect::<Option<_>>()?;
-    Some(Body::Multipart { boundary: text(form.get("boundary")?)?, parts })
+    let parts = form
+        .get("parts")?
+        .as_list()?
+        .iter()
+        .map(part)
+        .collect::<Option<_>>()?;
+    Some(Body::Multipart {
+        boundary: text(form.get("boundary")?)?,
+        parts,
+    })
 }

@@ -21,7 +21,10 @@ pub(crate) fn add(
         Value::Null => {}
         Value::List(items) => match arrays {
             ArrayStyle::Comma => {
-                let texts = items.iter().map(|item| scalar(name, item)).collect::<Result<Vec<_>, _>>()?;
+                let texts = items
+                    .iter()
+                    .map(|item| scalar(name, item))
+                    .collect::<Result<Vec<_>, _>>()?;
                 let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
                 query.push((name.clone(), Value::from(texts.join(","))));
             }
@@ -53,7 +56,10 @@ pub(crate) fn scalar(name: &str, value: &Value) -> Result<Value, Failure> {
             Ok(Value::from(value.to_json().unwrap_or_default()))
         }
         other => {
-            let message = format!("`{name}` must be a text, a number or a boolean here, not a {}", other.kind());
+            let message = format!(
+                "`{name}` must be a text, a number or a boolean here, not a {}",
+                other.kind()
+            );
             Err(Failure::permanent("call.type", message))
         }
     }
@@ -63,7 +69,10 @@ pub(crate) fn scalar(name: &str, value: &Value) -> Result<Value, Failure> {
 pub(crate) fn path_part(name: &str, value: &Value) -> Result<String, Failure> {
     let text = scalar(name, value)?;
     let Some(text) = text.as_str() else {
-        return Err(Failure::permanent("call.path_value", format!("`{name}` is a part of the path and cannot be a secret")));
+        return Err(Failure::permanent(
+            "call.path_value",
+            format!("`{name}` is a part of the path and cannot be a secret"),
+        ));
     };
     if text.is_empty() || text == "." || text == ".." {
         let message = format!("`{name}` is a part of the path and cannot be {text:?}");
@@ -107,21 +116,28 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(value: Value, arrays: ArrayStyle, expected: &str) {
+    fn check(value: &Value, arrays: ArrayStyle, expected: &str) {
         let mut query = Vec::new();
-        add(&mut query, &"ids".into(), arrays, &value).expect("scalars");
-        assert_eq!(joined(&query, &Opener::Named).expect("no secrets"), expected);
+        add(&mut query, &"ids".into(), arrays, value).expect("scalars");
+        assert_eq!(
+            joined(&query, &Opener::Named).expect("no secrets"),
+            expected
+        );
     }
 
     #[test]
     fn lists_maps_and_scalars_are_written() {
         let list = Value::list([Value::from("a b"), Value::from(2_i64)]);
-        check(list.clone(), ArrayStyle::Brackets, "ids%5B%5D=a%20b&ids%5B%5D=2");
-        check(list.clone(), ArrayStyle::Repeat, "ids=a%20b&ids=2");
-        check(list, ArrayStyle::Comma, "ids=a%20b%2C2");
-        check(Value::map([("gt", Value::from("é"))]), ArrayStyle::Repeat, "ids%5Bgt%5D=%C3%A9");
-        check(Value::Null, ArrayStyle::Repeat, "");
-        check(Value::from(true), ArrayStyle::Repeat, "ids=true");
+        check(&list, ArrayStyle::Brackets, "ids%5B%5D=a%20b&ids%5B%5D=2");
+        check(&list, ArrayStyle::Repeat, "ids=a%20b&ids=2");
+        check(&list, ArrayStyle::Comma, "ids=a%20b%2C2");
+        check(
+            &Value::map([("gt", Value::from("é"))]),
+            ArrayStyle::Repeat,
+            "ids%5Bgt%5D=%C3%A9",
+        );
+        check(&Value::Null, ArrayStyle::Repeat, "");
+        check(&Value::from(true), ArrayStyle::Repeat, "ids=true");
     }
 
     #[test]

@@ -36,7 +36,9 @@ impl Opener {
                     SecretPart::Text(text) => text.to_string(),
                     SecretPart::Name(name) => format!("{{{{ secrets.{name} }}}}"),
                 };
-                Ok(SecretString::from(secret.parts().iter().map(part).collect::<String>()))
+                Ok(SecretString::from(
+                    secret.parts().iter().map(part).collect::<String>(),
+                ))
             }
             Opener::Open { secrets, overrides } => {
                 if overrides.is_empty() {
@@ -48,7 +50,9 @@ impl Opener {
                         SecretPart::Text(piece) => text.push_str(piece),
                         SecretPart::Name(name) => match overrides.get(name) {
                             Some(key) => text.push_str(key.expose_secret()),
-                            None => text.push_str(secrets.open(&Secret::named(name.clone()))?.expose_secret()),
+                            None => text.push_str(
+                                secrets.open(&Secret::named(name.clone()))?.expose_secret(),
+                            ),
                         },
                     }
                 }

@@ -16,7 +16,10 @@ pub(crate) fn spill(value: &Value, blobs: &dyn Blobs) -> Result<Value, Failure> 
         return Ok(value.clone());
     }
     match value {
-        Value::String(text) => store(blobs, "text/plain; charset=utf-8", |out| out.write_all(text.as_bytes())).map(Value::from),
+        Value::String(text) => store(blobs, "text/plain; charset=utf-8", |out| {
+            out.write_all(text.as_bytes())
+        })
+        .map(Value::from),
         Value::List(items) if items.iter().all(is_plain) => {
             let mut blob = store(blobs, Blob::JSON_LINES, |out| {
                 items.iter().try_for_each(|item| {
@@ -28,16 +31,23 @@ pub(crate) fn spill(value: &Value, blobs: &dyn Blobs) -> Result<Value, Failure> 
             Ok(Value::from(blob))
         }
         Value::Map(map) if is_plain(value) => {
-            let mut blob = store(blobs, Blob::JSON, |out| Ok(serde_json::to_writer(out, value)?))?;
+            let mut blob = store(blobs, Blob::JSON, |out| {
+                Ok(serde_json::to_writer(out, value)?)
+            })?;
             blob.item_view = map.view().cloned();
             Ok(Value::from(blob))
         }
         Value::List(items) => {
-            let items = items.iter().map(|item| spill(item, blobs)).collect::<Result<Vec<_>, _>>()?;
+            let items = items
+                .iter()
+                .map(|item| spill(item, blobs))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(Value::from(items))
         }
         Value::Map(map) => {
-            let members = map.iter().map(|(key, value)| Ok((key.clone(), spill(value, blobs)?)));
+            let members = map
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), spill(value, blobs)?)));
             Ok(Value::from(members.collect::<Result<Map, Failure>>()?))
         }
         small => Ok(small.clone()),
@@ -53,14 +63,20 @@ pub(crate) fn store(
     let written = || {
         let mut writer = io::BufWriter::with_capacity(1 << 16, blobs.create()?);
         write(&mut writer)?;
-        writer.into_inner().map_err(io::IntoInnerError::into_error)?.finish(media)
+        writer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .finish(media)
     };
     written().map_err(|error| store_failure(&error))
 }
 
 /// What to say when the blob store cannot be written.
 pub(crate) fn store_failure(error: &io::Error) -> Failure {
-    Failure::permanent("store.io", format!("the blob store cannot be written: {error}"))
+    Failure::permanent(
+        "store.io",
+        format!("the blob store cannot be written: {error}"),
+    )
 }
 
 /// Whether neither a secret nor a stored value stands in it.
@@ -75,7 +91,12 @@ pub(crate) fn size(value: &Value) -> u64 {
     match value {
         Value::String(text) => text.len() as u64 + 2,
         Value::List(items) => items.iter().map(|item| size(item) + 1).sum::<u64>() + 2,
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() as u64 + 4 + size(value)).sum::<u64>() + 2,
+        Value::Map(map) => {
+            map.iter()
+                .map(|(key, value)| key.len() as u64 + 4 + size(value))
+                .sum::<u64>()
+                + 2
+        }
         Value::Blob(_) | Value::Secret(_) => 64,
         Value::Bool(_) | Value::Null => 5,
         Value::Int(_) | Value::UInt(_) | Value::Float(_) => 20,

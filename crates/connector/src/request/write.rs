@@ -42,7 +42,10 @@ pub(crate) fn measure(
     blobs: &dyn BlobRead,
     opener: &Opener,
 ) -> Result<Written, Failure> {
-    let mut meter = Meter { hash: Sha256::new(), bytes: 0 };
+    let mut meter = Meter {
+        hash: Sha256::new(),
+        bytes: 0,
+    };
     meter.hash.update(prefix);
     match body(content, blobs, opener, true, &mut meter) {
         Ok(()) => Ok(Written {
@@ -50,7 +53,10 @@ pub(crate) fn measure(
             bytes: meter.bytes,
         }),
         Err(WriteError::Failed(failure)) => Err(failure),
-        Err(WriteError::Closed) => Err(Failure::permanent("store.io", "the request could not be measured")),
+        Err(WriteError::Closed) => Err(Failure::permanent(
+            "store.io",
+            "the request could not be measured",
+        )),
     }
 }
 
@@ -79,7 +85,12 @@ pub(crate) fn body(
     check: bool,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
-    let mut writer = Writer { blobs, opener, check, out };
+    let mut writer = Writer {
+        blobs,
+        opener,
+        check,
+        out,
+    };
     match body {
         Body::Empty => Ok(()),
         Body::Json(value) => writer.json(value),
@@ -93,8 +104,17 @@ pub(crate) fn body(
 }
 
 /// Writes a value as JSON, the stored values in it too. A secret in it is refused.
-pub(crate) fn json(value: &Value, blobs: &dyn BlobRead, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut writer = Writer { blobs, opener: &Opener::Refuse, check: false, out };
+pub(crate) fn json(
+    value: &Value,
+    blobs: &dyn BlobRead,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut writer = Writer {
+        blobs,
+        opener: &Opener::Refuse,
+        check: false,
+        out,
+    };
     match writer.json(value) {
         Ok(()) => Ok(()),
         Err(WriteError::Failed(failure)) => Err(failure),
@@ -152,7 +172,10 @@ impl Writer<'_> {
         loop {
             line.clear();
             number += 1;
-            let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+            let read = reader
+                .by_ref()
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line);
             if read.map_err(|error| unreadable(blob, &error))? == 0 {
                 break;
             }
@@ -160,7 +183,10 @@ impl Writer<'_> {
                 let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
                 return Err(Failure::permanent("value.too_large", message).into());
             }
-            let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line).trim_ascii();
+            let text = line
+                .strip_prefix(b"\xEF\xBB\xBF")
+                .unwrap_or(&line)
+                .trim_ascii();
             if text.is_empty() {
                 continue;
             }
@@ -181,7 +207,10 @@ impl Writer<'_> {
         if self.check {
             let reader = BufReader::new(open(self.blobs, blob)?);
             serde_json::from_reader::<_, IgnoredAny>(reader).map_err(|error| {
-                Failure::permanent("json.syntax", format!("the stored value is not JSON: {error}"))
+                Failure::permanent(
+                    "json.syntax",
+                    format!("the stored value is not JSON: {error}"),
+                )
             })?;
         }
         self.copy(blob)
@@ -191,7 +220,10 @@ impl Writer<'_> {
         let mut reader = open(self.blobs, blob)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
-            match reader.read(&mut buffer).map_err(|error| unreadable(blob, &error))? {
+            match reader
+                .read(&mut buffer)
+                .map_err(|error| unreadable(blob, &error))?
+            {
                 0 => return Ok(()),
                 read => self.bytes(&buffer[..read])?,
             }
@@ -212,13 +244,14 @@ impl Writer<'_> {
                 Err(error) if error.error_len().is_none() && read > 0 => error.valid_up_to(),
                 Err(error) => {
                     let at = done + error.valid_up_to();
-                    let message = format!("a stored value is not UTF-8 text: byte {at} is out of place");
+                    let message =
+                        format!("a stored value is not UTF-8 text: byte {at} is out of place");
                     return Err(Failure::permanent("value.not_text", message).into());
                 }
             };
             let text = std::str::from_utf8(&buffer[..valid]).unwrap_or_default();
             let text = quoted(text);
-            self.bytes(text[1..text.len() - 1].as_bytes())?;
+            self.bytes(&text.as_bytes()[1..text.len() - 1])?;
             done += valid;
             buffer.drain(..valid);
             if read == 0 {
@@ -242,15 +275,17 @@ impl Writer<'_> {
 
     fn multipart(&mut self, boundary: &str, parts: &[Part]) -> Result<(), WriteError> {
         for part in parts {
-            let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", escaped(&part.name));
-            if let Some(name) = &part.file_name {
-                head.push_str(&format!("; filename=\"{}\"", escaped(name)));
-            }
-            head.push_str("\r\n");
-            if let Some(media) = &part.media {
-                head.push_str(&format!("Content-Type: {media}\r\n"));
-            }
-            head.push_str("\r\n");
+            let name = escaped(&part.name);
+            let file_name = part.file_name.as_ref();
+            let file_name = file_name.map_or_else(String::new, |name| {
+                format!("; filename=\"{}\"", escaped(name))
+            });
+            let media = part.media.as_ref();
+            let media =
+                media.map_or_else(String::new, |media| format!("Content-Type: {media}\r\n"));
+            let head = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file_name}\r\n{media}\r\n"
+            );
             self.bytes(head.as_bytes())?;
             self.raw(&part.content)?;
             self.bytes(b"\r\n")?;
@@ -265,7 +300,9 @@ fn quoted(text: &str) -> String {
 
 /// A name inside quotes of a part's header, as browsers write it.
 fn escaped(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// Opens a stored value.
@@ -280,5 +317,8 @@ pub(crate) fn open(blobs: &dyn BlobRead, blob: &Blob) -> Result<Box<dyn Read + S
 }
 
 fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
-    Failure::permanent("store.io", format!("the stored value {} cannot be read: {error}", blob.hash))
+    Failure::permanent(
+        "store.io",
+        format!("the stored value {} cannot be read: {error}", blob.hash),
+    )
 }

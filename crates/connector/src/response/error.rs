@@ -32,27 +32,32 @@ pub(crate) fn failure(
     };
     let (kind_text, code) = (at(&rules.kind), at(&rules.code));
     let sentence = at(&rules.message).unwrap_or_else(|| excerpt(parsed.as_ref(), body));
-    let request_id = at(&rules.request_id)
-        .or_else(|| rules.request_id_header.as_deref().and_then(header).map(shown));
+    let request_id = at(&rules.request_id).or_else(|| {
+        rules
+            .request_id_header
+            .as_deref()
+            .and_then(header)
+            .map(shown)
+    });
 
-    let mut message = format!("the service answered {status}");
-    if let Some(kind) = &kind_text {
-        message.push_str(&format!(" {kind}"));
-    }
-    if !sentence.is_empty() {
-        message.push_str(&format!(": {sentence}"));
-    }
     let tags: Vec<String> = [("code", &code), ("request", &request_id)]
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)))
         .collect();
-    if !tags.is_empty() {
-        message.push_str(&format!(" ({})", tags.join(", ")));
-    }
+    let tags = match tags.as_slice() {
+        [] => String::new(),
+        some => format!(" ({})", some.join(", ")),
+    };
+    let kind_shown = kind_text
+        .as_ref()
+        .map_or_else(String::new, |kind| format!(" {kind}"));
+    let separator = if sentence.is_empty() { "" } else { ": " };
+    let message = format!("the service answered {status}{kind_shown}{separator}{sentence}{tags}");
 
     let (mut kind, done) = class(rules, status);
     let is_final = |text: &Option<String>| {
-        text.as_deref().is_some_and(|text| rules.never_retry.iter().any(|known| &**known == text))
+        text.as_deref()
+            .is_some_and(|text| rules.never_retry.iter().any(|known| &**known == text))
     };
     match rules.should_retry_header.as_deref().and_then(header) {
         Some("true") if !kind.is_transient() => kind = FailureKind::Transient,
@@ -64,15 +69,26 @@ pub(crate) fn failure(
     }
     let mut failure = Failure::of(kind, done, format!("http.{status}"), message);
     failure.status = Some(status);
-    match retry_after(header("retry-after-ms"), header("retry-after"), now, retry_limit) {
+    match retry_after(
+        header("retry-after-ms"),
+        header("retry-after"),
+        now,
+        retry_limit,
+    ) {
         RetryAfter::Unsaid => {}
         _ if !kind.is_transient() => {}
         RetryAfter::Wait(wait) => failure.retry_after = Some(wait),
         RetryAfter::TooLong(wait) => {
-            failure.code = "http.retry_after_too_long".to_owned();
-            failure.kind = FailureKind::Permanent;
-            let limit = retry_limit.as_secs();
-            failure.message.push_str(&format!("; it asks to wait {} s, more than the {limit} s that are obeyed", wait.0 / 1000));
+            let (asked, limit) = (wait.0 / 1000, retry_limit.as_secs());
+            failure = Failure {
+                code: "http.retry_after_too_long".to_owned(),
+                kind: FailureKind::Permanent,
+                message: format!(
+                    "{}; it asks to wait {asked} s, more than the {limit} s that are obeyed",
+                    failure.message
+                ),
+                ..failure
+            };
         }
     }
     failure
@@ -98,7 +114,9 @@ fn class(rules: &ErrorRules, status: u16) -> (FailureKind, Done) {
 fn excerpt(parsed: Option<&Value>, body: &[u8]) -> String {
     let usual = parsed.and_then(|value| {
         let error = value.get("error").unwrap_or(value);
-        let text = ["message", "detail", "title", "error_description"].iter().find_map(|name| error.get(name)?.as_str());
+        let text = ["message", "detail", "title", "error_description"]
+            .iter()
+            .find_map(|name| error.get(name)?.as_str());
         text.or_else(|| error.as_str())
     });
     match usual {
@@ -111,7 +129,10 @@ fn excerpt(parsed: Option<&Value>, body: &[u8]) -> String {
 pub(crate) fn shown(text: &str) -> String {
     let mut clean = String::new();
     let mut count = 0;
-    for word in text.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
+        .filter(|word| !word.is_empty())
+    {
         count += word.chars().count() + 1;
         if count > SHOWN_CHARS_MAX {
             if clean.is_empty() {

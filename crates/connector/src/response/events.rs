@@ -33,20 +33,35 @@ pub(crate) async fn read(
     mut take: impl FnMut(Sse) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let done = body.done();
-    let pieces = stream::try_unfold((body, Meter::new(event_bytes)), |(mut body, mut meter)| async {
-        let Some(piece) = body.next().await.map_err(Broken)? else {
-            return Ok(None);
-        };
-        if !meter.fits(&piece) {
-            let message = format!("an event of the stream is longer than {} bytes", meter.limit);
-            return Err(Broken(Failure::of(FailureKind::Permanent, Done::Unknown, "http.too_large", message)));
-        }
-        Ok(Some((piece, (body, meter))))
-    });
+    let pieces = stream::try_unfold(
+        (body, Meter::new(event_bytes)),
+        |(mut body, mut meter)| async {
+            let Some(piece) = body.next().await.map_err(Broken)? else {
+                return Ok(None);
+            };
+            if !meter.fits(&piece) {
+                let message = format!(
+                    "an event of the stream is longer than {} bytes",
+                    meter.limit
+                );
+                return Err(Broken(Failure::of(
+                    FailureKind::Permanent,
+                    Done::Unknown,
+                    "http.too_large",
+                    message,
+                )));
+            }
+            Ok(Some((piece, (body, meter))))
+        },
+    );
     drain(Box::pin(pieces), done, &mut take).await
 }
 
-async fn drain<S>(pieces: S, done: Done, take: &mut impl FnMut(Sse) -> Result<bool, Failure>) -> Result<(), Failure>
+async fn drain<S>(
+    pieces: S,
+    done: Done,
+    take: &mut impl FnMut(Sse) -> Result<bool, Failure>,
+) -> Result<(), Failure>
 where
     S: TryStream<Ok = Bytes, Error = Broken> + Unpin,
 {
@@ -63,12 +78,22 @@ where
             Err(Error::Body(cause)) => match cause.downcast::<Broken>() {
                 Ok(broken) => return Err(broken.0),
                 Err(other) => {
-                    return Err(Failure::of(FailureKind::Reset, done, "http.reset", other.to_string()));
+                    return Err(Failure::of(
+                        FailureKind::Reset,
+                        done,
+                        "http.reset",
+                        other.to_string(),
+                    ));
                 }
             },
             Err(other) => {
                 let message = format!("the stream of events cannot be read: {other}");
-                return Err(Failure::of(FailureKind::Permanent, done, "http.encoding", message));
+                return Err(Failure::of(
+                    FailureKind::Permanent,
+                    done,
+                    "http.encoding",
+                    message,
+                ));
             }
         }
     }
@@ -85,7 +110,12 @@ struct Meter {
 
 impl Meter {
     fn new(limit: usize) -> Meter {
-        Meter { limit, bytes: 0, line_is_empty: true, after_return: false }
+        Meter {
+            limit,
+            bytes: 0,
+            line_is_empty: true,
+            after_return: false,
+        }
     }
 
     fn fits(&mut self, piece: &[u8]) -> bool {
@@ -118,13 +148,18 @@ mod tests {
     use super::*;
 
     async fn events(pieces: &[&[u8]]) -> Vec<(Option<String>, Option<String>)> {
-        let pieces: Vec<Result<Bytes, Broken>> = pieces.iter().map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<Result<Bytes, Broken>> = pieces
+            .iter()
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
         let mut found = Vec::new();
         let mut take = |event: Sse| {
             found.push((event.event, event.data));
             Ok(true)
         };
-        drain(Box::pin(stream::iter(pieces)), Done::Done, &mut take).await.expect("well formed");
+        drain(Box::pin(stream::iter(pieces)), Done::Done, &mut take)
+            .await
+            .expect("well formed");
         found
     }
 

@@ -19,14 +19,21 @@ pub(crate) fn read(bytes: &[u8], content_type: Option<&str>, done: Done) -> Resu
             return wrong_type(&media, bytes, done);
         }
         let excerpt = shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
-        let message = format!("the answer is not JSON that can be read: {error}; it begins `{excerpt}`");
+        let message =
+            format!("the answer is not JSON that can be read: {error}; it begins `{excerpt}`");
         Failure::of(FailureKind::Permanent, done, "http.bad_json", message)
     })
 }
 
 /// Media type without parameters, in small letters.
 pub(crate) fn media(content_type: Option<&str>) -> String {
-    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// Whether a media type is JSON.

@@ -27,29 +27,49 @@ pub(crate) fn store(
     loop {
         line.clear();
         number += 1;
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        let read = reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line);
         // What broke is known to whoever hands the bytes over.
-        if read.map_err(|error| Failure::of(FailureKind::Reset, done, "http.reset", error.to_string()))? == 0 {
+        if read.map_err(|error| {
+            Failure::of(FailureKind::Reset, done, "http.reset", error.to_string())
+        })? == 0
+        {
             break;
         }
         let ended = line.ends_with(b"\n");
         if !ended && line.len() as u64 == LINE_BYTES_MAX {
-            let message = format!("line {number} of the answer is longer than {LINE_BYTES_MAX} bytes");
-            return Err(Failure::of(FailureKind::Permanent, done, "http.too_large", message));
+            let message =
+                format!("line {number} of the answer is longer than {LINE_BYTES_MAX} bytes");
+            return Err(Failure::of(
+                FailureKind::Permanent,
+                done,
+                "http.too_large",
+                message,
+            ));
         }
-        let text = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line).trim_ascii();
+        let text = line
+            .strip_prefix(b"\xEF\xBB\xBF")
+            .unwrap_or(&line)
+            .trim_ascii();
         if text.is_empty() {
             continue;
         }
-        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| bad(number, ended, &error, done))?;
+        serde_json::from_slice::<IgnoredAny>(text)
+            .map_err(|error| bad(number, ended, &error, done))?;
         count += 1;
         writer
             .write_all(text)
             .and_then(|()| writer.write_all(b"\n"))
             .map_err(|error| store_failure(&error))?;
     }
-    let writer = writer.into_inner().map_err(|error| store_failure(error.error()))?;
-    let mut blob = writer.finish(Blob::JSON_LINES).map_err(|error| store_failure(&error))?;
+    let writer = writer
+        .into_inner()
+        .map_err(|error| store_failure(error.error()))?;
+    let mut blob = writer
+        .finish(Blob::JSON_LINES)
+        .map_err(|error| store_failure(&error))?;
     blob.count = Some(count);
     blob.item_view = view;
     Ok(blob)
@@ -59,7 +79,10 @@ fn bad(number: u64, ended: bool, error: &serde_json::Error, done: Done) -> Failu
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     if ended || !error.is_eof() {
-        let message = format!("line {number} of the answer is not JSON: {text} at column {}", error.column());
+        let message = format!(
+            "line {number} of the answer is not JSON: {text} at column {}",
+            error.column()
+        );
         return Failure::of(FailureKind::Permanent, done, "http.bad_jsonl", message);
     }
     let message = format!("the answer is cut: its last line, {number}, is not whole");

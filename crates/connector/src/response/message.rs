@@ -30,10 +30,20 @@ impl Assembly {
     pub(crate) fn push(&mut self, event: &Value) -> Result<(), Failure> {
         let index = || event.get("index").and_then(Value::as_u64);
         match event.get("type").and_then(Value::as_str) {
-            Some("message_start") => self.message = event.get("message").and_then(Value::as_map).cloned(),
+            Some("message_start") => {
+                self.message = event.get("message").and_then(Value::as_map).cloned();
+            }
             Some("content_block_start") => {
-                if let (Some(index), Some(block)) = (index(), event.get("content_block").and_then(Value::as_map)) {
-                    self.blocks.insert(index, Block { members: block.clone(), ..Block::default() });
+                if let (Some(index), Some(block)) =
+                    (index(), event.get("content_block").and_then(Value::as_map))
+                {
+                    self.blocks.insert(
+                        index,
+                        Block {
+                            members: block.clone(),
+                            ..Block::default()
+                        },
+                    );
                 }
             }
             Some("content_block_delta") => {
@@ -61,7 +71,11 @@ impl Assembly {
         let (true, Some(mut message)) = (self.complete, self.message) else {
             return Err(incomplete("the stream ended before the message did"));
         };
-        let blocks = self.blocks.into_values().map(Block::finish).collect::<Result<Vec<_>, _>>()?;
+        let blocks = self
+            .blocks
+            .into_values()
+            .map(Block::finish)
+            .collect::<Result<Vec<_>, _>>()?;
         message.insert("content", Value::from(blocks));
         Ok(message)
     }
@@ -71,11 +85,20 @@ impl Assembly {
         let Some(message) = &mut self.message else {
             return;
         };
-        for (name, value) in event.get("delta").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        for (name, value) in event
+            .get("delta")
+            .and_then(Value::as_map)
+            .into_iter()
+            .flat_map(Map::iter)
+        {
             message.insert(name.clone(), value.clone());
         }
         if let Some(newer) = event.get("usage").and_then(Value::as_map) {
-            let mut usage = message.get("usage").and_then(Value::as_map).cloned().unwrap_or_default();
+            let mut usage = message
+                .get("usage")
+                .and_then(Value::as_map)
+                .cloned()
+                .unwrap_or_default();
             for (name, value) in newer.iter().filter(|(_, value)| !value.is_null()) {
                 usage.insert(name.clone(), value.clone());
             }
@@ -107,17 +130,25 @@ impl Block {
     fn finish(self) -> Result<Value, Failure> {
         let mut members = self.members;
         for (name, added) in self.texts {
-            let begun = members.get(name).and_then(Value::as_str).unwrap_or_default();
+            let begun = members
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let whole = format!("{begun}{added}");
             members.insert(name, Value::from(whole));
         }
         if !self.input_json.trim().is_empty() {
-            let input = json::parse(self.input_json.as_bytes())
-                .map_err(|error| incomplete(&format!("the input of a tool is not JSON: {error}")))?;
+            let input = json::parse(self.input_json.as_bytes()).map_err(|error| {
+                incomplete(&format!("the input of a tool is not JSON: {error}"))
+            })?;
             members.insert("input", input);
         }
         if !self.citations.is_empty() {
-            let mut all = members.get("citations").and_then(Value::as_list).unwrap_or_default().to_vec();
+            let mut all = members
+                .get("citations")
+                .and_then(Value::as_list)
+                .unwrap_or_default()
+                .to_vec();
             all.extend(self.citations);
             members.insert("citations", Value::from(all));
         }
@@ -127,19 +158,37 @@ impl Block {
 
 /// A stream that did not give a whole message.
 pub(crate) fn incomplete(why: &str) -> Failure {
-    Failure::of(FailureKind::Transient, Done::Unknown, "http.stream_incomplete", why)
+    Failure::of(
+        FailureKind::Transient,
+        Done::Unknown,
+        "http.stream_incomplete",
+        why,
+    )
 }
 
 fn of_error(event: &Value) -> Failure {
-    let at = |name: &str| event.get("error").and_then(|error| error.get(name)).and_then(Value::as_str).unwrap_or_default();
+    let at = |name: &str| {
+        event
+            .get("error")
+            .and_then(|error| error.get(name))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let kind = match at("type") {
         "overloaded_error" => FailureKind::Overloaded,
         "rate_limit_error" => FailureKind::RateLimited,
         "api_error" | "timeout_error" | "" => FailureKind::Transient,
         _ => FailureKind::Permanent,
     };
-    let message = format!("the stream ended with an error: {} {}", shown(at("type")), shown(at("message")));
-    Failure { kind, ..incomplete(&message) }
+    let message = format!(
+        "the stream ended with an error: {} {}",
+        shown(at("type")),
+        shown(at("message"))
+    );
+    Failure {
+        kind,
+        ..incomplete(&message)
+    }
 }
 
 #[cfg(test)]
@@ -182,9 +231,15 @@ mod tests {
 
     #[test]
     fn a_part_is_not_a_result() {
-        assert_eq!(assemble(&[START]), Err("the stream ended before the message did".to_owned()));
         assert_eq!(
-            assemble(&[START, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#]),
+            assemble(&[START]),
+            Err("the stream ended before the message did".to_owned())
+        );
+        assert_eq!(
+            assemble(&[
+                START,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#
+            ]),
             Err("the stream ended with an error: overloaded_error Overloaded".to_owned())
         );
     }

@@ -24,17 +24,30 @@ pub(crate) enum Next {
 /// The items of a page.
 pub(crate) fn items(rule: &Pagination, body: &Value) -> Result<Vec<Value>, Failure> {
     let found = if rule.next == NextPage::Detect && body.as_list().is_none() {
-        ["data", "items", "results"].iter().find_map(|name| body.get(name)).filter(|value| value.as_list().is_some())
+        ["data", "items", "results"]
+            .iter()
+            .find_map(|name| body.get(name))
+            .filter(|value| value.as_list().is_some())
     } else {
         rule.items.read(body)
     };
     match found {
         Some(Value::List(items)) => Ok(items.to_vec()),
         // A service without anything to list may leave the member out.
-        Some(Value::Null) | None if body.as_map().is_some() && rule.next != NextPage::Detect => Ok(Vec::new()),
+        Some(Value::Null) | None if body.as_map().is_some() && rule.next != NextPage::Detect => {
+            Ok(Vec::new())
+        }
         _ => {
-            let message = format!("the answer has no list of items at `{}`", rule.items.0.join("."));
-            Err(Failure::of(FailureKind::Permanent, Done::Done, "page.no_items", message))
+            let message = format!(
+                "the answer has no list of items at `{}`",
+                rule.items.0.join(".")
+            );
+            Err(Failure::of(
+                FailureKind::Permanent,
+                Done::Done,
+                "page.no_items",
+                message,
+            ))
         }
     }
 }
@@ -49,7 +62,11 @@ pub(crate) fn next(
     url: &str,
 ) -> Result<Next, Failure> {
     match rule {
-        NextPage::Object { more, forwards, backwards } => {
+        NextPage::Object {
+            more,
+            forwards,
+            backwards,
+        } => {
             let back = request.query.iter().any(|(name, _)| *name == backwards.1);
             let (cursor, param) = if back { backwards } else { forwards };
             if more.read(body).and_then(Value::as_bool) != Some(true) {
@@ -58,17 +75,31 @@ pub(crate) fn next(
             by_cursor(cursor, param, body)
         }
         NextPage::Cursor(cursor, param) => by_cursor(cursor, param, body),
-        NextPage::Number { param, first, total } => {
+        NextPage::Number {
+            param,
+            first,
+            total,
+        } => {
             let asked = request.query.iter().find(|(name, _)| name == param);
-            let number = asked.and_then(|(_, value)| value.as_str()?.parse().ok()).unwrap_or(*first);
+            let number = asked
+                .and_then(|(_, value)| value.as_str()?.parse().ok())
+                .unwrap_or(*first);
             let last = total.as_ref().and_then(|path| path.read(body)?.as_u64());
             let is_last = count == 0 || last.is_some_and(|last| number + 1 >= first + last);
-            Ok(if is_last { Next::End } else { Next::Query(param.clone(), Value::from((number + 1).to_string())) })
+            Ok(if is_last {
+                Next::End
+            } else {
+                Next::Query(param.clone(), Value::from((number + 1).to_string()))
+            })
         }
-        NextPage::Link => Ok(link.and_then(|link| next_link(link, url)).map_or(Next::End, Next::Address)),
+        NextPage::Link => Ok(link
+            .and_then(|link| next_link(link, url))
+            .map_or(Next::End, Next::Address)),
         NextPage::Detect => {
             let path = |name: &str| Path::parse(name);
-            if body.get("has_more").and_then(Value::as_bool) == Some(true) && body.get("last_id").is_some() {
+            if body.get("has_more").and_then(Value::as_bool) == Some(true)
+                && body.get("last_id").is_some()
+            {
                 return by_cursor(&path("last_id"), &"after_id".into(), body);
             }
             by_cursor(&path("next_page"), &"page".into(), body)
@@ -105,10 +136,18 @@ fn next_link(header: &str, base: &str) -> Option<String> {
                 return false;
             };
             name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split_ascii_whitespace()
+                    .any(|rel| rel.eq_ignore_ascii_case("next"))
         });
         if is_next {
-            return reqwest::Url::parse(base).ok()?.join(target).ok().map(String::from);
+            return reqwest::Url::parse(base)
+                .ok()?
+                .join(target)
+                .ok()
+                .map(String::from);
         }
         rest = &after[end..];
     }
@@ -131,7 +170,12 @@ impl Seen {
             return Ok(());
         }
         let message = "the list leads back to a page that was read already";
-        Err(Failure::of(FailureKind::Permanent, Done::Done, "page.loop", message))
+        Err(Failure::of(
+            FailureKind::Permanent,
+            Done::Done,
+            "page.loop",
+            message,
+        ))
     }
 }
 
@@ -142,7 +186,10 @@ mod tests {
     #[test]
     fn the_next_link_is_found() {
         let header = r#"<https://a.b/?p=1,2>; rel="prev", </x?p=3>; title="a, b"; rel="last next""#;
-        assert_eq!(next_link(header, "https://a.b/y").as_deref(), Some("https://a.b/x?p=3"));
+        assert_eq!(
+            next_link(header, "https://a.b/y").as_deref(),
+            Some("https://a.b/x?p=3")
+        );
         assert_eq!(next_link(r#"<x>; rel="last""#, "https://a.b/"), None);
         assert_eq!(next_link("nonsense <", "https://a.b/"), None);
     }

@@ -46,7 +46,10 @@ pub(crate) fn retry_after(
 )]
 fn number(text: &str, factor: f64) -> Option<Millis> {
     let text = text.trim();
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let plain = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number: f64 = plain.then(|| text.parse().ok()).flatten()?;
     let millis = (number * factor).ceil().min(1e18);
     (millis > 0.0).then_some(Millis(millis as u64))
@@ -66,20 +69,41 @@ mod tests {
     #[track_caller]
     fn check(millis: Option<&str>, value: Option<&str>, expected: RetryAfter) {
         let now: Timestamp = "1994-11-06T08:49:37Z".parse().expect("a time");
-        assert_eq!(retry_after(millis, value, now, Duration::from_hours(1)), expected);
+        assert_eq!(
+            retry_after(millis, value, now, Duration::from_secs(3600)),
+            expected
+        );
     }
 
     #[test]
     fn every_form_is_read() {
         use RetryAfter::{TooLong, Unsaid, Wait};
         check(None, None, Unsaid);
-        for nothing in ["0", "-5", "soon", "", "1e3", "inf", "NaN", ".", "Sun, 06 Nov 1994 08:49:00 GMT"] {
+        for nothing in [
+            "0",
+            "-5",
+            "soon",
+            "",
+            "1e3",
+            "inf",
+            "NaN",
+            ".",
+            "Sun, 06 Nov 1994 08:49:00 GMT",
+        ] {
             check(None, Some(nothing), Unsaid);
         }
         check(None, Some("120 "), Wait(Millis(120_000)));
         check(None, Some("1.5"), Wait(Millis(1500)));
-        check(None, Some("Sun, 06 Nov 1994 08:49:39 GMT"), Wait(Millis(2000)));
-        check(None, Some("99999999999"), TooLong(Millis(99_999_999_999_000)));
+        check(
+            None,
+            Some("Sun, 06 Nov 1994 08:49:39 GMT"),
+            Wait(Millis(2000)),
+        );
+        check(
+            None,
+            Some("99999999999"),
+            TooLong(Millis(99_999_999_999_000)),
+        );
         check(Some("250.5"), Some("9"), Wait(Millis(251)));
         check(Some("x"), Some("9"), Wait(Millis(9000)));
     }

@@ -5,9 +5,19 @@ use flow_engine::run::{Done, Failure, FailureKind};
 /// Whether it can be read as text: a media type of text, in letters that are known here.
 pub(crate) fn is_text(media: &str, content_type: &str) -> bool {
     let textual = media.starts_with("text/")
-        || matches!(media, "application/xml" | "application/yaml" | "application/javascript" | "application/x-www-form-urlencoded")
+        || matches!(
+            media,
+            "application/xml"
+                | "application/yaml"
+                | "application/javascript"
+                | "application/x-www-form-urlencoded"
+        )
         || media.ends_with("+xml");
-    textual && matches!(charset(content_type).as_str(), "" | "utf-8" | "utf8" | "us-ascii" | "iso-8859-1" | "latin1")
+    textual
+        && matches!(
+            charset(content_type).as_str(),
+            "" | "utf-8" | "utf8" | "us-ascii" | "iso-8859-1" | "latin1"
+        )
 }
 
 /// The text; UTF-8 unless the content type says Latin-1.
@@ -31,5 +41,7 @@ fn charset(content_type: &str) -> String {
     let value = parameters
         .filter_map(|parameter| parameter.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    value.map_or_else(String::new, |(_, value)| value.trim().trim_matches('"').to_ascii_lowercase())
+    value.map_or_else(String::new, |(_, value)| {
+        value.trim().trim_matches('"').to_ascii_lowercase()
+    })
 }

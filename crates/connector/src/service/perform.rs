@@ -43,23 +43,32 @@ pub(crate) struct Reading {
 
 impl Performer<'_> {
     /// Sends the request and reads the answer.
-    pub(crate) async fn perform(&self, request: &Request, reading: &Reading) -> Result<Value, Failure> {
-        match &reading.pagination {
-            Some(rule) => self.pages(request, rule, reading).await,
-            None => {
-                let answer = self.exchange(request, None, reading.answer, &reading.accept).await?;
-                let response = reading.with_response.then(|| response(&answer));
-                let value = self.read(answer, reading).await?;
-                Ok(with_response(value, response))
-            }
+    pub(crate) async fn perform(
+        &self,
+        request: &Request,
+        reading: &Reading,
+    ) -> Result<Value, Failure> {
+        if let Some(rule) = &reading.pagination {
+            return self.pages(request, rule, reading).await;
         }
+        let answer = self
+            .exchange(request, None, reading.answer, &reading.accept)
+            .await?;
+        let response = reading.with_response.then(|| response(&answer));
+        let value = self.read(answer, reading).await?;
+        Ok(with_response(value, response))
     }
 
     /// Sends the request and gives status and headers of the answer.
     pub(crate) async fn head(&self, request: &Request, accept: &[u16]) -> Result<Value, Failure> {
-        let answer = self.exchange(request, None, AnswerKind::Empty, accept).await?;
+        let answer = self
+            .exchange(request, None, AnswerKind::Empty, accept)
+            .await?;
         let status = Value::from(u32::from(answer.status));
-        Ok(Value::map([("status", status), ("headers", Value::from(headers(&answer)))]))
+        Ok(Value::map([
+            ("status", status),
+            ("headers", Value::from(headers(&answer))),
+        ]))
     }
 
     /// One exchange whose status is a success.
@@ -71,7 +80,13 @@ impl Performer<'_> {
         accept: &[u16],
     ) -> Result<Answer, Failure> {
         let stream = !matches!(kind, AnswerKind::Json | AnswerKind::Empty);
-        let exchange = Exchange { request, home, opener: &self.opener, context: self.context, stream };
+        let exchange = Exchange {
+            request,
+            home,
+            opener: &self.opener,
+            context: self.context,
+            stream,
+        };
         let mut answer = self.transport.exchange(&exchange).await?;
         if (200..300).contains(&answer.status) || accept.contains(&answer.status) {
             return Ok(answer);
@@ -82,9 +97,18 @@ impl Performer<'_> {
     /// What an answer without success means.
     async fn failure_of(&self, answer: &mut Answer) -> Failure {
         let reading = answer.body.beginning(error::ERROR_BYTES_MAX);
-        let body = tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap_or_default();
+        let body = tokio::time::timeout(Duration::from_secs(10), reading)
+            .await
+            .unwrap_or_default();
         let now = jiff::Timestamp::now();
-        error::failure(self.errors, answer.status, &answer.headers, &body, now, self.limits.retry_after)
+        error::failure(
+            self.errors,
+            answer.status,
+            &answer.headers,
+            &body,
+            now,
+            self.limits.retry_after,
+        )
     }
 
     async fn read(&self, mut answer: Answer, reading: &Reading) -> Result<Value, Failure> {
@@ -99,7 +123,10 @@ impl Performer<'_> {
             AnswerKind::Events => self.events(answer.body).await,
             AnswerKind::Message => self.message(answer.body, reading.view.clone()).await,
             AnswerKind::Binary => {
-                let media = answer.header("content-type").unwrap_or("application/octet-stream").to_owned();
+                let media = answer
+                    .header("content-type")
+                    .unwrap_or("application/octet-stream")
+                    .to_owned();
                 self.binary(answer.body, media).await
             }
             AnswerKind::Empty => Ok(Value::Null),
@@ -107,16 +134,21 @@ impl Performer<'_> {
         }
     }
 
-    async fn by_content_type(&self, mut answer: Answer, view: Option<Arc<View>>) -> Result<Value, Failure> {
+    async fn by_content_type(
+        &self,
+        mut answer: Answer,
+        view: Option<Arc<View>>,
+    ) -> Result<Value, Failure> {
         let written = answer.header("content-type").unwrap_or_default().to_owned();
         let media = json_answer::media(Some(&written));
         if answer.status == 204 || answer.header("content-length") == Some("0") {
             return Ok(Value::Null);
         }
         match media.as_str() {
-            "application/x-ndjson" | "application/x-jsonl" | "application/jsonl" | "application/json-lines" => {
-                self.json_lines(answer.body, view).await
-            }
+            "application/x-ndjson"
+            | "application/x-jsonl"
+            | "application/jsonl"
+            | "application/json-lines" => self.json_lines(answer.body, view).await,
             "text/event-stream" => self.events(answer.body).await,
             media if json_answer::is_json(media) => {
                 let done = answer.body.done();
@@ -132,14 +164,23 @@ impl Performer<'_> {
                 blocking(move || spill(&text, &*blobs)).await
             }
             _ => {
-                let media = if written.is_empty() { "application/octet-stream".to_owned() } else { written };
+                let media = if written.is_empty() {
+                    "application/octet-stream".to_owned()
+                } else {
+                    written
+                };
                 self.binary(answer.body, media).await
             }
         }
     }
 
     /// A JSON value in place, or in the store if it is long.
-    async fn keep(&self, value: Value, bytes: Vec<u8>, view: Option<Arc<View>>) -> Result<Value, Failure> {
+    async fn keep(
+        &self,
+        value: Value,
+        bytes: Vec<u8>,
+        view: Option<Arc<View>>,
+    ) -> Result<Value, Failure> {
         let is_tree = matches!(value, Value::List(_) | Value::Map(_) | Value::String(_));
         if bytes.len() as u64 <= INLINE_BYTES_MAX || !is_tree {
             return Ok(viewed(value, view));
@@ -156,9 +197,17 @@ impl Performer<'_> {
     }
 
     /// One JSON value a line, into the store.
-    async fn json_lines(&self, body: AnswerBody, view: Option<Arc<View>>) -> Result<Value, Failure> {
+    async fn json_lines(
+        &self,
+        body: AnswerBody,
+        view: Option<Arc<View>>,
+    ) -> Result<Value, Failure> {
         let done = body.done();
-        let stored = self.pump(body, move |input, blobs| lines::store(input, &*blobs, view, done)).await?;
+        let stored = self
+            .pump(body, move |input, blobs| {
+                lines::store(input, &*blobs, view, done)
+            })
+            .await?;
         Ok(Value::from(stored))
     }
 
@@ -166,7 +215,9 @@ impl Performer<'_> {
     async fn binary(&self, body: AnswerBody, media: String) -> Result<Value, Failure> {
         let stored = self
             .pump(body, move |mut input, blobs| {
-                store(&*blobs, &media, |out| std::io::copy(&mut input, out).map(|_| ()))
+                store(&*blobs, &media, |out| {
+                    std::io::copy(&mut input, out).map(|_| ())
+                })
             })
             .await?;
         Ok(Value::from(stored))
@@ -180,7 +231,16 @@ impl Performer<'_> {
     ) -> Result<Blob, Failure> {
         let (sender, receiver) = mpsc::channel::<Option<Bytes>>(8);
         let blobs = self.context.blobs.clone();
-        let working = blocking(move || work(Pieces { receiver, piece: Bytes::new(), ended: false }, blobs));
+        let working = blocking(move || {
+            work(
+                Pieces {
+                    receiver,
+                    piece: Bytes::new(),
+                    ended: false,
+                },
+                blobs,
+            )
+        });
         // The sender goes away with this future: the work then sees that nothing more comes.
         let feeding = async move {
             loop {
@@ -203,7 +263,11 @@ impl Performer<'_> {
         events::read(body, self.limits.event_bytes, |event| {
             let data = event.data.unwrap_or_default();
             let data = json::parse(data.as_bytes()).unwrap_or_else(|_| Value::from(data));
-            let members = [("event", Value::from(event.event)), ("id", Value::from(event.id)), ("data", data)];
+            let members = [
+                ("event", Value::from(event.event)),
+                ("id", Value::from(event.id)),
+                ("data", data),
+            ];
             sink.push(Value::map(members)).map(|()| true)
         })
         .await?;
@@ -219,13 +283,17 @@ impl Performer<'_> {
             left = left
                 .checked_sub(data.len() as u64)
                 .ok_or_else(|| failure::too_large(self.limits.body_bytes, Done::Unknown))?;
-            let event = json::parse(data.as_bytes())
-                .map_err(|error| message::incomplete(&format!("an event of the stream is not JSON: {error}")))?;
+            let event = json::parse(data.as_bytes()).map_err(|error| {
+                message::incomplete(&format!("an event of the stream is not JSON: {error}"))
+            })?;
             assembly.push(&event)?;
             Ok(!assembly.is_complete())
         });
         read.await.map_err(|cause| match cause.kind {
-            FailureKind::Reset => message::incomplete(&format!("the stream ended before the message did: {}", cause.message)),
+            FailureKind::Reset => message::incomplete(&format!(
+                "the stream ended before the message did: {}",
+                cause.message
+            )),
             _ => cause,
         })?;
         let message = Value::from(assembly.finish()?);
@@ -234,7 +302,12 @@ impl Performer<'_> {
     }
 
     /// A list over all its pages.
-    async fn pages(&self, first: &Request, rule: &Pagination, reading: &Reading) -> Result<Value, Failure> {
+    async fn pages(
+        &self,
+        first: &Request,
+        rule: &Pagination,
+        reading: &Reading,
+    ) -> Result<Value, Failure> {
         let mut request = first.clone();
         let mut sink = ItemSink::new(self.context.blobs.clone());
         let mut seen = page::Seen::default();
@@ -243,16 +316,36 @@ impl Performer<'_> {
         for number in 1..=wanted {
             if number > self.limits.pages {
                 let message = format!("the list has more than {} pages", self.limits.pages);
-                return Err(Failure::of(FailureKind::Permanent, Done::Done, "page.limit", message));
+                return Err(Failure::of(
+                    FailureKind::Permanent,
+                    Done::Done,
+                    "page.limit",
+                    message,
+                ));
             }
-            let mut answer = self.exchange(&request, Some(&first.url), AnswerKind::Json, &reading.accept).await?;
+            let mut answer = self
+                .exchange(
+                    &request,
+                    Some(&first.url),
+                    AnswerKind::Json,
+                    &reading.accept,
+                )
+                .await?;
             if number == 1 && reading.with_response {
                 response_of_first = Some(response(&answer));
             }
             let bytes = answer.body.whole(self.limits.body_bytes).await?;
-            let body = json_answer::read(&bytes, answer.header("content-type"), answer.body.done())?;
+            let body =
+                json_answer::read(&bytes, answer.header("content-type"), answer.body.done())?;
             let items = page::items(rule, &body)?;
-            let next = page::next(&rule.next, &request, &body, items.len(), answer.header("link"), &answer.url)?;
+            let next = page::next(
+                &rule.next,
+                &request,
+                &body,
+                items.len(),
+                answer.header("link"),
+                &answer.url,
+            )?;
             let view = reading.view.clone();
             sink = blocking(move || {
                 for item in items {
@@ -280,7 +373,9 @@ impl Performer<'_> {
 
 fn viewed(value: Value, view: Option<Arc<View>>) -> Value {
     match (value, view) {
-        (Value::Map(map), Some(view)) => Value::from(Arc::unwrap_or_clone(map).with_view(Some(view))),
+        (Value::Map(map), Some(view)) => {
+            Value::from(Arc::unwrap_or_clone(map).with_view(Some(view)))
+        }
         (value, _) => value,
     }
 }
@@ -288,7 +383,9 @@ fn viewed(value: Value, view: Option<Arc<View>>) -> Value {
 /// Status, headers and request id, as `with_response` shows them.
 fn response(answer: &Answer) -> Value {
     let headers = headers(answer);
-    let id = ["request-id", "x-request-id"].iter().find_map(|name| answer.header(name));
+    let id = ["request-id", "x-request-id"]
+        .iter()
+        .find_map(|name| answer.header(name));
     Value::map([
         ("status", Value::from(u32::from(answer.status))),
         ("headers", Value::from(headers)),
@@ -298,8 +395,15 @@ fn response(answer: &Answer) -> Value {
 
 fn headers(answer: &Answer) -> Map {
     let mut headers = Map::new();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-        headers.insert(name.as_str(), Value::from(value.to_str().unwrap_or_default()));
+    for (name, value) in answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "set-cookie")
+    {
+        headers.insert(
+            name.as_str(),
+            Value::from(value.to_str().unwrap_or_default()),
+        );
     }
     headers
 }

@@ -30,9 +30,19 @@ impl Settings {
     ///
     /// # Errors
     /// `connection.unknown_setting`, `connection.setting`, `connection.missing_setting`.
-    pub(crate) fn resolve(service: &Service, given: &Map, sandbox: Option<&Override>) -> Result<Settings, Failure> {
-        if let Some(unknown) = given.keys().find(|name| !service.setting_names().any(|known| known == *name)) {
-            let message = format!("a connection to `{}` has no setting `{unknown}`", service.handle);
+    pub(crate) fn resolve(
+        service: &Service,
+        given: &Map,
+        sandbox: Option<&Override>,
+    ) -> Result<Settings, Failure> {
+        if let Some(unknown) = given
+            .keys()
+            .find(|name| !service.setting_names().any(|known| known == *name))
+        {
+            let message = format!(
+                "a connection to `{}` has no setting `{unknown}`",
+                service.handle
+            );
             let failure = Failure::permanent("connection.unknown_setting", message);
             return Err(match nearest(unknown, service.setting_names()) {
                 Some(near) => failure.help(format!("did you mean `{near}`?")),
@@ -43,7 +53,9 @@ impl Settings {
         for (name, rule) in &service.settings {
             let written = given.get(name).filter(|value| !value.is_null());
             let value = match (written, sandbox) {
-                (_, Some(sandbox)) if rule.secret => Value::from(Secret::named(sandbox.handle.clone())),
+                (_, Some(sandbox)) if rule.secret => {
+                    Value::from(Secret::named(sandbox.handle.clone()))
+                }
                 (Some(value), _) => text(name, value)?,
                 (None, _) => match (&rule.default_secret, &rule.default) {
                     (Some(secret), _) if rule.secret => Value::from(Secret::named(secret.clone())),
@@ -55,7 +67,10 @@ impl Settings {
                 && !rule.one_of.is_empty()
                 && !rule.one_of.iter().any(|known| **known == *text)
             {
-                let message = format!("the setting `{name}` is one of {}, not `{text}`", rule.one_of.join(", "));
+                let message = format!(
+                    "the setting `{name}` is one of {}, not `{text}`",
+                    rule.one_of.join(", ")
+                );
                 return Err(Failure::permanent("connection.setting", message));
             }
             values.insert(name.clone(), value);
@@ -71,7 +86,10 @@ impl Settings {
             (None, Some(other)) => other.trim_end_matches('/').to_owned(),
             (Some(own), None) => own.trim_end_matches('/').to_owned(),
             (None, None) => {
-                let message = format!("a connection to `{}` needs `base_url`, or the settings in its address", service.handle);
+                let message = format!(
+                    "a connection to `{}` needs `base_url`, or the settings in its address",
+                    service.handle
+                );
                 return Err(Failure::permanent("connection.missing_setting", message));
             }
         };
@@ -83,7 +101,11 @@ impl Settings {
         let holds = |(name, wanted): &(Arc<str>, Arc<str>)| {
             self.values.get(name).and_then(Value::as_str) == Some(wanted)
         };
-        rule.when.iter().all(holds).then(|| fill(&rule.value, &self.values)).flatten()
+        rule.when
+            .iter()
+            .all(holds)
+            .then(|| fill(&rule.value, &self.values))
+            .flatten()
     }
 
     /// A setting's text.
@@ -93,8 +115,15 @@ impl Settings {
 
     /// The address of a path. A base that ends in the path's own first part, as `.../v1`, does not repeat it.
     pub(crate) fn address(&self, path: &str) -> String {
-        let first = path.get(1..).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let base = match self.base_url.strip_suffix(first).and_then(|base| base.strip_suffix('/')) {
+        let first = path
+            .get(1..)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        let base = match self
+            .base_url
+            .strip_suffix(first)
+            .and_then(|base| base.strip_suffix('/'))
+        {
             Some(base) if !first.is_empty() && base.contains("://") && !base.ends_with('/') => base,
             _ => &self.base_url,
         };
@@ -105,8 +134,12 @@ impl Settings {
 /// The service's own address moved to another: one without a path keeps the service's path.
 fn moved(own: &str, other: &str) -> String {
     let other = other.trim_end_matches('/');
-    let has_path = other.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
-    let own_path = own.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    let has_path = other
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('/'));
+    let own_path = own
+        .split_once("://")
+        .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     match own_path {
         Some(path) if !has_path => format!("{other}{}", path.trim_end_matches('/')),
         _ => other.to_owned(),
@@ -117,7 +150,9 @@ fn moved(own: &str, other: &str) -> String {
 fn text(name: &str, value: &Value) -> Result<Value, Failure> {
     match value {
         Value::String(_) | Value::Secret(_) => Ok(value.clone()),
-        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => Ok(Value::from(value.to_json().unwrap_or_default())),
+        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+            Ok(Value::from(value.to_json().unwrap_or_default()))
+        }
         Value::List(items) if items.iter().all(|item| item.as_str().is_some()) => {
             let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             Ok(Value::from(texts.join(",")))
@@ -157,9 +192,21 @@ mod tests {
 
     #[test]
     fn addresses_are_joined_without_repeating() {
-        assert_eq!(moved("https://a.b/v1", "http://127.0.0.1:9/"), "http://127.0.0.1:9/v1");
-        assert_eq!(moved("https://a.b/v1", "http://127.0.0.1:9/proxy"), "http://127.0.0.1:9/proxy");
-        let at = |base: &str| Settings { base_url: base.to_owned(), values: Map::new() }.address("/v1/files");
+        assert_eq!(
+            moved("https://a.b/v1", "http://127.0.0.1:9/"),
+            "http://127.0.0.1:9/v1"
+        );
+        assert_eq!(
+            moved("https://a.b/v1", "http://127.0.0.1:9/proxy"),
+            "http://127.0.0.1:9/proxy"
+        );
+        let at = |base: &str| {
+            Settings {
+                base_url: base.to_owned(),
+                values: Map::new(),
+            }
+            .address("/v1/files")
+        };
         assert_eq!(at("http://h"), "http://h/v1/files");
         assert_eq!(at("http://h/v1"), "http://h/v1/files");
         assert_eq!(at("http://h/x"), "http://h/x/v1/files");

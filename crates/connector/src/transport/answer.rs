@@ -42,7 +42,10 @@ impl Answer {
             400..=499 => Done::NotDone,
             _ => Done::Unknown,
         };
-        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
         if headers.len() > HEADERS_MAX || bytes > limits.header_bytes {
             return Err(failure::headers(done));
         }
@@ -51,10 +54,20 @@ impl Answer {
             && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
             && exchange.request.method.as_ref() != "HEAD"
         {
-            let message = format!("the answer has the encoding {encoding:?}, which cannot be undone");
-            return Err(Failure::of(FailureKind::Permanent, done, "http.encoding", message));
+            let message =
+                format!("the answer has the encoding {encoding:?}, which cannot be undone");
+            return Err(Failure::of(
+                FailureKind::Permanent,
+                done,
+                "http.encoding",
+                message,
+            ));
         }
-        let limit = if exchange.stream { limits.stream_bytes } else { limits.body_bytes };
+        let limit = if exchange.stream {
+            limits.stream_bytes
+        } else {
+            limits.body_bytes
+        };
         Ok(Answer {
             status: response.status().as_u16(),
             url: response.url().to_string(),
@@ -87,7 +100,9 @@ impl AnswerBody {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let idle = Instant::now() + self.idle;
         let (until, what, limit) = match self.deadline {
-            Some((deadline, whole)) if deadline < idle => (deadline, "the answer was not complete", whole),
+            Some((deadline, whole)) if deadline < idle => {
+                (deadline, "the answer was not complete", whole)
+            }
             _ => (idle, "no further part of the answer came", self.idle),
         };
         let piece = tokio::select! {
@@ -95,13 +110,21 @@ impl AnswerBody {
             piece = tokio::time::timeout_at(until, self.response.chunk()) => piece,
         };
         let piece = match piece {
-            Err(_) => return Err(Failure { done: self.done, ..failure::timeout(what, limit) }),
+            Err(_) => {
+                return Err(Failure {
+                    done: self.done,
+                    ..failure::timeout(what, limit)
+                });
+            }
             Ok(Err(error)) => return Err(failure::of_reading(error, self.done)),
             Ok(Ok(piece)) => piece,
         };
         if let Some(piece) = &piece {
             let length = piece.len() as u64;
-            self.left = self.left.checked_sub(length).ok_or_else(|| failure::too_large(self.limit, self.done))?;
+            self.left = self
+                .left
+                .checked_sub(length)
+                .ok_or_else(|| failure::too_large(self.limit, self.done))?;
         }
         Ok(piece)
     }

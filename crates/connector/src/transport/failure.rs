@@ -9,7 +9,12 @@ use super::address::Blocked;
 
 /// The attempt was told to stop.
 pub(crate) fn cancelled() -> Failure {
-    Failure::of(FailureKind::Permanent, Done::Unknown, "call.cancelled", "the attempt was stopped")
+    Failure::of(
+        FailureKind::Permanent,
+        Done::Unknown,
+        "call.cancelled",
+        "the attempt was stopped",
+    )
 }
 
 /// Nothing came in time.
@@ -23,7 +28,8 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let causes = causes(&error);
     if find::<Blocked>(&error) {
-        let message = "the service redirected the request to a name that leads to no public address";
+        let message =
+            "the service redirected the request to a name that leads to no public address";
         return Failure::permanent("http.blocked_address", message);
     }
     if error.is_builder() {
@@ -31,14 +37,26 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
     }
     if error.is_connect() {
         if error.is_timeout() {
-            return Failure::of(FailureKind::Connect, Done::NotDone, "http.connect", "no connection could be made in time");
+            return Failure::of(
+                FailureKind::Connect,
+                Done::NotDone,
+                "http.connect",
+                "no connection could be made in time",
+            );
         }
         let (code, kind) = match causes.contains("certificate") || causes.contains("tls") {
             true => ("http.tls", FailureKind::Permanent),
-            false if causes.contains("dns") || causes.contains("lookup") => ("http.dns", FailureKind::Connect),
+            false if causes.contains("dns") || causes.contains("lookup") => {
+                ("http.dns", FailureKind::Connect)
+            }
             false => ("http.connect", FailureKind::Connect),
         };
-        return Failure::of(kind, Done::NotDone, code, format!("no connection could be made: {causes}"));
+        return Failure::of(
+            kind,
+            Done::NotDone,
+            code,
+            format!("no connection could be made: {causes}"),
+        );
     }
     if causes.contains("message head is too large") {
         return headers(Done::Unknown);
@@ -48,7 +66,12 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
     }
     if causes.contains("invalid HTTP") {
         let message = format!("the answer is not HTTP: {causes}");
-        return Failure::of(FailureKind::Permanent, Done::Unknown, "http.protocol", message);
+        return Failure::of(
+            FailureKind::Permanent,
+            Done::Unknown,
+            "http.protocol",
+            message,
+        );
     }
     let message = format!("the connection broke before an answer came: {causes}");
     Failure::of(FailureKind::Reset, Done::Unknown, "http.reset", message)
@@ -58,7 +81,10 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
 pub(crate) fn of_reading(error: reqwest::Error, done: Done) -> Failure {
     let error = error.without_url();
     let causes = causes(&error);
-    if causes.contains("end of file") || causes.contains("incomplete") || causes.contains("before message completed") {
+    if causes.contains("end of file")
+        || causes.contains("incomplete")
+        || causes.contains("before message completed")
+    {
         let message = format!("the answer broke off: {causes}");
         return Failure::of(FailureKind::Reset, done, "http.truncated", message);
     }

@@ -35,16 +35,16 @@ impl Default for TransportLimits {
     fn default() -> TransportLimits {
         TransportLimits {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_mins(1),
+            first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(30),
-            whole: Duration::from_mins(10),
+            whole: Duration::from_secs(600),
             body_bytes: 32 << 20,
             stream_bytes: 64 << 30,
             event_bytes: 8 << 20,
             header_bytes: 64 << 10,
             redirects: 5,
             pages: 10_000,
-            retry_after: Duration::from_hours(1),
+            retry_after: Duration::from_secs(3600),
             private_hops: false,
         }
     }

@@ -38,33 +38,53 @@ struct Source {
 }
 
 impl Upload {
-    pub(super) async fn new(request: &Request, opener: &Opener, context: &StepContext) -> Result<Upload, Failure> {
+    pub(super) async fn new(
+        request: &Request,
+        opener: &Opener,
+        context: &StepContext,
+    ) -> Result<Upload, Failure> {
         let failure = Arc::default();
         if request.body == Body::Empty {
-            return Ok(Upload { content: Content::Empty, failure });
+            return Ok(Upload {
+                content: Content::Empty,
+                failure,
+            });
         }
         let source = Arc::new(Source {
             body: request.body.clone(),
             blobs: context.blobs.clone(),
             opener: opener.clone(),
         });
-        let content = blocking(move || {
+        let read = blocking(move || {
             let bytes = measure(&[], &source.body, &*source.blobs, &source.opener)?.bytes;
             if bytes > WHOLE_BYTES_MAX {
                 return Ok(Content::Stream { source, bytes });
             }
             let mut whole = Vec::new();
-            match body(&source.body, &*source.blobs, &source.opener, false, &mut whole) {
+            match body(
+                &source.body,
+                &*source.blobs,
+                &source.opener,
+                false,
+                &mut whole,
+            ) {
                 Err(WriteError::Failed(failure)) => Err(failure),
                 _ => Ok(Content::Whole(whole.into())),
             }
         })
         .await?;
-        Ok(Upload { content, failure })
+        Ok(Upload {
+            content: read,
+            failure,
+        })
     }
 
     /// Adds the body; `progress` counts what was taken of it.
-    pub(super) fn attach(&self, builder: RequestBuilder, progress: &Arc<AtomicU64>) -> RequestBuilder {
+    pub(super) fn attach(
+        &self,
+        builder: RequestBuilder,
+        progress: &Arc<AtomicU64>,
+    ) -> RequestBuilder {
         match &self.content {
             Content::Empty => builder,
             Content::Whole(bytes) => builder.body(bytes.clone()),
@@ -78,18 +98,34 @@ impl Upload {
         }
     }
 
-    fn pieces(&self, source: Arc<Source>, progress: Arc<AtomicU64>) -> mpsc::Receiver<io::Result<Bytes>> {
+    fn pieces(
+        &self,
+        source: Arc<Source>,
+        progress: Arc<AtomicU64>,
+    ) -> mpsc::Receiver<io::Result<Bytes>> {
         let (sender, receiver) = mpsc::channel(4);
         let failure = self.failure.clone();
         tokio::task::spawn_blocking(move || {
-            let mut pieces = Pieces { sender, progress, buffer: Vec::with_capacity(PIECE_BYTES) };
-            let written = body(&source.body, &*source.blobs, &source.opener, false, &mut pieces);
+            let mut pieces = Pieces {
+                sender,
+                progress,
+                buffer: Vec::with_capacity(PIECE_BYTES),
+            };
+            let written = body(
+                &source.body,
+                &*source.blobs,
+                &source.opener,
+                false,
+                &mut pieces,
+            );
             match written {
                 Ok(()) => drop(pieces.flush()),
                 Err(WriteError::Closed) => {}
                 Err(WriteError::Failed(cause)) => {
                     let text = io::Error::other(cause.message.clone());
-                    *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(cause);
+                    *failure
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(cause);
                     drop(pieces.sender.blocking_send(Err(text)));
                 }
             }
@@ -99,7 +135,10 @@ impl Upload {
 
     /// Why the body could not be read, if that is what broke the exchange.
     pub(super) fn failure(&self) -> Option<Failure> {
-        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        self.failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -124,7 +163,8 @@ impl Write for Pieces {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES));
-        self.progress.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        self.progress
+            .fetch_add(piece.len() as u64, Ordering::Relaxed);
         self.sender
             .blocking_send(Ok(piece.into()))
             .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))

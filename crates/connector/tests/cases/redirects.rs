@@ -16,10 +16,21 @@ async fn credentials_stay_with_their_origin() {
         _ => reply(302, &[("location", "/v1/here")], ""),
     })
     .await;
-    let limits = TransportLimits { private_hops: true, ..TransportLimits::default() };
+    let limits = TransportLimits {
+        private_hops: true,
+        ..TransportLimits::default()
+    };
     let bench = Bench::with(Connectors::builtin().with_limits(limits));
-    bench.perform(READ, &server.settings(), BATCH).await.expect("it answers");
-    assert!(server.received().iter().all(|received| received.header("x-api-key").is_some()));
+    bench
+        .perform(READ, &server.settings(), BATCH)
+        .await
+        .expect("it answers");
+    assert!(
+        server
+            .received()
+            .iter()
+            .all(|received| received.header("x-api-key").is_some())
+    );
     let received = &other.received()[0];
     for name in ["x-api-key", "anthropic-version", "referer", "authorization"] {
         assert_eq!(received.header(name), None, "{name}");
@@ -29,10 +40,23 @@ async fn credentials_stay_with_their_origin() {
 
 #[tokio::test]
 async fn answers_cannot_choose_private_addresses() {
-    for target in ["http://127.0.0.1:1/", "http://2130706433:1/", "http://[::1]:1/", "http://169.254.169.254/latest", "http://localhost:1/"] {
+    for target in [
+        "http://127.0.0.1:1/",
+        "http://2130706433:1/",
+        "http://[::1]:1/",
+        "http://169.254.169.254/latest",
+        "http://localhost:1/",
+    ] {
         let server = Server::always(302, &[("location", target)], "").await;
-        let failure = Bench::new().perform(READ, &server.settings(), BATCH).await.expect_err(target);
-        assert_eq!(failure.code, "http.blocked_address", "{target}: {}", failure.message);
+        let failure = Bench::new()
+            .perform(READ, &server.settings(), BATCH)
+            .await
+            .expect_err(target);
+        assert_eq!(
+            failure.code, "http.blocked_address",
+            "{target}: {}",
+            failure.message
+        );
     }
 }
 
@@ -40,8 +64,15 @@ async fn answers_cannot_choose_private_addresses() {
 async fn odd_redirects_are_refused() {
     let check = async |operation: &str, arguments: &str, status, target: &str| {
         let server = Server::always(status, &[("location", target)], "").await;
-        let failure = Bench::new().perform(operation, &server.settings(), arguments).await.expect_err(target);
-        assert_eq!(failure.code, "http.redirect", "{target}: {}", failure.message);
+        let failure = Bench::new()
+            .perform(operation, &server.settings(), arguments)
+            .await
+            .expect_err(target);
+        assert_eq!(
+            failure.code, "http.redirect",
+            "{target}: {}",
+            failure.message
+        );
         server.received().len()
     };
     assert_eq!(check(READ, BATCH, 302, "/again").await, 6);
@@ -60,8 +91,14 @@ async fn a_redirected_post_keeps_or_loses_its_body() {
             _ => reply(200, &[], "{}"),
         })
         .await;
-        Bench::new().perform("claude.messages.create", &server.settings(), message).await.expect("it answers");
+        Bench::new()
+            .perform("claude.messages.create", &server.settings(), message)
+            .await
+            .expect("it answers");
         let received = &server.received()[1];
-        assert_eq!((received.method.as_str(), received.body.len()), (method, length));
+        assert_eq!(
+            (received.method.as_str(), received.body.len()),
+            (method, length)
+        );
     }
 }

@@ -9,7 +9,10 @@ const BATCH: &str = r#"{"id":"msgbatch_1","processing_status":"in_progress"}"#;
 
 #[tokio::test]
 async fn a_stored_list_is_streamed_into_the_body() {
-    let lines: String = (0..40_000).map(|at| format!("{{\"custom_id\":\"{at}\",\"params\":{{}}}}\n\n")).collect();
+    let lines: Vec<String> = (0..40_000)
+        .map(|at| format!("{{\"custom_id\":\"{at}\",\"params\":{{}}}}\n\n"))
+        .collect();
+    let lines = lines.concat();
     let items: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
     let expected = format!(r#"{{"requests":[{}]}}"#, items.join(","));
     assert!(expected.len() > 1 << 20);
@@ -17,17 +20,32 @@ async fn a_stored_list_is_streamed_into_the_body() {
     let bench = Bench::new();
     let blob = bench.blob(lines.as_bytes(), Blob::JSON_LINES);
     let settings = Value::map([("base_url", Value::from(server.url.as_str()))]);
-    let call = Bench::call("claude.message_batches.create", settings, Value::map([("requests", Value::from(blob))]));
+    let call = Bench::call(
+        "claude.message_batches.create",
+        settings,
+        Value::map([("requests", Value::from(blob))]),
+    );
 
-    let prepared = bench.connectors.prepare(&call, &bench.context).await.expect("it can be prepared");
+    let prepared = bench
+        .connectors
+        .prepare(&call, &bench.context)
+        .await
+        .expect("it can be prepared");
     assert_eq!(prepared.count, Some(40_000));
     assert!(serde_json::to_string(&prepared).expect("JSON").len() < 2000);
-    let again = bench.connectors.prepare(&call, &bench.context).await.expect("it can be prepared");
+    let again = bench
+        .connectors
+        .prepare(&call, &bench.context)
+        .await
+        .expect("it can be prepared");
     assert_eq!(prepared, again);
 
     bench.in_halves(&call).await.expect("it is sent");
     let received = &server.received()[0];
-    assert_eq!(received.header("content-length"), Some(expected.len().to_string().as_str()));
+    assert_eq!(
+        received.header("content-length"),
+        Some(expected.len().to_string().as_str())
+    );
     assert_eq!(received.header("transfer-encoding"), None);
     assert!(received.text() == expected, "the body is byte-exact");
 }
@@ -37,18 +55,38 @@ async fn a_large_body_in_place_is_prepared_in_the_store() {
     let server = Server::always(200, &[], BATCH).await;
     let bench = Bench::new();
     let long = "é\"".repeat(50_000);
-    let item = Value::map([("custom_id", Value::from("a")), ("params", Value::map([
-        ("model", Value::from("m")),
-        ("max_tokens", Value::from(5_i64)),
-        ("messages", Value::list([Value::map([("role", Value::from("user")), ("content", Value::from(long))])])),
-    ]))]);
+    let item = Value::map([
+        ("custom_id", Value::from("a")),
+        (
+            "params",
+            Value::map([
+                ("model", Value::from("m")),
+                ("max_tokens", Value::from(5_i64)),
+                (
+                    "messages",
+                    Value::list([Value::map([
+                        ("role", Value::from("user")),
+                        ("content", Value::from(long)),
+                    ])]),
+                ),
+            ]),
+        ),
+    ]);
     let arguments = Value::map([("requests", Value::list([item]))]);
     let expected = arguments.to_json().expect("plain");
     let settings = Value::map([("base_url", Value::from(server.url.as_str()))]);
     let call = Bench::call("claude.message_batches.create", settings, arguments);
-    let prepared = bench.connectors.prepare(&call, &bench.context).await.expect("it can be prepared");
+    let prepared = bench
+        .connectors
+        .prepare(&call, &bench.context)
+        .await
+        .expect("it can be prepared");
     assert!(serde_json::to_string(&prepared).expect("JSON").len() < 2000);
-    assert!(!serde_json::to_string(&prepared).expect("JSON").contains("sk-test"));
+    assert!(
+        !serde_json::to_string(&prepared)
+            .expect("JSON")
+            .contains("sk-test")
+    );
     bench.in_halves(&call).await.expect("it is sent");
     bench.run(&call).await.expect("it is sent");
     let received = server.received();
@@ -66,11 +104,21 @@ async fn a_stored_text_becomes_a_string() {
         Value::map([
             ("model", Value::from("m")),
             ("max_tokens", Value::from(5_i64)),
-            ("messages", Value::list([Value::map([("role", Value::from("user")), ("content", content)])])),
+            (
+                "messages",
+                Value::list([Value::map([
+                    ("role", Value::from("user")),
+                    ("content", content),
+                ])]),
+            ),
         ])
     };
     let settings = Value::map([("base_url", Value::from(server.url.as_str()))]);
-    let call = Bench::call("claude.messages.create", settings, message(Value::from(blob)));
+    let call = Bench::call(
+        "claude.messages.create",
+        settings,
+        message(Value::from(blob)),
+    );
     bench.run(&call).await.expect("it is sent");
     assert!(server.received()[0].text() == message(Value::from(text)).to_json().expect("plain"));
 }
@@ -81,9 +129,17 @@ async fn stored_lines_that_are_not_json_are_not_sent() {
     let bench = Bench::new();
     let blob = bench.blob(b"{}\n{oops\n", Blob::JSON_LINES);
     let settings = Value::map([("base_url", Value::from(server.url.as_str()))]);
-    let call = Bench::call("claude.message_batches.create", settings, Value::map([("requests", Value::from(blob))]));
+    let call = Bench::call(
+        "claude.message_batches.create",
+        settings,
+        Value::map([("requests", Value::from(blob))]),
+    );
     let failure = bench.run(&call).await.expect_err("line 2 is bad");
-    assert!(failure.code.starts_with("json.") && failure.message.contains("line 2"), "{}", failure.message);
+    assert!(
+        failure.code.starts_with("json.") && failure.message.contains("line 2"),
+        "{}",
+        failure.message
+    );
     assert!(server.received().is_empty());
 }
 
@@ -92,17 +148,25 @@ async fn files_are_sent_as_parts() {
     let server = Server::always(200, &[], r#"{"id":"file_1"}"#).await;
     let bench = Bench::new();
     std::fs::write(bench.path("note \"x\".txt"), "hello").expect("a file");
-    let call = format!(r#"{{"file":"note \"x\".txt","expires_in_seconds":3600}}"#);
-    bench.perform("claude.files.upload", &server.settings(), &call).await.expect("it is sent");
+    let call = r#"{"file":"note \"x\".txt","expires_in_seconds":3600}"#;
+    bench
+        .perform("claude.files.upload", &server.settings(), call)
+        .await
+        .expect("it is sent");
     let received = &server.received()[0];
     let media = received.header("content-type").expect("multipart");
-    let boundary = media.strip_prefix("multipart/form-data; boundary=").expect("a boundary");
+    let boundary = media
+        .strip_prefix("multipart/form-data; boundary=")
+        .expect("a boundary");
     let expected = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"note %22x%22.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
          --{boundary}\r\nContent-Disposition: form-data; name=\"expires_in_seconds\"\r\n\r\n3600\r\n--{boundary}--\r\n"
     );
     assert_eq!(received.text(), expected);
-    assert_eq!(received.header("content-length"), Some(expected.len().to_string().as_str()));
+    assert_eq!(
+        received.header("content-length"),
+        Some(expected.len().to_string().as_str())
+    );
 }
 
 #[tokio::test]
@@ -115,14 +179,40 @@ async fn skills_are_sent_with_relative_names() {
     }
     let names = |at: usize| {
         let received = server.received()[at].clone();
-        let names = received.text().split("name=\"files[]\"; filename=\"").skip(1);
-        names.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect::<Vec<_>>()
+        let names = received
+            .text()
+            .split("name=\"files[]\"; filename=\"")
+            .skip(1);
+        names
+            .filter_map(|rest| rest.split('"').next())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
-    bench.perform("claude.skills.create", &server.settings(), r#"{"folder":"skills/demo"}"#).await.expect("it is sent");
+    bench
+        .perform(
+            "claude.skills.create",
+            &server.settings(),
+            r#"{"folder":"skills/demo"}"#,
+        )
+        .await
+        .expect("it is sent");
     assert_eq!(names(0), ["demo/SKILL.md", "demo/lib/x.py"]);
-    let files = r#"{"files":["skills/demo/SKILL.md","skills/demo/lib/x.py"],"display_name":"Demo"}"#;
-    bench.perform("claude.skills.create", &server.settings(), files).await.expect("it is sent");
+    let files =
+        r#"{"files":["skills/demo/SKILL.md","skills/demo/lib/x.py"],"display_name":"Demo"}"#;
+    bench
+        .perform("claude.skills.create", &server.settings(), files)
+        .await
+        .expect("it is sent");
     assert_eq!(names(1), ["demo/SKILL.md", "demo/lib/x.py"]);
-    let outside = bench.perform("claude.files.upload", &server.settings(), r#"{"file":"../blobs/x"}"#).await;
-    assert_eq!(outside.expect_err("it is outside").code, "file.outside_root");
+    let outside = bench
+        .perform(
+            "claude.files.upload",
+            &server.settings(),
+            r#"{"file":"../blobs/x"}"#,
+        )
+        .await;
+    assert_eq!(
+        outside.expect_err("it is outside").code,
+        "file.outside_root"
+    );
 }

@@ -34,7 +34,11 @@ impl Bench {
         let project = folder.path().join("project");
         fs::create_dir(&project).expect("the folder is new");
         fs::create_dir(folder.path().join("blobs")).expect("the folder is new");
-        let names = [("ANTHROPIC_API_KEY", "sk-test"), ("NOTES_API_KEY", "notes-key"), ("TOKEN", "hush hush")];
+        let names = [
+            ("ANTHROPIC_API_KEY", "sk-test"),
+            ("NOTES_API_KEY", "notes-key"),
+            ("TOKEN", "hush hush"),
+        ];
         let context = StepContext {
             blobs: Arc::new(Store(folder.path().join("blobs"))),
             secrets: Arc::new(Known(names.into_iter().collect())),
@@ -43,7 +47,11 @@ impl Bench {
             run: "run".into(),
             step: "step".into(),
         };
-        Bench { connectors, context, folder }
+        Bench {
+            connectors,
+            context,
+            folder,
+        }
     }
 
     /// Path in the project folder.
@@ -75,9 +83,15 @@ impl Bench {
     }
 
     /// Performs a call; settings and arguments are JSON.
-    pub(crate) async fn perform(&self, operation: &str, settings: &str, arguments: &str) -> Result<Value, Failure> {
+    pub(crate) async fn perform(
+        &self,
+        operation: &str,
+        settings: &str,
+        arguments: &str,
+    ) -> Result<Value, Failure> {
         let read = |text: &str| json::parse(text.as_bytes()).expect("JSON");
-        self.run(&Bench::call(operation, read(settings), read(arguments))).await
+        self.run(&Bench::call(operation, read(settings), read(arguments)))
+            .await
     }
 
     /// Performs a local operation with values and functions.
@@ -88,7 +102,10 @@ impl Bench {
         functions: impl IntoIterator<Item = (&'static str, Arc<dyn ItemFunction>)>,
     ) -> Result<Value, Failure> {
         let mut call = Bench::call(operation, Value::Null, Value::map(arguments));
-        call.functions = functions.into_iter().map(|(name, function)| (name.into(), function)).collect();
+        call.functions = functions
+            .into_iter()
+            .map(|(name, function)| (name.into(), function))
+            .collect();
         self.run(&call).await
     }
 
@@ -119,7 +136,11 @@ impl Bench {
 pub(crate) fn content(bench: &Bench, value: &Value) -> String {
     let blob = value.as_blob().expect("a stored value");
     let mut text = String::new();
-    let mut reader = bench.context.blobs.open(blob.hash).expect("the blob is there");
+    let mut reader = bench
+        .context
+        .blobs
+        .open(blob.hash)
+        .expect("the blob is there");
     reader.read_to_string(&mut text).expect("text");
     text
 }
@@ -136,7 +157,13 @@ impl Secrets for Known {
                 .map(|text| (*text).to_owned())
                 .ok_or_else(|| Failure::permanent("secret.missing", name.to_string())),
         };
-        Ok(SecretString::from(secret.parts().iter().map(part).collect::<Result<String, _>>()?))
+        Ok(SecretString::from(
+            secret
+                .parts()
+                .iter()
+                .map(part)
+                .collect::<Result<String, _>>()?,
+        ))
     }
 }
 
@@ -150,7 +177,10 @@ impl BlobRead for Store {
 
 impl Blobs for Store {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
-        Ok(Box::new(Writer { folder: self.0.clone(), bytes: Vec::new() }))
+        Ok(Box::new(Writer {
+            folder: self.0.clone(),
+            bytes: Vec::new(),
+        }))
     }
 }
 

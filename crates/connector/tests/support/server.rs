@@ -19,7 +19,10 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -39,7 +42,11 @@ pub(crate) struct Reply {
 /// An answer with a length.
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
-    let mut bytes = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n", body.len()).into_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n",
+        body.len()
+    )
+    .into_bytes();
     for (name, value) in headers {
         bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }
@@ -50,7 +57,11 @@ pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]
 
 impl Reply {
     pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
-        Reply { bytes: bytes.into(), drip: None, hold: Duration::ZERO }
+        Reply {
+            bytes: bytes.into(),
+            drip: None,
+            hold: Duration::ZERO,
+        }
     }
 
     pub(crate) fn drip(mut self, bytes: usize, every: Duration) -> Reply {
@@ -72,7 +83,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// Answers with what `answer` makes of each request and its number, from 0.
-    pub(crate) async fn start(answer: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) async fn start(
+        answer: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
@@ -90,17 +103,26 @@ impl Server {
 
     /// The same answer for all.
     pub(crate) async fn always(status: u16, headers: &[(&str, &str)], body: &str) -> Server {
-        let headers: Vec<(String, String)> = headers.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let headers: Vec<(String, String)> = headers
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect();
         let body = body.to_owned();
         Server::start(move |_, _| {
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            let headers: Vec<(&str, &str)> = headers
+                .iter()
+                .map(|(a, b)| (a.as_str(), b.as_str()))
+                .collect();
             reply(status, &headers, &body)
         })
         .await
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("no test panics with it").clone()
+        self.received
+            .lock()
+            .expect("no test panics with it")
+            .clone()
     }
 
     /// Settings of a connection to it.
@@ -158,10 +180,15 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Received> {
     };
     for line in lines.filter(|line| !line.is_empty()) {
         if let Some((name, value)) = line.split_once(':') {
-            received.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+            received
+                .headers
+                .push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
-    let length: usize = received.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let length: usize = received
+        .header("content-length")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0);
     received.body = bytes.split_off(head_end);
     while received.body.len() < length {
         match stream.read(&mut buffer).await? {

@@ -12,48 +12,74 @@ use crate::sink::{ItemSink, count};
 
 pub(super) fn map(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
-    each(call.argument("items"), call.blobs(), call.cancel(), |item| {
-        sink.push(key_of(call, "each", &item)?)?;
-        Ok(true)
-    })?;
+    each(
+        call.argument("items"),
+        call.blobs(),
+        call.cancel(),
+        |item| {
+            sink.push(key_of(call, "each", &item)?)?;
+            Ok(true)
+        },
+    )?;
     sink.finish()
 }
 
 pub(super) fn filter(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
-    each(call.argument("items"), call.blobs(), call.cancel(), |item| {
-        match key_of(call, "where", &item)? {
-            Value::Bool(true) => item.push_to(&mut sink)?,
-            Value::Bool(false) => {}
-            other => {
-                let message = format!("`where` must be true or false; for item {} it is a {}", item.index, other.kind());
-                return Err(Failure::permanent("data.condition", message));
+    each(
+        call.argument("items"),
+        call.blobs(),
+        call.cancel(),
+        |item| {
+            match key_of(call, "where", &item)? {
+                Value::Bool(true) => item.push_to(&mut sink)?,
+                Value::Bool(false) => {}
+                other => {
+                    let message = format!(
+                        "`where` must be true or false; for item {} it is a {}",
+                        item.index,
+                        other.kind()
+                    );
+                    return Err(Failure::permanent("data.condition", message));
+                }
             }
-        }
-        Ok(true)
-    })?;
+            Ok(true)
+        },
+    )?;
     sink.finish()
 }
 
 pub(super) fn unique(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
     let mut seen = HashSet::new();
-    each(call.argument("items"), call.blobs(), call.cancel(), |item| {
-        let key = canonical(&key_of(call, "by", &item)?);
-        if seen.insert(Hash::of(key.as_bytes())) {
-            item.push_to(&mut sink)?;
-        }
-        Ok(true)
-    })?;
+    each(
+        call.argument("items"),
+        call.blobs(),
+        call.cancel(),
+        |item| {
+            let key = canonical(&key_of(call, "by", &item)?);
+            if seen.insert(Hash::of(key.as_bytes())) {
+                item.push_to(&mut sink)?;
+            }
+            Ok(true)
+        },
+    )?;
     sink.finish()
 }
 
 pub(super) fn concat(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
-    each(call.argument("lists"), call.blobs(), call.cancel(), |list| {
-        each(&list.value, call.blobs(), call.cancel(), |item| item.push_to(&mut sink).map(|()| true))?;
-        Ok(true)
-    })?;
+    each(
+        call.argument("lists"),
+        call.blobs(),
+        call.cancel(),
+        |list| {
+            each(&list.value, call.blobs(), call.cancel(), |item| {
+                item.push_to(&mut sink).map(|()| true)
+            })?;
+            Ok(true)
+        },
+    )?;
     sink.finish()
 }
 
@@ -69,12 +95,13 @@ pub(super) fn slice(call: &LocalCall) -> Result<Value, Failure> {
     } else {
         from.unsigned_abs()
     };
-    let until = match call.argument("count") {
-        Value::Null => u64::MAX,
-        number => from.saturating_add(number.as_u64().ok_or_else(|| {
-            Failure::permanent("call.type", "`count` must not be below zero")
-        })?),
-    };
+    let until =
+        match call.argument("count") {
+            Value::Null => u64::MAX,
+            number => from.saturating_add(number.as_u64().ok_or_else(|| {
+                Failure::permanent("call.type", "`count` must not be below zero")
+            })?),
+        };
     let mut sink = ItemSink::new(call.context.blobs.clone());
     each(items, call.blobs(), call.cancel(), |item| {
         if item.index >= until {

@@ -42,12 +42,23 @@ fn key_of(call: &LocalCall, name: &str, item: &super::items::Item<'_>) -> Result
 /// A text that is equal for equal values: numbers by what they mean, members of maps in any order.
 fn canonical(value: &Value) -> String {
     match value {
-        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => format!("{number:.0}"),
-        Value::List(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            format!("{number:.0}")
+        }
+        Value::List(items) => format!(
+            "[{}]",
+            items.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
         Value::Map(map) => {
             let mut members: Vec<String> = map
                 .iter()
-                .map(|(key, value)| format!("{}:{}", Value::from(key.clone()).to_json().unwrap_or_default(), canonical(value)))
+                .map(|(key, value)| {
+                    format!(
+                        "{}:{}",
+                        Value::from(key.clone()).to_json().unwrap_or_default(),
+                        canonical(value)
+                    )
+                })
                 .collect();
             members.sort_unstable();
             format!("{{{}}}", members.join(","))
@@ -68,7 +79,11 @@ fn bounded(bytes: &mut u64, value: &Value) -> Result<(), Failure> {
     if *bytes <= flow_engine::eval::TREE_BYTES_MAX {
         return Ok(());
     }
-    let message = format!("more than {} bytes would have to be kept in memory", flow_engine::eval::TREE_BYTES_MAX);
-    Err(Failure::permanent("value.too_large", message)
-        .help("make the items smaller first, with `data.map`, or take fewer of them, with `data.filter`"))
+    let message = format!(
+        "more than {} bytes would have to be kept in memory",
+        flow_engine::eval::TREE_BYTES_MAX
+    );
+    Err(Failure::permanent("value.too_large", message).help(
+        "make the items smaller first, with `data.map`, or take fewer of them, with `data.filter`",
+    ))
 }

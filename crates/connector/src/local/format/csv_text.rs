@@ -24,7 +24,13 @@ pub(super) fn read(
         .map_err(|error| bad(&error))?
         .iter()
         .enumerate()
-        .map(|(at, name)| Arc::from(if at == 0 { name.trim_start_matches('\u{feff}') } else { name }))
+        .map(|(at, name)| {
+            Arc::from(if at == 0 {
+                name.trim_start_matches('\u{feff}')
+            } else {
+                name
+            })
+        })
         .collect();
     for row in reader.records() {
         if cancel.is_cancelled() {
@@ -42,20 +48,35 @@ pub(super) fn write(items: &Value, call: &LocalCall, out: &mut dyn Write) -> Res
     let mut names: IndexSet<Arc<str>> = IndexSet::new();
     each(items, call.blobs(), call.cancel(), |item| {
         let map = item.value.as_map().ok_or_else(|| {
-            let message = format!("only maps can be written as CSV; item {} is a {}", item.index, item.value.kind());
+            let message = format!(
+                "only maps can be written as CSV; item {} is a {}",
+                item.index,
+                item.value.kind()
+            );
             Failure::permanent("data.not_a_map", message)
         })?;
-        names.extend(map.iter().filter(|(name, _)| !names.contains(*name)).map(|(name, _)| name.clone()).collect::<Vec<_>>());
+        names.extend(
+            map.iter()
+                .filter(|(name, _)| !names.contains(*name))
+                .map(|(name, _)| name.clone())
+                .collect::<Vec<_>>(),
+        );
         Ok(true)
     })?;
     if names.is_empty() {
         return Ok(());
     }
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(names.iter().map(AsRef::as_ref)).map_err(|error| unwritten(&error))?;
+    writer
+        .write_record(names.iter().map(AsRef::as_ref))
+        .map_err(|error| unwritten(&error))?;
     each(items, call.blobs(), call.cancel(), |item| {
-        let row = names.iter().map(|name| cell(item.value.get(name).unwrap_or(&Value::Null)));
-        writer.write_record(row.collect::<Result<Vec<String>, Failure>>()?).map_err(|error| unwritten(&error))?;
+        let row = names
+            .iter()
+            .map(|name| cell(item.value.get(name).unwrap_or(&Value::Null)));
+        writer
+            .write_record(row.collect::<Result<Vec<String>, Failure>>()?)
+            .map_err(|error| unwritten(&error))?;
         Ok(true)
     })?;
     writer.flush().map_err(|error| unwritten(&error.into()))
@@ -66,7 +87,10 @@ fn cell(value: &Value) -> Result<String, Failure> {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text.to_string()),
         other => other.to_json().map_err(|_| {
-            Failure::permanent("data.csv", format!("a {} cannot stand in a cell of CSV", other.kind()))
+            Failure::permanent(
+                "data.csv",
+                format!("a {} cannot stand in a cell of CSV", other.kind()),
+            )
         }),
     }
 }

@@ -13,7 +13,11 @@ use crate::response::lines;
 use crate::sink::ItemSink;
 
 /// Reads a text, in place or stored, as data.
-pub(in crate::local) fn parse(text: &Value, format: Format, call: &LocalCall) -> Result<Value, Failure> {
+pub(in crate::local) fn parse(
+    text: &Value,
+    format: Format,
+    call: &LocalCall,
+) -> Result<Value, Failure> {
     match text {
         Value::String(text) => parse_from(text.as_bytes(), text.len() as u64, format, call),
         Value::Blob(blob) => parse_from(open(call.blobs(), blob)?, blob.bytes, format, call),
@@ -40,13 +44,15 @@ pub(in crate::local) fn parse_from(
         }
         Format::Json => {
             let text = whole(input)?;
-            let value = json::parse(&text).map_err(|error| Failure::permanent(error.code, error.to_string()))?;
+            let value = json::parse(&text)
+                .map_err(|error| Failure::permanent(error.code, error.to_string()))?;
             spill(&value, call.blobs())
         }
         Format::Yaml => {
             let text = utf8(whole(input)?)?;
-            let value: serde_json::Value = serde_yaml::from_str(&text)
-                .map_err(|error| Failure::permanent("data.yaml", format!("not YAML that can be read: {error}")))?;
+            let value: serde_json::Value = serde_yaml::from_str(&text).map_err(|error| {
+                Failure::permanent("data.yaml", format!("not YAML that can be read: {error}"))
+            })?;
             spill(&Value::from(value), call.blobs())
         }
         Format::Text | Format::Bytes => {
@@ -67,7 +73,10 @@ fn json_lines(input: impl Read, bytes: u64, call: &LocalCall) -> Result<Value, F
                 "http.reset" => "file.io".to_owned(),
                 _ => failure.code,
             },
-            message: failure.message.replace(" of the answer", "").replace("the answer is cut", "the text is cut"),
+            message: failure
+                .message
+                .replace(" of the answer", "")
+                .replace("the answer is cut", "the text is cut"),
             kind: flow_engine::run::FailureKind::Permanent,
             ..failure
         });
@@ -80,7 +89,10 @@ fn json_lines(input: impl Read, bytes: u64, call: &LocalCall) -> Result<Value, F
             continue;
         }
         let item = json::parse(line).map_err(|error| {
-            let message = format!("line {number}: {} at column {}", error.message, error.column);
+            let message = format!(
+                "line {number}: {} at column {}",
+                error.message, error.column
+            );
             Failure::permanent(error.code, message)
         })?;
         items.push(item);
@@ -94,9 +106,13 @@ fn whole(input: impl Read) -> Result<Vec<u8>, Failure> {
     input
         .take(TREE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::permanent("file.io", format!("the text cannot be read: {error}")))?;
+        .map_err(|error| {
+            Failure::permanent("file.io", format!("the text cannot be read: {error}"))
+        })?;
     if bytes.len() as u64 > TREE_BYTES_MAX {
-        let message = format!("a text of more than {TREE_BYTES_MAX} bytes can only be read as JSON Lines or CSV");
+        let message = format!(
+            "a text of more than {TREE_BYTES_MAX} bytes can only be read as JSON Lines or CSV"
+        );
         return Err(Failure::permanent("value.too_large", message));
     }
     Ok(bytes)
@@ -105,7 +121,13 @@ fn whole(input: impl Read) -> Result<Vec<u8>, Failure> {
 fn utf8(bytes: Vec<u8>) -> Result<String, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::permanent("value.not_text", format!("not UTF-8 text: byte {at} is out of place"))
+        Failure::permanent(
+            "value.not_text",
+            format!("not UTF-8 text: byte {at} is out of place"),
+        )
     })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }

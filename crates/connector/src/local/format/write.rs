@@ -12,15 +12,29 @@ use crate::local::items::each;
 use crate::request::{INLINE_BYTES_MAX, json, open, store_failure};
 
 /// Data as a text value; a long one is stored.
-pub(in crate::local) fn to_text(value: &Value, format: Format, call: &LocalCall) -> Result<Value, Failure> {
-    let mut writer = call.context.blobs.create().map_err(|error| store_failure(&error))?;
-    let mut tee = Tee { kept: Vec::new(), bytes: 0, out: &mut *writer };
+pub(in crate::local) fn to_text(
+    value: &Value,
+    format: Format,
+    call: &LocalCall,
+) -> Result<Value, Failure> {
+    let mut writer = call
+        .context
+        .blobs
+        .create()
+        .map_err(|error| store_failure(&error))?;
+    let mut tee = Tee {
+        kept: Vec::new(),
+        bytes: 0,
+        out: &mut *writer,
+    };
     write(value, format, call, &mut tee)?;
     if tee.bytes <= INLINE_BYTES_MAX {
         let text = String::from_utf8_lossy(&tee.kept).into_owned();
         return Ok(Value::from(text));
     }
-    let blob = writer.finish("text/plain; charset=utf-8").map_err(|error| store_failure(&error))?;
+    let blob = writer
+        .finish("text/plain; charset=utf-8")
+        .map_err(|error| store_failure(&error))?;
     Ok(Value::from(blob))
 }
 
@@ -55,13 +69,17 @@ pub(in crate::local) fn write(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     match value {
-        Value::String(text) => out.write_all(text.as_bytes()).map_err(|error| unwritten(&error)),
+        Value::String(text) => out
+            .write_all(text.as_bytes())
+            .map_err(|error| unwritten(&error)),
         Value::Blob(blob) if blob.is_json() && blob.bytes <= TREE_BYTES_MAX => {
             write(&eval::load(blob, call.blobs())?, format, call, out)
         }
         Value::Blob(blob) if !blob.is_json_lines() => {
             let mut content = open(call.blobs(), blob)?;
-            io::copy(&mut content, out).map(|_| ()).map_err(|error| unwritten(&error))
+            io::copy(&mut content, out)
+                .map(|_| ())
+                .map_err(|error| unwritten(&error))
         }
         Value::List(_) | Value::Blob(_) => write_list(value, format, call, out),
         other => match format {
@@ -72,7 +90,12 @@ pub(in crate::local) fn write(
     }
 }
 
-fn write_list(list: &Value, format: Format, call: &LocalCall, out: &mut dyn Write) -> Result<(), Failure> {
+fn write_list(
+    list: &Value,
+    format: Format,
+    call: &LocalCall,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     match format {
         Format::Json => json(list, call.blobs(), out).and_then(|()| line_end(out)),
         Format::Csv => csv_text::write(list, call, out),
@@ -80,16 +103,20 @@ fn write_list(list: &Value, format: Format, call: &LocalCall, out: &mut dyn Writ
             Value::Blob(blob) => write_yaml(&eval::load(blob, call.blobs())?, out),
             list => write_yaml(list, out),
         },
-        Format::Text | Format::JsonLines | Format::Bytes => each(list, call.blobs(), call.cancel(), |item| {
-            json(&item.value, call.blobs(), out)?;
-            line_end(out)?;
-            Ok(true)
-        }),
+        Format::Text | Format::JsonLines | Format::Bytes => {
+            each(list, call.blobs(), call.cancel(), |item| {
+                json(&item.value, call.blobs(), out)?;
+                line_end(out)?;
+                Ok(true)
+            })
+        }
     }
 }
 
 fn write_yaml(value: &Value, out: &mut dyn Write) -> Result<(), Failure> {
-    serde_yaml::to_writer(out, value).map_err(|error| Failure::permanent("data.yaml", format!("cannot be written as YAML: {error}")))
+    serde_yaml::to_writer(out, value).map_err(|error| {
+        Failure::permanent("data.yaml", format!("cannot be written as YAML: {error}"))
+    })
 }
 
 fn line_end(out: &mut dyn Write) -> Result<(), Failure> {

@@ -43,7 +43,9 @@ impl Capture {
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.first.clone();
         if self.left_out() > 0 {
-            bytes.extend_from_slice(format!("\n[... {} bytes left out ...]\n", self.left_out()).as_bytes());
+            bytes.extend_from_slice(
+                format!("\n[... {} bytes left out ...]\n", self.left_out()).as_bytes(),
+            );
         }
         bytes.extend(&self.last);
         bytes
@@ -56,10 +58,19 @@ mod tests {
 
     #[tokio::test]
     async fn beginning_and_end_are_kept() {
-        let input = [vec![b'a'; KEPT_BYTES_MAX], vec![b'b'; 10], vec![b'c'; KEPT_BYTES_MAX]].concat();
+        let input = [
+            vec![b'a'; KEPT_BYTES_MAX],
+            vec![b'b'; 10],
+            vec![b'c'; KEPT_BYTES_MAX],
+        ]
+        .concat();
         let capture = Capture::default().read(input.as_slice()).await;
         assert_eq!(capture.left_out(), 10);
         let text = String::from_utf8(capture.bytes()).expect("text");
-        assert!(text.starts_with('a') && text.ends_with('c') && text.contains("\n[... 10 bytes left out ...]\n"));
+        assert!(
+            text.starts_with('a')
+                && text.ends_with('c')
+                && text.contains("\n[... 10 bytes left out ...]\n")
+        );
     }
 }

@@ -53,14 +53,26 @@ pub(super) fn prepare(call: &LocalCall, opener: &Opener) -> Result<Command, Fail
             let folder = folder.trim_end_matches('/');
             let metadata = project.metadata(folder)?;
             if !metadata.is_some_and(|found| found.is_dir()) {
-                return Err(Failure::permanent("file.not_found", format!("the folder `{folder}` is not there")));
+                return Err(Failure::permanent(
+                    "file.not_found",
+                    format!("the folder `{folder}` is not there"),
+                ));
             }
-            call.context.project.join(project.path(folder, Access::Read)?)
+            call.context
+                .project
+                .join(project.path(folder, Access::Read)?)
         }
     };
-    for (path, value) in call.argument("place").as_map().into_iter().flat_map(Map::iter) {
+    for (path, value) in call
+        .argument("place")
+        .as_map()
+        .into_iter()
+        .flat_map(Map::iter)
+    {
         let format = Format::of_path(path).unwrap_or(Format::Text);
-        project.replace(path, |file| format::write(value, format, call, &mut std::io::BufWriter::new(file)))?;
+        project.replace(path, |file| {
+            format::write(value, format, call, &mut std::io::BufWriter::new(file))
+        })?;
     }
     let mut words = words.into_iter();
     let (environment, secrets) = environment(call, opener)?;
@@ -81,16 +93,24 @@ fn environment(call: &LocalCall, opener: &Opener) -> Result<Environment, Failure
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())))
         .collect();
     let mut secrets = Vec::new();
-    for (name, value) in call.argument("env").as_map().into_iter().flat_map(Map::iter) {
+    for (name, value) in call
+        .argument("env")
+        .as_map()
+        .into_iter()
+        .flat_map(Map::iter)
+    {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(Failure::permanent("shell.env", format!("{name:?} cannot be the name of a variable")));
+            return Err(Failure::permanent(
+                "shell.env",
+                format!("{name:?} cannot be the name of a variable"),
+            ));
         }
         let text: SecretString = match value {
             Value::Null => continue,
             Value::Secret(secret) => {
-                let opened = opener.text(secret)?;
-                secrets.push(opened.clone());
-                opened
+                let plain = opener.text(secret)?;
+                secrets.push(plain.clone());
+                plain
             }
             value => text(name, value)?.into(),
         };
@@ -106,15 +126,28 @@ fn environment(call: &LocalCall, opener: &Opener) -> Result<Environment, Failure
 fn text(name: &str, value: &Value) -> Result<String, Failure> {
     let text = match value {
         Value::String(text) => text.to_string(),
-        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => value.to_json().unwrap_or_default(),
+        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+            value.to_json().unwrap_or_default()
+        }
         other => {
-            let message = format!("`{name}` must be a text, a number or a boolean, not a {}", other.kind());
-            return Err(Failure::permanent("call.type", message).help("hand larger data over by `stdin` or `place`"));
+            let message = format!(
+                "`{name}` must be a text, a number or a boolean, not a {}",
+                other.kind()
+            );
+            return Err(Failure::permanent("call.type", message)
+                .help("hand larger data over by `stdin` or `place`"));
         }
     };
-    if text.contains('\0') { Err(nul(name)) } else { Ok(text) }
+    if text.contains('\0') {
+        Err(nul(name))
+    } else {
+        Ok(text)
+    }
 }
 
 fn nul(name: &str) -> Failure {
-    Failure::permanent("shell.nul", format!("`{name}` holds a zero byte, which no command can be given"))
+    Failure::permanent(
+        "shell.nul",
+        format!("`{name}` holds a zero byte, which no command can be given"),
+    )
 }

@@ -18,7 +18,10 @@ use std::sync::Arc;
 /// Starts the command, waits for its end, and reads what it wrote.
 pub(super) async fn perform(call: LocalCall) -> Result<Value, Failure> {
     let call = Arc::new(call);
-    let opener = Opener::Open { secrets: call.context.secrets.clone(), overrides: Arc::default() };
+    let opener = Opener::Open {
+        secrets: call.context.secrets.clone(),
+        overrides: Arc::default(),
+    };
     let prepared = {
         let call = call.clone();
         blocking(move || command::prepare(&call, &opener)).await?

@@ -33,11 +33,14 @@ pub(super) struct Ended {
 /// Runs it.
 pub(super) async fn run(command: Command, call: Arc<LocalCall>) -> Result<Ended, Failure> {
     let mut child = start(&command, &call)?;
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(stdin) = child.stdin.take() {
         feed(stdin, call.clone());
     }
-    let outputs = futures_util::future::join(reader(child.stdout.take()), reader(child.stderr.take()));
+    let outputs =
+        futures_util::future::join(reader(child.stdout.take()), reader(child.stderr.take()));
     let mut outputs = tokio::spawn(outputs);
     let status = tokio::select! {
         status = child.wait() => Some(status),
@@ -47,20 +50,28 @@ pub(super) async fn run(command: Command, call: Arc<LocalCall>) -> Result<Ended,
         stop(&mut child, group).await;
         return Err(cancelled());
     };
-    let read = match tokio::time::timeout(AFTER_END, &mut outputs).await {
-        Ok(read) => read,
-        Err(_) => {
-            // Something of its group lives on and holds the pipes: it ends with the step.
-            signal(group, Signal::KILL);
-            outputs.await
-        }
-    };
+    let in_time = tokio::time::timeout(AFTER_END, &mut outputs).await;
+    // Something of its group may live on and hold the pipes: it ends with the step.
     signal(group, Signal::KILL);
+    let read = if let Ok(read) = in_time {
+        read
+    } else {
+        outputs.await
+    };
     let (stdout, stderr) = read.unwrap_or_default();
     let status = status.map_err(|error| {
-        Failure::of(FailureKind::Permanent, Done::Unknown, "shell.lost", format!("the command cannot be waited for: {error}"))
+        Failure::of(
+            FailureKind::Permanent,
+            Done::Unknown,
+            "shell.lost",
+            format!("the command cannot be waited for: {error}"),
+        )
     })?;
-    Ok(Ended { status, stdout, stderr })
+    Ok(Ended {
+        status,
+        stdout,
+        stderr,
+    })
 }
 
 fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
@@ -68,9 +79,18 @@ fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
     starting
         .args(&command.arguments)
         .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value.expose_secret())))
+        .envs(
+            command
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value.expose_secret())),
+        )
         .current_dir(&command.folder)
-        .stdin(if call.argument("stdin").is_null() { Stdio::null() } else { Stdio::piped() })
+        .stdin(if call.argument("stdin").is_null() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -78,17 +98,25 @@ fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
     starting.spawn().map_err(|error| {
         let program = &command.program;
         match error.kind() {
-            io::ErrorKind::NotFound => {
-                Failure::permanent("shell.not_found", format!("the program `{program}` is not there, or the folder it should run in is not"))
-            }
-            io::ErrorKind::PermissionDenied => {
-                Failure::permanent("shell.not_executable", format!("`{program}` may not be executed"))
-            }
-            io::ErrorKind::ArgumentListTooLong => {
-                Failure::permanent("shell.too_long", "the arguments and the environment are too long for this system")
-                    .help("hand the data over by `stdin` or `place`")
-            }
-            _ => Failure::permanent("shell.not_executable", format!("`{program}` cannot be started: {error}")),
+            io::ErrorKind::NotFound => Failure::permanent(
+                "shell.not_found",
+                format!(
+                    "the program `{program}` is not there, or the folder it should run in is not"
+                ),
+            ),
+            io::ErrorKind::PermissionDenied => Failure::permanent(
+                "shell.not_executable",
+                format!("`{program}` may not be executed"),
+            ),
+            io::ErrorKind::ArgumentListTooLong => Failure::permanent(
+                "shell.too_long",
+                "the arguments and the environment are too long for this system",
+            )
+            .help("hand the data over by `stdin` or `place`"),
+            _ => Failure::permanent(
+                "shell.not_executable",
+                format!("`{program}` cannot be started: {error}"),
+            ),
         }
     })
 }

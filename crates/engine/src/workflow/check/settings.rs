@@ -68,7 +68,10 @@ impl Checker<'_> {
         if count.is_none() {
             let message = format!(
                 "{what} is a whole number of at least 1, found {}",
-                node.describe()
+                node.as_scalar().map_or_else(
+                    || node.describe().to_owned(),
+                    |scalar| format!("`{}`", scalar.text)
+                )
             );
             self.findings
                 .push(Finding::error("schema.type", node.span, message));

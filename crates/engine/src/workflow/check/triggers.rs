@@ -211,24 +211,57 @@ impl Checker<'_> {
     }
 
     fn cron(&mut self, text: &str, node: &Node) {
-        let fields = text.split_whitespace().count();
-        if let Err(error) = Cron::from_str(text) {
-            let finding = Finding::error(
-                "cron.syntax",
-                node.span,
-                format!("`{text}` is not a schedule: {error}"),
+        const HELP: &str = "a schedule has five fields: minute, hour, day of month, month, day of week, such as `0 2 * * *`";
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        if Cron::from_str(text).is_err() {
+            let message = match out_of_range(&fields) {
+                Some(message) => message,
+                None => format!("`{text}` is not a schedule"),
+            };
+            self.findings
+                .push(Finding::error("cron.syntax", node.span, message).help(HELP));
+        } else if fields.len() > 5 {
+            let message = format!(
+                "this schedule has {} fields: the first one counts seconds",
+                fields.len()
             );
-            self.findings.push(finding.help("a schedule has five fields: minute, hour, day of month, month, day of week, such as `0 2 * * *`"));
-        } else if fields > 5 {
-            let finding = Finding::warning(
-                "cron.seconds",
-                node.span,
-                format!("this schedule has {fields} fields: the first one counts seconds"),
-            );
+            let finding = Finding::warning("cron.seconds", node.span, message);
             self.findings
                 .push(finding.help("five fields count from the minute"));
         }
     }
+}
+
+/// Names the first of five fields with a number that it cannot have.
+fn out_of_range(fields: &[&str]) -> Option<String> {
+    const RANGES: [(&str, u64, u64); 5] = [
+        ("minute", 0, 59),
+        ("hour", 0, 23),
+        ("day of month", 1, 31),
+        ("month", 1, 12),
+        ("day of week", 0, 7),
+    ];
+    if fields.len() != RANGES.len() {
+        return Some(format!(
+            "a schedule has five fields, and this one has {}",
+            fields.len()
+        ));
+    }
+    fields
+        .iter()
+        .zip(RANGES)
+        .find_map(|(field, (name, least, most))| {
+            let numbers = field.split(|letter: char| !letter.is_ascii_digit());
+            let mut numbers = numbers.filter(|digits| !digits.is_empty());
+            let wrong = numbers.find(|digits| {
+                digits
+                    .parse::<u64>()
+                    .map_or(true, |number| number < least || number > most)
+            })?;
+            Some(format!(
+                "the {name} is a number from {least} to {most}, found {wrong}"
+            ))
+        })
 }
 
 fn inner(node: &Node) -> Vec<Member> {

@@ -1,0 +1,7 @@
+//! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
+
+mod checks;
+mod main_job;
+mod support;
+mod tidy;
+mod worlds;
