@@ -284,7 +284,7 @@ impl Run {
             }
             Event::HoldEnded(ended) => state.value = Some(ended.value.clone()),
             Event::StepFailed(failed) => state.failure = Some(failed.failure.clone()),
-            Event::StepTimedOut(_) => state.failure = Some(super::decide::timed_out()),
+            Event::StepTimedOut(_) => state.failure = Some(super::attempts::timed_out()),
             Event::InterruptionResolved(resolved) => {
                 if let Resolution::Set(value) = &resolved.resolution {
                     state.value = Some(value.clone());

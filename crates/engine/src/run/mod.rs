@@ -5,13 +5,15 @@
 //! round in one transaction (with other runs' rounds), and only then performs what else the round gave. Live and in
 //! recovery the same function, [`status::next`], changes the state of a step; every decision is an event.
 //!
-//! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `machine` (the run), `decide` (what
-//! happens next), `holds`, `recover`; then [`values`] and [`evaluate`] (what expressions see), [`look`] (triggers).
+//! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `machine` (the run), `inputs` (what an
+//! input does), `decide` (what happens next), `attempts`, `holds`, `recover`; then [`values`] and [`evaluate`] (what expressions see), [`look`] (triggers).
 
+mod attempts;
 mod decide;
 pub mod evaluate;
 mod failure;
 mod holds;
+mod inputs;
 pub mod io;
 pub mod look;
 mod machine;
