@@ -33,7 +33,7 @@ class Sandbox:
     """What a sandbox offers to tests."""
 
     def __init__(self, base_url):
-        self._url = f"{base_url}/_sandbox"
+        self.base_url = base_url
 
     def requests_of(self, action):
         """What `action` returns, and the requests that it made."""
@@ -48,7 +48,7 @@ class Sandbox:
         return json.loads(self._ask("POST", "files", head + content + b"\r\n--end--\r\n", kind))["id"]
 
     def _ask(self, method, path, data=None, headers=None):
-        request = urllib.request.Request(f"{self._url}/{path}", data, headers or {}, method=method)
+        request = urllib.request.Request(f"{self.base_url}/_sandbox/{path}", data, headers or {}, method=method)
         with urllib.request.urlopen(request) as answer:
             return answer.read()
 
@@ -75,6 +75,10 @@ class Project:
         target = self.path / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def read(self, path):
+        """The text of a file, as it is."""
+        return (self.path / path).read_bytes().decode()
 
     def run(self, *arguments, code=0):
         """Runs `flow`, which has to end with `code`: its stdout, or its stderr if that is not 0."""

@@ -49,8 +49,17 @@ pub enum Rest {
 impl World {
     /// A world in which the operations of the script answer as it says, and all others are performed by `others`.
     pub fn new(script: Script, others: Arc<dyn StepRunner>) -> World {
+        World::with(Scripted::new(script, Some(others)))
+    }
+
+    /// A world in which there are no operations but those of the script.
+    pub fn scripted(script: Script) -> World {
+        World::with(Scripted::new(script, None))
+    }
+
+    fn with(runner: Scripted) -> World {
         World {
-            runner: Arc::new(Scripted::new(script, others)),
+            runner: Arc::new(runner),
             blobs: Arc::default(),
             now: BEGINNING,
         }

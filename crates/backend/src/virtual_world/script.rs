@@ -40,14 +40,15 @@ impl Script {
 }
 
 /// Performs the operations of a script, and hands all others on.
-pub(super) struct Scripted {
+pub struct Scripted {
     script: Script,
-    others: Arc<dyn StepRunner>,
+    others: Option<Arc<dyn StepRunner>>,
     calls: Mutex<HashMap<String, usize>>,
 }
 
 impl Scripted {
-    pub(super) fn new(script: Script, others: Arc<dyn StepRunner>) -> Scripted {
+    /// Operations that the script does not name are performed by `others`; without, they fail as `test.unscripted`.
+    pub fn new(script: Script, others: Option<Arc<dyn StepRunner>>) -> Scripted {
         Scripted {
             script,
             others,
@@ -55,7 +56,8 @@ impl Scripted {
         }
     }
 
-    pub(super) fn calls(&self, operation: &str) -> usize {
+    /// How often an operation of the script was sent.
+    pub fn calls(&self, operation: &str) -> usize {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.get(operation).copied().unwrap_or(0)
     }
@@ -132,6 +134,14 @@ fn of_status(status: u16) -> Failure {
     }
 }
 
+fn unscripted<'a, T: Send + 'a>(call: &Call) -> BoxFuture<'a, Result<T, Failure>> {
+    let message = format!(
+        "the script does not name `{}.{}`",
+        call.connection.name, call.operation
+    );
+    Box::pin(async move { Err(Failure::permanent("test.unscripted", message)) })
+}
+
 impl StepRunner for Scripted {
     fn prepare<'a>(
         &'a self,
@@ -139,7 +149,10 @@ impl StepRunner for Scripted {
         context: &'a StepContext,
     ) -> BoxFuture<'a, Result<Prepared, Failure>> {
         if !self.knows(call) {
-            return self.others.prepare(call, context);
+            return match &self.others {
+                Some(others) => others.prepare(call, context),
+                None => unscripted(call),
+            };
         }
         let request = Value::from(call.arguments.clone());
         let hash = Hash::of(flow_engine::value::journal::to_string(&request).as_bytes());
@@ -160,7 +173,10 @@ impl StepRunner for Scripted {
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         match self.answer(call) {
             Some(answer) => Box::pin(async move { answer }),
-            None => self.others.send(call, prepared, context),
+            None => match &self.others {
+                Some(others) => others.send(call, prepared, context),
+                None => unscripted(call),
+            },
         }
     }
 
@@ -171,7 +187,10 @@ impl StepRunner for Scripted {
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         match self.answer(call) {
             Some(answer) => Box::pin(async move { answer }),
-            None => self.others.perform(call, context),
+            None => match &self.others {
+                Some(others) => others.perform(call, context),
+                None => unscripted(call),
+            },
         }
     }
 }

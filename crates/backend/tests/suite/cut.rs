@@ -102,6 +102,6 @@ fn an_effect_that_must_not_happen_twice_does_not() {
     );
     assert_eq!(
         shown(&workflow, &resumed, rest),
-        "a interrupted:run.attempt_lost; Interrupted"
+        "a interrupted:run.attempt_lost; interrupted"
     );
 }

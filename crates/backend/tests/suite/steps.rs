@@ -136,7 +136,7 @@ fn failures_are_tried_again_as_their_effect_allows() {
     check(
         "a: { action: svc.act }",
         r#"{"svc.act": [500, {"ok": 1}]}"#,
-        "a interrupted:http.500; Interrupted",
+        "a interrupted:http.500; interrupted",
     );
     check(
         "a: { action: svc.act, on_interrupt: fail }",

@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::catalog::{self, Effect, OperationKind, OutputType, Parameter, ParameterKind};
+use flow_engine::catalog::{self, Effect, OperationKind, OutputType};
 use flow_engine::duration::Millis;
-use flow_engine::types::{Field, Record, Type};
 use flow_engine::value::{Map, Value};
 use indexmap::IndexMap;
 
 use super::body_template::BodyTemplate;
-use super::compile::{headers, type_of};
+use super::compile::headers;
+use super::compile_answer::accept;
 use super::document::ServiceDocument;
 use super::error::DescriptorError;
-use super::fields;
-use super::operation::{Answer, NextPage, Operation, Pagination, Place, Wire};
-use super::resource::{
-    AnswerDocument, OperationDocument, PaginationDocument, ParameterDocument, PartDocument,
-    PlaceDocument, ResourceDocument,
-};
-use super::service::{NamedTypes, Path, Service};
+use super::operation::{Operation, Place, Wire};
+use super::resource::{OperationDocument, ResourceDocument};
+use super::service::{NamedTypes, Service};
 use super::template::Template;
-use super::text::Placeholder;
 
 /// Adds the queries and actions of a resource.
 pub(super) fn add(
@@ -48,16 +43,22 @@ pub(super) fn add(
     Ok(())
 }
 
-struct Compiler<'a> {
-    service: &'a ServiceDocument,
-    resource: &'a ResourceDocument,
-    types: &'a NamedTypes,
-    name: &'a str,
-    path: String,
+/// What is known while an operation is compiled.
+pub(super) struct Compiler<'a> {
+    pub(super) service: &'a ServiceDocument,
+    pub(super) resource: &'a ResourceDocument,
+    pub(super) types: &'a NamedTypes,
+    pub(super) name: &'a str,
+    pub(super) path: String,
 }
 
 impl Compiler<'_> {
-    fn error(&self, code: &'static str, key: &str, message: impl Into<String>) -> DescriptorError {
+    pub(super) fn error(
+        &self,
+        code: &'static str,
+        key: &str,
+        message: impl Into<String>,
+    ) -> DescriptorError {
         DescriptorError::at(code, format!("{}.{key}", self.path), message)
     }
 
@@ -229,128 +230,6 @@ impl Compiler<'_> {
             .transpose()
     }
 
-    fn add_parameters(
-        &self,
-        document: &OperationDocument,
-        method: &str,
-        path: &Template,
-        template: Option<&BodyTemplate>,
-        parameters: &mut IndexMap<Arc<str>, Parameter>,
-        places: &mut IndexMap<Arc<str>, Place>,
-    ) -> Result<(), DescriptorError> {
-        let template_holes = template.map(BodyTemplate::holes).unwrap_or_default();
-        let declared = [&document.path, &document.body_template]
-            .into_iter()
-            .flatten()
-            .flat_map(|text| &text.placeholders);
-        let declared: Vec<&Placeholder> = declared.collect();
-        for hole in path.holes().chain(&template_holes) {
-            if parameters.contains_key(hole) {
-                continue;
-            }
-            let in_path = path.holes().any(|name| name == hole);
-            places.insert(
-                hole.clone(),
-                if in_path {
-                    Place::Path
-                } else {
-                    Place::Template
-                },
-            );
-            let parameter = match document.parameters.get(&**hole) {
-                Some(written) => self.parameter(hole, written)?,
-                None => self.placeholder(hole, &declared)?,
-            };
-            parameters.insert(hole.clone(), parameter);
-        }
-        for (name, written) in &document.parameters {
-            let name: Arc<str> = name.as_str().into();
-            if parameters.contains_key(&name) {
-                continue;
-            }
-            places.insert(name.clone(), self.place(&name, written, method)?);
-            parameters.insert(name.clone(), self.parameter(&name, written)?);
-        }
-        Ok(())
-    }
-
-    fn placeholder(
-        &self,
-        name: &str,
-        declared: &[&Placeholder],
-    ) -> Result<Parameter, DescriptorError> {
-        let found = declared.iter().find(|placeholder| placeholder.name == name);
-        let ty = match found {
-            None => Type::string(),
-            Some(placeholder) => fields::named(&placeholder.kind).ok_or_else(|| {
-                let message = format!("`{}` is not a type of placeholders", placeholder.kind);
-                self.error(
-                    "descriptor.schema",
-                    &format!("placeholders.{name}"),
-                    message,
-                )
-            })?,
-        };
-        Ok(Parameter {
-            kind: ParameterKind::Value,
-            ty,
-            required: found.is_none_or(|placeholder| placeholder.required),
-            default: None,
-            description: found
-                .map_or("", |placeholder| &placeholder.description)
-                .into(),
-        })
-    }
-
-    fn parameter(
-        &self,
-        name: &str,
-        written: &ParameterDocument,
-    ) -> Result<Parameter, DescriptorError> {
-        parameter(
-            written,
-            self.types,
-            &format!("{}.parameters.{name}", self.path),
-        )
-    }
-
-    fn place(
-        &self,
-        name: &Arc<str>,
-        written: &ParameterDocument,
-        method: &str,
-    ) -> Result<Place, DescriptorError> {
-        let wire_name = written
-            .wire_name
-            .as_deref()
-            .map_or_else(|| name.clone(), Arc::from);
-        let by_method = match method {
-            "GET" | "HEAD" | "DELETE" | "OPTIONS" => PlaceDocument::Query,
-            _ => PlaceDocument::Body,
-        };
-        Ok(match written.place.unwrap_or(by_method) {
-            PlaceDocument::Query => Place::Query {
-                name: wire_name,
-                arrays: written.arrays.unwrap_or(self.service.arrays),
-            },
-            PlaceDocument::Header => Place::Header(wire_name.to_ascii_lowercase().into()),
-            PlaceDocument::Body => Place::Body(wire_name),
-            PlaceDocument::Multipart => Place::Multipart {
-                name: wire_name,
-                content: written.content.unwrap_or(PartDocument::Text),
-            },
-            PlaceDocument::BodyWhole => Place::BodyWhole,
-            PlaceDocument::Path | PlaceDocument::Template => {
-                let message = format!("no hole `{{{{{name}}}}}` takes it");
-                return Err(self.error(
-                    "descriptor.reference",
-                    &format!("parameters.{name}"),
-                    message,
-                ));
-            }
-        })
-    }
-
     fn kind(
         &self,
         document: &OperationDocument,
@@ -396,67 +275,6 @@ impl Compiler<'_> {
         format!("{} {resource}", capitalised(self.name)).into()
     }
 
-    fn answer(&self, document: &OperationDocument) -> Result<Answer, DescriptorError> {
-        let answer = document.answer.unwrap_or(AnswerDocument::Json);
-        match (answer, document.assemble.as_deref()) {
-            (AnswerDocument::Json, None) => Ok(Answer::Json),
-            (AnswerDocument::Jsonl, None) => Ok(Answer::JsonLines),
-            (AnswerDocument::Sse, None) => Ok(Answer::Events),
-            (AnswerDocument::Sse, Some("message")) => Ok(Answer::Message),
-            (AnswerDocument::Binary, None) => Ok(Answer::Binary),
-            (AnswerDocument::Empty, None) => Ok(Answer::Empty),
-            (AnswerDocument::Auto, None) => Ok(Answer::Auto),
-            (_, Some(other)) => {
-                let message =
-                    format!("`{other}` with this answer: only `message` with `answer: sse`");
-                Err(self.error("descriptor.shape", "assemble", message))
-            }
-        }
-    }
-
-    fn pagination(&self, document: &OperationDocument) -> Option<Pagination> {
-        let detect = PaginationDocument::Detect {};
-        let written = match &document.pagination {
-            Some(written) => written,
-            None if self.name == "list" && document.method.as_deref().unwrap_or("GET") == "GET" => {
-                &detect
-            }
-            None => return None,
-        };
-        pagination_of(written)
-    }
-
-    fn output(
-        &self,
-        document: &OperationDocument,
-        answer: Answer,
-        pages: bool,
-    ) -> Result<(Type, Option<Arc<flow_engine::value::View>>), DescriptorError> {
-        let own_view = document.view.as_ref();
-        let added = own_view.unwrap_or(&self.resource.view);
-        let fields = if own_view.is_some() || document.output.is_some() {
-            &[][..]
-        } else {
-            &self.resource.fields
-        };
-        let view = fields::view(fields, added);
-        let path = format!("{}.output", self.path);
-        let item = match (&document.output, &self.resource.output) {
-            (Some(written), _) | (None, Some(written)) => type_of(written, self.types, &path)?,
-            (None, None) => fields::type_of_fields(fields),
-        };
-        let item = fields::with_view(item, view.as_deref(), added);
-        let ty = match answer {
-            Answer::Json if pages => Type::list(item),
-            Answer::Json | Answer::Message => item,
-            Answer::JsonLines | Answer::Events => Type::blob(item),
-            Answer::Binary => Type::blob(Type::Unknown),
-            Answer::Empty => Type::Null,
-            Answer::Auto => Type::Unknown,
-        };
-        Ok((ty, view))
-    }
-
     fn first_byte(
         &self,
         document: &OperationDocument,
@@ -471,114 +289,6 @@ impl Compiler<'_> {
     }
 }
 
-/// How a list goes on, as it is written; `None` if the answer is to be taken as it is.
-pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> {
-    let pagination = |items: &str, next| {
-        Some(Pagination {
-            items: Path::parse(items),
-            next,
-        })
-    };
-    match written {
-        PaginationDocument::ObjectCursor {
-            items,
-            more,
-            last,
-            after,
-            first,
-            before,
-        } => pagination(
-            items,
-            NextPage::Object {
-                more: Path::parse(more),
-                forwards: (Path::parse(last), after.as_str().into()),
-                backwards: (Path::parse(first), before.as_str().into()),
-            },
-        ),
-        PaginationDocument::PageCursor { items, next, param } => pagination(
-            items,
-            NextPage::Cursor(Path::parse(next), param.as_str().into()),
-        ),
-        PaginationDocument::PageNumber {
-            items,
-            param,
-            first,
-            total,
-        } => pagination(
-            items,
-            NextPage::Number {
-                param: param.as_str().into(),
-                first: *first,
-                total: total.as_deref().map(Path::parse),
-            },
-        ),
-        PaginationDocument::Link { items } => pagination(items, NextPage::Link),
-        PaginationDocument::Detect {} => pagination("", NextPage::Detect),
-        PaginationDocument::None {} => None,
-    }
-}
-
-/// A parameter of an operation or a trigger.
-pub(super) fn parameter(
-    written: &ParameterDocument,
-    types: &NamedTypes,
-    path: &str,
-) -> Result<Parameter, DescriptorError> {
-    let ty = match (&written.schema, written.content) {
-        _ if written.secret => Type::Secret,
-        (Some(schema), _) => type_of(schema, types, path)?,
-        (None, Some(PartDocument::File)) => file_type(),
-        (None, Some(PartDocument::Files)) => Type::list(file_type()).or(file_type()),
-        (None, Some(PartDocument::Folder)) => Type::string(),
-        (None, _) => Type::Unknown,
-    };
-    let over = || {
-        let message = "`kind` needs `over`: the parameter that gives the items";
-        let over = written.over.as_deref().map(Arc::<str>::from);
-        over.ok_or_else(|| DescriptorError::at("descriptor.shape", path, message))
-    };
-    let kind = match written.kind.as_deref() {
-        None | Some("value") => ParameterKind::Value,
-        Some("expression") => ParameterKind::Expression { over: over()? },
-        Some("template") => ParameterKind::Template { over: over()? },
-        Some(other) => {
-            let message = format!("`{other}` is none of `value`, `expression`, `template`");
-            return Err(DescriptorError::at("descriptor.shape", path, message));
-        }
-    };
-    Ok(Parameter {
-        kind,
-        ty,
-        required: written.required,
-        default: written.default.clone().map(Value::from),
-        description: written.description.as_str().into(),
-    })
-}
-
-/// A path in the project, a stored value, or a map that says everything.
-fn file_type() -> Type {
-    let field = |ty, required| Field {
-        ty,
-        required,
-        description: "".into(),
-    };
-    let fields = [
-        ("name", field(Type::string(), true)),
-        ("content", field(Type::Unknown, true)),
-        ("media", field(Type::string(), false)),
-    ];
-    let record = Record {
-        fields: fields
-            .into_iter()
-            .map(|(name, field)| (name.into(), field))
-            .collect(),
-        open: false,
-    };
-    Type::string()
-        .or(Type::blob(Type::Unknown))
-        .or(Type::Record(Arc::new(record)))
-}
-
 fn groups(written: &[Vec<String>]) -> Vec<Vec<Arc<str>>> {
     let group = |names: &Vec<String>| names.iter().map(|name| name.as_str().into()).collect();
     written.iter().map(group).collect()
@@ -589,15 +299,6 @@ fn constants(written: &IndexMap<String, serde_json::Value>) -> Map {
         (name.as_str().into(), Value::from(value.clone()))
     };
     written.iter().map(member).collect()
-}
-
-fn accept(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Json | Answer::Empty | Answer::Message => "application/json",
-        Answer::JsonLines | Answer::Binary => "application/octet-stream, */*",
-        Answer::Events => "text/event-stream",
-        Answer::Auto => "application/json, */*;q=0.5",
-    }
 }
 
 /// `message_batches` as `Message Batches`.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::compile::type_of;
-use super::compile_operation::parameter;
+use super::compile_parameters::parameter;
 use super::document::Meta;
 use super::error::DescriptorError;
 use super::load::read;

@@ -1,13 +1,16 @@
 //! Connectors as data. Read in this order: [`document`] and [`resource`] (the format, as it is written), `text` and
 //! `template` (texts with holes), `body_template` (a JSON text with holes, as a tree), `load` (text to document, with places
-//! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`, `fields` and
+//! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`,
+//! `compile_parameters`, `compile_answer`, `fields` and
 //! `triggers` (document to service), `catalog` (service to the engine's catalog),
 //! `local` (the local connectors' parameters).
 
 mod body_template;
 mod catalog;
 mod compile;
+mod compile_answer;
 mod compile_operation;
+mod compile_parameters;
 pub mod document;
 mod error;
 mod fields;
@@ -20,7 +23,7 @@ mod template;
 mod text;
 mod triggers;
 
-pub(crate) use compile_operation::pagination_of;
+pub(crate) use compile_answer::pagination_of;
 
 pub use body_template::{BodyTemplate, BodyTemplateError};
 pub use error::DescriptorError;

@@ -16,7 +16,8 @@ use flow_engine::types::Type;
 use indexmap::IndexMap;
 
 use super::compile::type_of;
-use super::compile_operation::{capitalised, parameter};
+use super::compile_operation::capitalised;
+use super::compile_parameters::parameter;
 use super::error::DescriptorError;
 use super::fields;
 use super::operation::{Operation, Place};

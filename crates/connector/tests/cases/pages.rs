@@ -1,5 +1,6 @@
 //! Lists over several pages.
 
+use flow_connector::{Connectors, TransportLimits};
 use flow_engine::value::{Value, json};
 
 use crate::support::{Bench, Received, Reply, Server, content, reply};
@@ -169,4 +170,22 @@ async fn a_long_list_is_stored() {
             .count(),
         1200
     );
+}
+
+#[tokio::test]
+async fn a_list_without_end_stops_at_the_limit() {
+    let server = Server::start(|_, number| {
+        reply(200, &[], format!(r#"{{"data":[],"next_page":"{number}"}}"#))
+    })
+    .await;
+    let limits = TransportLimits {
+        pages: 3,
+        ..TransportLimits::default()
+    };
+    let bench = Bench::with(Connectors::builtin().with_limits(limits));
+    let failure = bench
+        .perform("claude.files.list", &server.settings(), "{}")
+        .await;
+    assert_eq!(failure.expect_err("it has no end").code, "page.limit");
+    assert_eq!(server.received().len(), 3);
 }

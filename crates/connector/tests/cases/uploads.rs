@@ -1,7 +1,7 @@
 //! Bodies: stored values inside them, files, prepared requests.
 
 use flow_backend::step::StepRunner;
-use flow_engine::value::{Blob, Value};
+use flow_engine::value::{Blob, Secret, Value};
 
 use crate::support::{Bench, Server};
 
@@ -214,5 +214,44 @@ async fn skills_are_sent_with_relative_names() {
     assert_eq!(
         outside.expect_err("it is outside").code,
         "file.outside_root"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_in_a_body_is_prepared_as_a_handle() {
+    let server = Server::always(200, &[], "{}").await;
+    let bench = Bench::new();
+    let arguments = Value::map([
+        ("url", Value::from(server.url.as_str())),
+        (
+            "body",
+            Value::map([
+                ("token", Value::from(Secret::named("TOKEN"))),
+                ("long", Value::from("x".repeat(100_000))),
+            ]),
+        ),
+        (
+            "query",
+            Value::map([("key", Value::from(Secret::named("TOKEN")))]),
+        ),
+    ]);
+    let call = Bench::call("http.post", Value::Null, arguments);
+    let prepared = bench
+        .connectors
+        .prepare(&call, &bench.context)
+        .await
+        .expect("it can be prepared");
+    let written = serde_json::to_string(&prepared).expect("JSON");
+    assert!(
+        written.len() < 2000 && !written.contains("hush"),
+        "{written}"
+    );
+    bench.in_halves(&call).await.expect("it is sent");
+    let received = &server.received()[0];
+    assert_eq!(received.target, "/?key=hush%20hush");
+    assert!(
+        received
+            .text()
+            .starts_with(r#"{"token":"hush hush","long":"xxx"#)
     );
 }

@@ -1,0 +1,82 @@
+//! The operations of the suite.
+
+use flow_engine::catalog::{
+    Catalog, Connector, Edge, Effect, Level, Look, News, Operation, OperationKind, OutputType,
+};
+use flow_engine::duration::Millis;
+use flow_engine::types::Type;
+use indexmap::IndexMap;
+
+fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operation {
+    Operation {
+        kind,
+        title: "".into(),
+        description: "".into(),
+        effect,
+        method: "".into(),
+        path: "".into(),
+        parameters: IndexMap::new(),
+        open: true,
+        output: OutputType::Fixed(Type::Unknown),
+        look,
+    }
+}
+
+/// `svc.read` (a query), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.done` (a level), `svc.new`
+/// (an edge), `time.after`.
+pub fn catalog() -> Catalog {
+    let every = Millis::seconds(10);
+    let level = Level {
+        query: "read".into(),
+        condition: "item.done".into(),
+        every,
+    };
+    let edge = Edge {
+        query: "list".into(),
+        key: "id".into(),
+        news: News::Appeared,
+        every,
+    };
+    let svc = [
+        ("read", operation(OperationKind::Query, Effect::Read, None)),
+        ("list", operation(OperationKind::Query, Effect::Read, None)),
+        (
+            "note",
+            operation(OperationKind::Action, Effect::Repeatable, None),
+        ),
+        ("put", operation(OperationKind::Action, Effect::Keyed, None)),
+        ("act", operation(OperationKind::Action, Effect::Once, None)),
+        (
+            "done",
+            operation(
+                OperationKind::Trigger,
+                Effect::Read,
+                Some(Look::Level(level)),
+            ),
+        ),
+        (
+            "new",
+            operation(OperationKind::Trigger, Effect::Read, Some(Look::Edge(edge))),
+        ),
+    ];
+    let time = [(
+        "after",
+        operation(OperationKind::Trigger, Effect::Read, Some(Look::Time)),
+    )];
+    let mut catalog = Catalog::default();
+    for (name, operations) in [("svc", svc.to_vec()), ("time", time.to_vec())] {
+        let connector = Connector {
+            name: name.into(),
+            title: "".into(),
+            description: "".into(),
+            local: true,
+            settings: IndexMap::new(),
+            operations: operations
+                .into_iter()
+                .map(|(name, operation)| (name.into(), operation))
+                .collect(),
+        };
+        catalog.connectors.insert(name.into(), connector);
+    }
+    catalog
+}
