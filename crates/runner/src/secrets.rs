@@ -40,16 +40,14 @@ impl Secrets for EnvironmentSecrets {
         for part in secret.parts() {
             match part {
                 SecretPart::Text(part) => text.push_str(part),
-                SecretPart::Name(name) => match self.known.get(name) {
-                    Some(known) => text.push_str(known.expose_secret()),
-                    None => {
-                        let failure = Failure::permanent(
-                            "secret.missing",
-                            format!("the secret `{name}` is not set"),
-                        );
+                SecretPart::Name(name) => {
+                    let Some(known) = self.known.get(name) else {
+                        let message = format!("the secret `{name}` is not set");
+                        let failure = Failure::permanent("secret.missing", message);
                         return Err(failure.help(format!("set the environment variable {name}")));
-                    }
-                },
+                    };
+                    text.push_str(known.expose_secret());
+                }
             }
         }
         Ok(SecretString::from(text))

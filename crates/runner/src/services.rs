@@ -112,11 +112,15 @@ fn descriptor_trouble(error: &flow_connector::DescriptorError) -> Trouble {
         .help("`docs/connectors.md` describes the format")
 }
 
-/// Starts the sandbox on a folder and points the connectors that it serves at it.
-pub(crate) async fn with_sandbox(
+/// Starts the sandbox, if it is wanted, and points the connectors that it serves at it.
+pub(crate) async fn sandboxed(
+    wanted: bool,
     connectors: Connectors,
     store: &Path,
-) -> Result<(Connectors, Sandbox), Trouble> {
+) -> Result<(Connectors, Option<Sandbox>), Trouble> {
+    if !wanted {
+        return Ok((connectors, None));
+    }
     let sandbox = start_sandbox(Config::new(store.join("sandbox"))).await?;
     let connectors = SANDBOX_SERVES.iter().fold(connectors, |connectors, name| {
         connectors.with_override(
@@ -125,7 +129,7 @@ pub(crate) async fn with_sandbox(
             SecretString::from("sandbox-key"),
         )
     });
-    Ok((connectors, sandbox))
+    Ok((connectors, Some(sandbox)))
 }
 
 pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {

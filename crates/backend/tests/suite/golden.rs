@@ -35,15 +35,8 @@ fn format_1_is_read_and_written_as_it_was() {
         .enumerate()
         .map(|(before, (at, event))| Row::new(before as u64 + 1, *at, event))
         .collect();
-    let written: String = rows
-        .iter()
-        .map(|row| {
-            format!(
-                "{}\t{}\t{}\t{}\t{}\t{}\n",
-                row.seq, row.format, row.at.0, row.kind, row.checksum, row.body
-            )
-        })
-        .collect();
+    let lines: Vec<String> = rows.iter().map(line).collect();
+    let written = lines.join("\n") + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/format-1.tsv");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &written).expect("the golden journal can be written");
@@ -76,6 +69,18 @@ fn a_changed_byte_is_found() {
         changed.event().expect_err("it was changed").to_string(),
         "row 1 of the journal does not match its checksum"
     );
+}
+
+fn line(row: &Row) -> String {
+    let Row {
+        seq,
+        format,
+        at,
+        kind,
+        body,
+        checksum,
+    } = row;
+    format!("{seq}\t{format}\t{}\t{kind}\t{checksum}\t{body}", at.0)
 }
 
 fn read(line: &str) -> Row {

@@ -17,26 +17,28 @@ struct Shape {
     on_error: u8,
 }
 
+/// A step as it is drawn: its verb, needs among those before it, `on_error`.
+type Drawn = (u8, Vec<(prop::sample::Index, u8)>, u8);
+
 fn shapes() -> impl Strategy<Value = Vec<Shape>> {
     let need = (any::<prop::sample::Index>(), 0..3_u8);
     let shape = (0..6_u8, prop::collection::vec(need, 0..3), 0..3_u8);
     prop::collection::vec(shape, 1..9).prop_map(|shapes| {
-        let shape =
-            |(at, (verb, needs, on_error)): (usize, (u8, Vec<(prop::sample::Index, u8)>, u8))| {
-                let needs = if at == 0 {
-                    Vec::new()
-                } else {
-                    needs
-                        .into_iter()
-                        .map(|(need, how)| (need.index(at), how))
-                        .collect()
-                };
-                Shape {
-                    verb,
-                    needs,
-                    on_error,
-                }
+        let shape = |(at, (verb, needs, on_error)): (usize, Drawn)| {
+            let needs = if at == 0 {
+                Vec::new()
+            } else {
+                needs
+                    .into_iter()
+                    .map(|(need, how)| (need.index(at), how))
+                    .collect()
             };
+            Shape {
+                verb,
+                needs,
+                on_error,
+            }
+        };
         shapes.into_iter().enumerate().map(shape).collect()
     })
 }

@@ -54,12 +54,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
     let sandboxed = arguments.sandbox && SANDBOX_SERVES.contains(&&*connector);
     let (mut settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
     given_settings(&catalog, &connector, &arguments.settings, &mut settings)?;
-    let (connectors, sandbox) = match sandboxed {
-        true => services::with_sandbox(connectors, &folders.store)
-            .await
-            .map(|(connectors, sandbox)| (connectors, Some(sandbox)))?,
-        false => (connectors, None),
-    };
+    let (connectors, sandbox) = services::sandboxed(sandboxed, connectors, &folders.store).await?;
     let temporary = tempfile::tempdir().map_err(|error| unwritable(&error))?;
     let blobs = Arc::new(BlobFolder::open(temporary.path())?);
     let connection = Connection {

@@ -93,7 +93,7 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
     if let View::Live(live) = &mut view {
         live.finish();
     }
-    finish(&workflow, &report, end, json)
+    finish(&workflow, &report, &end, json)
 }
 
 fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
@@ -156,7 +156,7 @@ fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
 
 fn say(view: &View, line: &str) {
     match view {
-        View::Live(live) => live.line(line),
+        View::Live(bars) => bars.line(line),
         View::Plain => anstream::eprintln!("{line}"),
         View::Json => {}
     }
@@ -165,12 +165,12 @@ fn say(view: &View, line: &str) {
 fn finish(
     workflow: &Workflow,
     report: &Report,
-    end: Progress,
+    end: &Progress,
     json: bool,
 ) -> Result<Exit, Trouble> {
     let run = &report.started.run;
     let took = values::elapsed(summary::took(report, now()));
-    let (exit, status) = match &end {
+    let (exit, status) = match end {
         Progress::Ended(RunEnded { status, .. }) => {
             let exit = match status {
                 RunStatus::Succeeded => Exit::Success,
@@ -206,7 +206,7 @@ fn finish(
     if let Progress::Ended(RunEnded {
         outputs: Value::Map(outputs),
         ..
-    }) = &end
+    }) = end
         && !outputs.is_empty()
     {
         print_outputs(&Value::Map(outputs.clone()));

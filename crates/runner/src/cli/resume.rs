@@ -82,12 +82,8 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
         )
     })?;
     decide(&mut taken.run, &workflow, &arguments)?;
-    let (connectors, sandbox) = match stored.row.sandbox {
-        true => services::with_sandbox(connectors, &folders.store)
-            .await
-            .map(|(connectors, sandbox)| (connectors, Some(sandbox)))?,
-        false => (connectors, None),
-    };
+    let (connectors, sandbox) =
+        services::sandboxed(stored.row.sandbox, connectors, &folders.store).await?;
     let services = super::run::services_of(connectors, secrets, &store, &folders);
     let driver = Driver::start(store);
     let (json, sandboxed) = (arguments.json, stored.row.sandbox);

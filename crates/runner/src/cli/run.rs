@@ -92,12 +92,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     let secrets = services::secrets(&workflow, arguments.sandbox)?;
     let bundle = services::bundle(&workflow, &connectors);
     let store = Arc::new(Store::open(&folders.store)?);
-    let (connectors, sandbox) = match arguments.sandbox {
-        true => services::with_sandbox(connectors, &folders.store)
-            .await
-            .map(|(connectors, sandbox)| (connectors, Some(sandbox)))?,
-        false => (connectors, None),
-    };
+    let (connectors, sandbox) =
+        services::sandboxed(arguments.sandbox, connectors, &folders.store).await?;
     let services = services_of(connectors, secrets, &store, &folders);
     let (started_by, trigger) = match (event, &waits_for) {
         (Some(event), _) => (by("manual", None), event),
@@ -295,7 +291,7 @@ fn with_trigger_inputs(
         }
         let rendered = tree
             .render(&flow_engine::expr::Scope::new(&values), &workflow.source)
-            .map_err(|stop| stop.into_failure());
+            .map_err(flow_engine::workflow::Stop::into_failure);
         let value = rendered
             .map_err(|failure| Trouble::new(Exit::Invalid, failure.code, failure.message))?;
         let Some(input) = workflow.inputs.get(name) else {

@@ -146,13 +146,12 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
         && matches!(&ended.outputs, Value::Map(map) if !map.is_empty())
     {
         let outputs = serde_yaml::to_string(&values::to_json(&ended.outputs)).unwrap_or_default();
-        text.push_str(&format!(
-            "outputs:\n{}",
-            outputs
-                .lines()
-                .map(|line| format!("  {line}\n"))
-                .collect::<String>()
-        ));
+        text.push_str("outputs:\n");
+        for line in outputs.lines() {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
     }
     print(&text);
     // The failures at their lines, if the pinned workflow still reads.

@@ -88,9 +88,12 @@ fn told(folder: &Path) -> String {
             step_of(event).unwrap_or_default()
         );
     }
-    text.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join(
+        "
+",
+    ) + "
+"
 }
 
 /// Files are given by their content.
