@@ -6,7 +6,7 @@ use flow_engine::expr::Scope;
 use flow_engine::run::evaluate::{Control, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
-use flow_engine::run::{AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values};
+use flow_engine::run::{AttemptNo, AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values};
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
 use indexmap::IndexMap;
@@ -135,6 +135,7 @@ pub async fn take_look(
         functions: IndexMap::new(),
         pages: None,
         with_response: false,
+        repeated: false,
         key: "".into(),
     };
     let page = runner.perform(&call, context).await?;
@@ -233,6 +234,7 @@ fn shell_of_call(
         functions: IndexMap::new(),
         pages: step.call.pages,
         with_response: step.call.with_response,
+        repeated: spec.attempt > AttemptNo::FIRST,
         key: spec.key.clone(),
     })
 }

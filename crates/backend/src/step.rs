@@ -36,6 +36,8 @@ pub struct Call {
     pub pages: Option<u32>,
     /// Whether to add status, headers and request id under `response`.
     pub with_response: bool,
+    /// Whether this very request may have been sent before: that what it deletes is gone is then a success.
+    pub repeated: bool,
     /// The idempotency key.
     pub key: Arc<str>,
 }

@@ -246,9 +246,14 @@ impl Connectors {
             with_response: call.with_response,
             accept: Vec::new(),
         };
-        self.performer(&service.errors, context)
+        let result = self
+            .performer(&service.errors, context)
             .perform(request, &reading)
-            .await
+            .await;
+        match result {
+            Err(failure) if call.repeated && gone(request, &failure) => Ok(Value::Null),
+            result => result,
+        }
     }
 
     fn performer<'a>(&'a self, errors: &'a ErrorRules, context: &'a StepContext) -> Performer<'a> {
@@ -336,4 +341,9 @@ impl StepRunner for Connectors {
             }
         })
     }
+}
+
+/// Whether a DELETE failed because there is nothing left to delete.
+fn gone(request: &Request, failure: &Failure) -> bool {
+    &*request.method == "DELETE" && failure.status == Some(404)
 }

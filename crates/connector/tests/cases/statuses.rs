@@ -211,3 +211,23 @@ async fn a_stopped_attempt_ends_at_once() {
     let (result, ()) = tokio::join!(performing, stop);
     assert_eq!(result.expect_err("it was stopped").code, "call.cancelled");
 }
+
+#[tokio::test]
+async fn what_a_repeated_delete_does_not_find_is_deleted() {
+    for (operation, repeated, succeeds) in [
+        ("claude.files.delete", false, false),
+        ("claude.files.delete", true, true),
+        ("claude.files.read", true, false),
+    ] {
+        let server = Server::always(404, &[], "").await;
+        let bench = Bench::new();
+        let read = |text: &str| flow_engine::value::json::parse(text.as_bytes()).expect("JSON");
+        let arguments = read(r#"{"file_id":"file_1"}"#);
+        let call = flow_backend::step::Call {
+            repeated,
+            ..Bench::call(operation, read(&server.settings()), arguments)
+        };
+        let result = bench.run(&call).await;
+        assert_eq!(result.is_ok(), succeeds, "{operation} {repeated}");
+    }
+}

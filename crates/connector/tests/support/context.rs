@@ -78,6 +78,7 @@ impl Bench {
             functions: IndexMap::new(),
             pages: None,
             with_response: false,
+            repeated: false,
             key: "key-1".into(),
         }
     }

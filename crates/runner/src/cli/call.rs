@@ -69,6 +69,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         functions: IndexMap::new(),
         pages: arguments.pages,
         with_response: false,
+        repeated: false,
         key: ulid::Ulid::generate().to_string().to_lowercase().into(),
     };
     let cancel = CancellationToken::new();

@@ -4,4 +4,5 @@ mod checks;
 mod main_job;
 mod support;
 mod tidy;
+mod triggers;
 mod worlds;

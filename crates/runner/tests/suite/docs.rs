@@ -1,0 +1,319 @@
+//! The documentation tells the truth: codes and pages agree, snippets run, tables are the engine's, links lead somewhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use flow_engine::document::keys;
+use flow_engine::expr::{filter_docs, test_docs};
+
+use crate::support::{entries, root, run};
+
+/// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
+const AREAS: [&str; 24] = [
+    "call",
+    "check",
+    "connection",
+    "cron",
+    "data",
+    "descriptor",
+    "file",
+    "http",
+    "input",
+    "internal",
+    "json",
+    "jsonpath",
+    "page",
+    "run",
+    "sandbox",
+    "schema",
+    "secret",
+    "shell",
+    "step",
+    "store",
+    "template",
+    "time",
+    "value",
+    "yaml",
+];
+
+/// Literals of that form that are something else.
+const NO_CODES: [&str; 1] = ["run.callback_url"];
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for path in entries(folder) {
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|own| own == extension) {
+            found.push(path);
+        }
+    }
+}
+
+/// Pages of the documentation, those of errors among them.
+fn pages() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md"), root().join("examples/README.md")];
+    files(&root().join("docs"), "md", &mut found);
+    found
+}
+
+/// Every code that the sources of the crates name, tests left out.
+fn codes() -> BTreeSet<String> {
+    let mut sources = Vec::new();
+    for path in entries(&root().join("crates")) {
+        files(&path.join("src"), "rs", &mut sources);
+    }
+    let mut codes = BTreeSet::new();
+    for path in sources {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        if stem == "tests" || stem == "testing" {
+            continue;
+        }
+        let text = read(&path);
+        let lines = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in lines {
+            for literal in line.split('"').skip(1).step_by(2) {
+                if literal.starts_with("http.{") {
+                    codes.insert("http.status".to_owned());
+                } else if is_code(literal) {
+                    codes.insert(literal.to_owned());
+                }
+            }
+        }
+    }
+    codes
+}
+
+fn is_code(literal: &str) -> bool {
+    let Some((area, what)) = literal.split_once('.') else {
+        return false;
+    };
+    let word = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    AREAS.contains(&area) && word(what) && !NO_CODES.contains(&literal)
+}
+
+#[test]
+fn every_code_has_a_page_and_every_page_a_code() {
+    let codes = codes();
+    let mut pages = BTreeSet::new();
+    let index = read(&root().join("docs/errors/README.md"));
+    for path in entries(&root().join("docs/errors")) {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name == "README" {
+            continue;
+        }
+        assert!(
+            read(&path).starts_with(&format!("# `{name}`\n")),
+            "{name}.md has another title"
+        );
+        assert!(
+            index.contains(&format!("({name}.md)")),
+            "{name} is not in docs/errors/README.md"
+        );
+        pages.insert(name);
+    }
+    let missing: Vec<_> = codes.difference(&pages).collect();
+    let unknown: Vec<_> = pages.difference(&codes).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "codes without a page: {missing:?}; pages without a code: {unknown:?}"
+    );
+}
+
+#[test]
+fn the_readme_has_the_two_commands() {
+    let readme = read(&root().join("README.md"));
+    let main_job = "<!-- ci: main-job -->\n```sh\ncargo run -- run workflows/classify-batch.yml --sandbox --input tickets=examples/data/tickets.jsonl\n```\n";
+    let tests = "<!-- ci: tests -->\n```sh\ncargo test\n```\n";
+    let (first, second) = (readme.find(main_job), readme.find(tests));
+    assert!(
+        first.is_some() && first < second,
+        "README.md needs both commands, each alone in its block"
+    );
+}
+
+/// One marked block of a page.
+struct Snippet {
+    place: String,
+    /// What stands behind `# flow check` or `# flow run`.
+    arguments: Vec<String>,
+    runs: bool,
+    text: String,
+}
+
+fn snippets() -> Vec<Snippet> {
+    let mut found = Vec::new();
+    for path in pages() {
+        let text = read(&path);
+        let mut lines = text.lines().enumerate();
+        while let Some((at, line)) = lines.next() {
+            if line.trim() != "```yaml" {
+                continue;
+            }
+            let body: Vec<&str> = lines
+                .by_ref()
+                .map(|(_, line)| line)
+                .take_while(|line| line.trim() != "```")
+                .collect();
+            let first = body.first().copied().unwrap_or_default();
+            let (runs, rest) = match (
+                first.strip_prefix("# flow run"),
+                first.strip_prefix("# flow check"),
+            ) {
+                (Some(rest), _) => (true, rest),
+                (None, Some(rest)) => (false, rest),
+                (None, None) => continue,
+            };
+            found.push(Snippet {
+                place: format!("{}:{}", path.display(), at + 1),
+                arguments: rest.split_whitespace().map(str::to_owned).collect(),
+                runs,
+                text: body.join("\n") + "\n",
+            });
+        }
+    }
+    found
+}
+
+fn try_out(snippet: &Snippet) -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    // A project folder of its own, whatever lies above it.
+    let files = [("flow.toml", ""), ("snippet.yml", &*snippet.text)];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).map_err(|error| error.to_string())?;
+    }
+    let said = |command: &str, code: i32, err: &str| {
+        format!("{}: flow {command} ended with {code}\n{err}", snippet.place)
+    };
+    let (code, _, err) = run(folder.path(), &["check", "snippet.yml"]);
+    if code != 0 {
+        return Err(said("check", code, &err));
+    }
+    if snippet.runs {
+        let mut arguments = vec!["run", "snippet.yml", "--sandbox"];
+        arguments.extend(snippet.arguments.iter().map(String::as_str));
+        let (code, _, err) = run(folder.path(), &arguments);
+        if code != 0 {
+            return Err(said("run", code, &err));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn snippets_are_valid_and_run() {
+    let snippets = snippets();
+    assert!(
+        snippets.len() > 20,
+        "only {} blocks are marked",
+        snippets.len()
+    );
+    // Side by side: most of their time is spent waiting for batches to end.
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let tried: Vec<_> = snippets
+            .iter()
+            .map(|snippet| scope.spawn(move || try_out(snippet)))
+            .collect();
+        tried
+            .into_iter()
+            .filter_map(|thread| thread.join().expect("the thread ends").err())
+            .collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A cell of a table, as Markdown has it.
+fn cell(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+#[test]
+fn the_language_page_has_every_filter_test_and_key() {
+    let page = read(&root().join("docs/language.md"));
+    let mut missing = Vec::new();
+    let mut expect = |row: String| {
+        if !page.contains(&row) {
+            missing.push(row);
+        }
+    };
+    for doc in filter_docs() {
+        expect(format!(
+            "{} | {} | {} |",
+            doc.about,
+            cell(doc.example),
+            cell(doc.gives)
+        ));
+        for name in std::iter::once(&doc.name).chain(doc.aliases) {
+            expect(format!("`{name}"));
+        }
+    }
+    for doc in test_docs() {
+        expect(format!("| {} | {} |", doc.about, cell(doc.example)));
+    }
+    let served = keys::WORKFLOW
+        .iter()
+        .chain(keys::STEP.iter().map(|(key, _)| key));
+    let later = keys::WORKFLOW_LATER.iter().chain(keys::STEP_LATER);
+    let others = keys::INPUT
+        .iter()
+        .chain(keys::INPUT_TYPES)
+        .chain(keys::TRIGGER)
+        .chain(keys::RETRY);
+    for key in served.chain(later).chain(others) {
+        let named = [
+            format!("`{key}`"),
+            format!("`{key}:"),
+            format!("`{key},"),
+            format!(" {key},"),
+            format!(" {key}`"),
+        ];
+        if !named.iter().any(|form| page.contains(form)) {
+            missing.push(format!("the key `{key}`"));
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/language.md lacks:\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn links_lead_to_files() {
+    let mut broken = Vec::new();
+    for path in pages() {
+        let text = read(&path);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut in_code = false;
+        for line in text.lines() {
+            in_code ^= line.trim_start().starts_with("```");
+            if in_code {
+                continue;
+            }
+            for rest in line.split("](").skip(1) {
+                let target = rest.split(')').next().unwrap_or_default();
+                let file = target.split('#').next().unwrap_or_default();
+                let elsewhere = target.contains("://") || file.is_empty();
+                if !elsewhere && !folder.join(file).exists() {
+                    broken.push(format!("{}: {target}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
