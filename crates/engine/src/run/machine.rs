@@ -1,7 +1,7 @@
 //! The run: its state, and how an event changes it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub struct Run {
     pub(super) todo: VecDeque<usize>,
     /// Times at which a step may have something to do; entries that no longer hold are dropped when they come up.
     timers: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// Steps that run, wait or hold: begun and not over.
+    active: BTreeSet<usize>,
     pub(super) unfinished: usize,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
@@ -119,6 +121,7 @@ impl Run {
             ended: None,
             todo,
             timers: BinaryHeap::new(),
+            active: BTreeSet::new(),
             unfinished: count,
             out: VecDeque::new(),
             now: at,
@@ -183,21 +186,21 @@ impl Run {
 
     /// What the store keeps beside the journal.
     pub fn projection(&self) -> Projection {
-        let open = self
-            .steps
-            .iter()
-            .zip(&self.workflow.steps)
-            .filter_map(|(state, step)| match state.status {
-                StepStatus::Running { attempt, .. } => Some((step.name.clone(), attempt.get())),
-                _ => None,
-            });
-        let open: Vec<_> = open.collect();
-        let first = |wanted: fn(&StepStatus) -> bool| {
-            self.steps
+        let active = || {
+            self.active
                 .iter()
-                .zip(&self.workflow.steps)
-                .find(|(state, _)| wanted(&state.status))
-                .map(|(_, step)| &step.name)
+                .map(|step| (&self.steps[*step].status, *step))
+        };
+        let name = |step: usize| self.workflow.steps[step].name.clone();
+        let open: Vec<_> = active()
+            .filter_map(|(status, step)| match status {
+                StepStatus::Running { attempt, .. } => Some((name(step), attempt.get())),
+                _ => None,
+            })
+            .collect();
+        let first = |wanted: fn(&StepStatus) -> bool| {
+            let found = active().find(|(status, _)| wanted(status));
+            found.map(|(_, step)| name(step))
         };
         let interrupted = first(|status| matches!(status, StepStatus::Interrupted { .. }));
         let waiting =
@@ -216,7 +219,9 @@ impl Run {
         let due = if self.ended.is_some() {
             None
         } else {
-            self.steps.iter().filter_map(StepState::due).min()
+            active()
+                .filter_map(|(_, step)| self.steps[step].due())
+                .min()
         };
         Projection {
             status,
@@ -251,17 +256,14 @@ impl Run {
                 }
             }
             of_step => {
-                let Some(step) = step_of(of_step).and_then(|name| self.index(name)) else {
+                let Some(step) = step_of(of_step).and_then(|name| self.workflow.step_index(name))
+                else {
                     return Ok(());
                 };
                 return self.apply_to(step, of_step);
             }
         }
         Ok(())
-    }
-
-    fn index(&self, name: &str) -> Option<usize> {
-        self.workflow.step_index(name)
     }
 
     fn apply_to(&mut self, step: usize, event: &Event) -> Result<(), IllegalEvent> {
@@ -291,6 +293,14 @@ impl Run {
                 }
             }
             _ => {}
+        }
+        match state.status {
+            StepStatus::Ended(_) | StepStatus::Ready | StepStatus::Waiting { .. } => {
+                self.active.remove(&step);
+            }
+            _ => {
+                self.active.insert(step);
+            }
         }
         match state.status {
             StepStatus::Ended(_) => {

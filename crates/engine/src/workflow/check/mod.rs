@@ -81,6 +81,11 @@ impl Checker<'_> {
             vars,
             connections: std::mem::take(&mut self.connections),
             triggers,
+            by_name: steps
+                .iter()
+                .enumerate()
+                .map(|(at, step)| (step.name.clone(), at))
+                .collect(),
             steps,
             outputs,
             plan: Plan::default(),

@@ -1,6 +1,6 @@
 //! Names in expressions: what is in scope where, which edges references make, where secrets may stand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Checker;
@@ -46,17 +46,7 @@ impl Checker<'_> {
         document: &Document,
         sequential: bool,
     ) -> Vec<Edge> {
-        let mut names = Names {
-            steps: workflow
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(at, step)| (step.name.clone(), at))
-                .collect(),
-            uses_trigger: false,
-            secrets: Vec::new(),
-            seen_secrets: HashSet::new(),
-        };
+        let mut names = Names::default();
         self.outside_steps(workflow, &mut names);
         let mut edges = Vec::new();
         let mut always = vec![false; workflow.steps.len()];
@@ -71,7 +61,7 @@ impl Checker<'_> {
                     _ => edge(workflow, at, reference, &mut edges),
                 },
             );
-            self.explicit_needs(document, at, &names, &mut edges);
+            self.explicit_needs(workflow, document, at, &mut edges);
             if sequential && at > 0 {
                 edges.push((at, at - 1, Need::Required));
             }
@@ -147,10 +137,7 @@ impl Checker<'_> {
                 tree.references(&source, &mut |reference, span| {
                     found.push((reference.clone(), span));
                 });
-                let mut other = Names {
-                    uses_trigger: false,
-                    ..names.fresh()
-                };
+                let mut other = Names::default();
                 for (reference, span) in found {
                     self.name(workflow, &reference, span, place, &mut other);
                 }
@@ -304,7 +291,7 @@ impl Checker<'_> {
                     "declare it under `vars:`",
                 ));
             }
-            ("steps", Some(name)) if !names.steps.contains_key(name) => {
+            ("steps", Some(name)) if !workflow.by_name.contains_key(name) => {
                 let finding = Finding::error(
                     "check.unknown_step",
                     span,
@@ -384,9 +371,9 @@ impl Checker<'_> {
 
     fn explicit_needs(
         &mut self,
+        workflow: &Workflow,
         document: &Document,
         at: usize,
-        names: &Names,
         edges: &mut Vec<Edge>,
     ) {
         let Some(node) = document
@@ -405,7 +392,7 @@ impl Checker<'_> {
             let Some(text) = self.text(Some(item)) else {
                 continue;
             };
-            if let Some(needed) = names.steps.get(&text) {
+            if let Some(needed) = workflow.by_name.get(&text) {
                 edges.push((at, *needed, Need::Required));
             } else {
                 let message = format!(
@@ -452,23 +439,12 @@ impl Checker<'_> {
     }
 }
 
-/// The names of the workflow's steps, and what was seen on the way.
+/// What was seen on the way.
+#[derive(Default)]
 struct Names {
-    steps: HashMap<Arc<str>, usize>,
     uses_trigger: bool,
     secrets: Vec<SecretUse>,
     seen_secrets: HashSet<(Arc<str>, Span)>,
-}
-
-impl Names {
-    fn fresh(&self) -> Names {
-        Names {
-            steps: self.steps.clone(),
-            uses_trigger: false,
-            secrets: Vec::new(),
-            seen_secrets: HashSet::new(),
-        }
-    }
 }
 
 fn call_references(

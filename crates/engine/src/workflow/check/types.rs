@@ -62,7 +62,6 @@ impl Checker<'_> {
             ("vars", record(Vec::new())),
             ("steps", record(Vec::new())),
         ];
-        let mut vars = Vec::new();
         for (name, tree) in &workflow.vars {
             let ty = tree.infer(
                 &Types {
@@ -72,8 +71,7 @@ impl Checker<'_> {
                 &source,
                 &mut self.findings,
             );
-            vars.push((name.clone(), ty));
-            roots[4].1 = record(vars.clone());
+            add_member(&mut roots[4].1, name.clone(), ty);
         }
         for (name, connection) in &workflow.connections {
             let _ = name;
@@ -86,13 +84,11 @@ impl Checker<'_> {
                 &mut self.findings,
             );
         }
-        let mut steps = Vec::new();
         for at in order.iter().copied() {
             let ty = self.step_type(workflow, at, &roots);
             let step = &mut workflow.steps[at];
             step.ty = ty.clone();
-            steps.push((step.name.clone(), ty));
-            roots[5].1 = record(steps.clone());
+            add_member(&mut roots[5].1, step.name.clone(), ty);
         }
         for tree in workflow.outputs.values() {
             tree.infer(
@@ -351,6 +347,19 @@ impl Checker<'_> {
                     .help(format!("`{name}` takes {wanted}")),
             );
         }
+    }
+}
+
+/// Adds a member to a record that nobody else holds: no copy is made.
+fn add_member(record: &mut Type, name: Arc<str>, ty: Type) {
+    if let Type::Record(record) = record {
+        let description = "".into();
+        let field = Field {
+            ty,
+            required: true,
+            description,
+        };
+        Arc::make_mut(record).fields.insert(name, field);
     }
 }
 
