@@ -1,6 +1,7 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
 mod checks;
+mod docs;
 mod main_job;
 mod support;
 mod tidy;
