@@ -6,7 +6,9 @@ use flow_engine::expr::Scope;
 use flow_engine::run::evaluate::{Control, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
-use flow_engine::run::{AttemptNo, AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values};
+use flow_engine::run::{
+    AttemptNo, AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values,
+};
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
 use indexmap::IndexMap;

@@ -39,6 +39,8 @@ pub struct Connector {
 pub struct Setting {
     /// Whether the value must be a secret handle.
     pub secret: bool,
+    /// The only values allowed; empty for any.
+    pub one_of: Vec<Arc<str>>,
     /// Name of the secret that is used if the workflow says nothing.
     pub default_secret: Option<Arc<str>>,
     /// One sentence.

@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Unavailable = 7,
     /// Stopped by Ctrl-C, nothing lost.
     Stopped = 130,
+    /// Stopped by SIGTERM, nothing lost.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

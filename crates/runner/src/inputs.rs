@@ -139,8 +139,8 @@ fn read_map(path: &Path) -> Result<Map, InputError> {
     match value {
         Value::Map(map) => Ok(Arc::unwrap_or_clone(map)),
         other => Err(fail(format!(
-            "expected a map of inputs, found a {}",
-            other.kind()
+            "expected a map of inputs, found {}",
+            other.described()
         ))),
     }
 }

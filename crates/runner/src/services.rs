@@ -8,7 +8,8 @@ use flow_connector::Connectors;
 use flow_engine::bundle::Bundle;
 use flow_engine::finding::Finding;
 use flow_engine::source::SourceFile;
-use flow_engine::workflow::{SecretUse, Workflow};
+use flow_engine::value::{Map, Value};
+use flow_engine::workflow::{Does, SecretUse, Workflow};
 use flow_sandbox::{Config, Sandbox};
 use secrecy::SecretString;
 
@@ -138,25 +139,39 @@ pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {
         .map_err(|error| Trouble::new(Exit::Unavailable, "sandbox.start", error.to_string()))
 }
 
-/// Looks up every secret that a run will need; names those that are missing at their lines.
+/// Looks up every secret that a run will need: those that its steps name, and those that its inputs name. Secrets of
+/// connections that only triggers use are needed if one is waited for. Names those that are missing at their lines.
 pub(crate) fn secrets(
     workflow: &Workflow,
+    inputs: &Map,
     sandbox: bool,
+    waits: bool,
 ) -> Result<Arc<EnvironmentSecrets>, Trouble> {
-    let served = |secret: &SecretUse| {
-        let connection = secret
-            .connection
-            .as_ref()
-            .and_then(|name| workflow.connections.get(name));
-        sandbox
-            && connection.is_some_and(|connection| SANDBOX_SERVES.contains(&&*connection.connector))
+    let connector = |secret: &SecretUse| {
+        let name = secret.connection.as_ref()?;
+        Some(&*workflow.connections.get(name)?.connector)
+    };
+    let unneeded = |secret: &SecretUse| {
+        let served = connector(secret).is_some_and(|name| SANDBOX_SERVES.contains(&name));
+        let connection = secret.connection.as_deref();
+        let idle = connection.is_some_and(|name| !waits && !used_by_steps(workflow, name));
+        (sandbox && served) || idle
     };
     let needed: Vec<&SecretUse> = workflow
         .secrets
         .iter()
-        .filter(|secret| !served(secret))
+        .filter(|secret| !unneeded(secret))
         .collect();
-    let (secrets, missing) = EnvironmentSecrets::look_up(needed.iter().map(|secret| &secret.name));
+    let given = secrets_in(inputs);
+    let names = needed.iter().map(|secret| &secret.name);
+    let (secrets, missing) = EnvironmentSecrets::look_up(names.chain(&given));
+    if let Some(name) = given.iter().find(|name| missing.contains(name)) {
+        let message = format!("the secret `{name}`, which an input names, is not set");
+        let trouble = Trouble::new(Exit::Invalid, "secret.missing", message);
+        return Err(trouble.help(format!(
+            "set it: `export {name}=...`; an input of type secret takes the name, not the value"
+        )));
+    }
     if missing.is_empty() {
         return Ok(Arc::new(secrets));
     }
@@ -172,11 +187,7 @@ pub(crate) fn secrets(
             .unwrap_or_default();
         let message = format!("the secret `{}`{of} is not set", secret.name);
         let mut help = format!("set it: `export {}=...`", secret.name);
-        let connection = secret
-            .connection
-            .as_ref()
-            .and_then(|name| workflow.connections.get(name));
-        if connection.is_some_and(|connection| SANDBOX_SERVES.contains(&&*connection.connector)) {
+        if connector(secret).is_some_and(|name| SANDBOX_SERVES.contains(&name)) {
             help.push_str(", or try the workflow without a key with `--sandbox`");
         }
         let finding = Finding::error("secret.missing", secret.span, message).help(help);
@@ -189,4 +200,25 @@ pub(crate) fn secrets(
     }
     diagnostics::print(&workflow.source, &findings);
     Err(Trouble::said(Exit::Invalid))
+}
+
+fn used_by_steps(workflow: &Workflow, connection: &str) -> bool {
+    workflow.steps.iter().any(|step| match &step.does {
+        Does::Call(call) => &*call.call.connection == connection,
+        Does::Hold(watch) => &*watch.call.connection == connection,
+        Does::Value(_) => false,
+    })
+}
+
+/// The names of secrets in inputs.
+fn secrets_in(inputs: &Map) -> Vec<Arc<str>> {
+    let mut names = Vec::new();
+    for (_, value) in inputs.iter() {
+        value.walk(&mut |value| {
+            if let Value::Secret(secret) = value {
+                names.extend(secret.names().map(Arc::from));
+            }
+        });
+    }
+    names
 }

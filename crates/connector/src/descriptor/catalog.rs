@@ -13,6 +13,7 @@ impl Service {
             .map(|(name, rule)| {
                 let setting = Setting {
                     secret: rule.secret,
+                    one_of: rule.one_of.clone(),
                     default_secret: rule.default_secret.clone(),
                     description: rule.description.clone(),
                 };
@@ -23,6 +24,7 @@ impl Service {
             .entry("base_url".into())
             .or_insert_with(|| Setting {
                 secret: false,
+                one_of: Vec::new(),
                 default_secret: None,
                 description: "Another address of the same service.".into(),
             });

@@ -53,8 +53,8 @@ pub(crate) fn file(value: &Value, context: &StepContext) -> Result<File, Failure
         }
         other => {
             let message = format!(
-                "a file is a path, a stored value or a map, not a {}",
-                other.kind()
+                "a file is a path, a stored value or a map, not {}",
+                other.described()
             );
             Err(Failure::permanent("call.type", message))
         }

@@ -57,8 +57,8 @@ pub(crate) fn scalar(name: &str, value: &Value) -> Result<Value, Failure> {
         }
         other => {
             let message = format!(
-                "`{name}` must be a text, a number or a boolean here, not a {}",
-                other.kind()
+                "`{name}` must be a text, a number or a boolean here, not {}",
+                other.described()
             );
             Err(Failure::permanent("call.type", message))
         }

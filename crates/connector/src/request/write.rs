@@ -310,7 +310,9 @@ pub(crate) fn open(blobs: &dyn BlobRead, blob: &Blob) -> Result<Box<dyn Read + S
     blobs.open(blob.hash).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("the stored value {} is not in the blob store", blob.hash);
-            Failure::permanent("store.blob_missing", message).help("run `flow doctor --check`")
+            Failure::permanent("store.blob_missing", message).help(
+                "the store was changed by something else: copy its folder before you try anything",
+            )
         }
         _ => unreadable(blob, &error),
     })

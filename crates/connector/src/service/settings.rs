@@ -158,7 +158,7 @@ fn text(name: &str, value: &Value) -> Result<Value, Failure> {
             Ok(Value::from(texts.join(",")))
         }
         other => {
-            let message = format!("the setting `{name}` is a text, not a {}", other.kind());
+            let message = format!("the setting `{name}` is a text, not {}", other.described());
             Err(Failure::permanent("connection.setting", message))
         }
     }

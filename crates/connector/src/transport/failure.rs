@@ -44,7 +44,15 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
                 "no connection could be made in time",
             );
         }
-        let (code, kind) = match causes.contains("certificate") || causes.contains("tls") {
+        let (code, kind) = match [
+            "certificate",
+            "tls",
+            "InvalidContentType",
+            "corrupt message",
+        ]
+        .iter()
+        .any(|sign| causes.contains(sign))
+        {
             true => ("http.tls", FailureKind::Permanent),
             false if causes.contains("dns") || causes.contains("lookup") => {
                 ("http.dns", FailureKind::Connect)

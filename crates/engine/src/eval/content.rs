@@ -107,8 +107,8 @@ fn not_a_list(value: &Value) -> Failure {
     Failure::permanent(
         "value.not_a_list",
         format!(
-            "expected a list or a stream of items, found a {}",
-            value.kind()
+            "expected a list or a stream of items, found {}",
+            value.described()
         ),
     )
 }
@@ -181,7 +181,9 @@ fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failu
     blobs.open(blob.hash).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("the stored value {} is not in the blob store", blob.hash);
-            Failure::permanent("store.blob_missing", message).help("run `flow doctor --check`")
+            Failure::permanent("store.blob_missing", message).help(
+                "the store was changed by something else: copy its folder before you try anything",
+            )
         }
         _ => unreadable(blob, &error),
     })

@@ -116,7 +116,7 @@ impl RetryPolicy {
         let patient = failure
             .retry_after
             .is_none_or(|asked| asked <= RETRY_AFTER_MAX);
-        attempt < self.attempts && may_repeat && wanted && patient && failure.done != Done::Done
+        attempt < self.attempts && may_repeat && wanted && patient
     }
 
     /// How long to wait after the attempt with this number failed. `seed` is a hash of run, step path and attempt, so

@@ -233,9 +233,7 @@ impl Type {
                     value.to_json().unwrap_or_default()
                 )
             }
-            other => format!("a {}", other.kind())
-                .replace("a null", "null")
-                .replace("a integer", "an integer"),
+            other => other.described().to_owned(),
         };
         Err(Mismatch {
             path: path.trim_start_matches('.').to_owned(),

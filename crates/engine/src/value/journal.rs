@@ -196,7 +196,10 @@ impl<'de> Visitor<'de> for ReadVisitor {
                 "$map" => match access.next_value::<Read>()?.0 {
                     Value::Map(inner) => map = Arc::unwrap_or_clone(inner),
                     other => {
-                        return Err(A::Error::custom(format!("`$map` holds a {}", other.kind())));
+                        return Err(A::Error::custom(format!(
+                            "`$map` holds {}",
+                            other.described()
+                        )));
                     }
                 },
                 own => {

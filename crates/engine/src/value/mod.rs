@@ -60,6 +60,21 @@ impl Value {
         }
     }
 
+    /// The value's kind with its article: `an integer`, `a list`, `null`.
+    pub fn described(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::UInt(_) => "an integer",
+            Value::Float(_) => "a number",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::Blob(_) => "a stored value",
+            Value::Secret(_) => "a secret",
+        }
+    }
+
     /// The text, if it is a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -204,7 +204,7 @@ impl Input {
         if !self.kind.fits(&value) {
             let found = value
                 .to_json()
-                .unwrap_or_else(|_| format!("a {}", value.kind()));
+                .unwrap_or_else(|_| value.described().to_owned());
             return Err(self.wrong_type(&found.chars().take(60).collect::<String>()));
         }
         if !self.one_of.is_empty() && !self.one_of.contains(&value) {

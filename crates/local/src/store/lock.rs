@@ -48,3 +48,9 @@ impl Lock {
         Ok(Lock { _file: file })
     }
 }
+
+/// Whether some process holds the lock of a folder.
+pub(super) fn is_held(folder: &Path) -> bool {
+    let file = File::open(folder.join("lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}

@@ -56,6 +56,11 @@ impl Store {
         Ok(Some(Reader::new(connection, path)))
     }
 
+    /// Whether some process owns the store in a folder: without one no run in it goes on.
+    pub fn is_owned(folder: &Path) -> bool {
+        super::lock::is_held(folder)
+    }
+
     /// Hands a commit to the writer; its `done` is called after it is on disk, or could not be put there.
     pub fn commit(&self, commit: Commit) {
         self.writer.send(commit);

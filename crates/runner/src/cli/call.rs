@@ -17,6 +17,7 @@ use flow_local::store::BlobFolder;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::inputs;
@@ -81,11 +82,12 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         run: "call".into(),
         step: "call".into(),
     };
+    let mut signals = Signals::listen();
     let result = tokio::select! {
         result = connectors.perform(&call, &context) => result,
-        _ = tokio::signal::ctrl_c() => {
+        exit = signals.next() => {
             cancel.cancel();
-            return Err(Trouble::said(Exit::Stopped));
+            return Err(Trouble::said(exit));
         }
     };
     if let Some(sandbox) = sandbox {

@@ -14,6 +14,7 @@ use flow_local::clock::now;
 use flow_local::driver::{Driver, Progress, Services, Taken};
 use serde_json::json;
 
+use super::signals::Signals;
 use super::{print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::show::live::Live;
@@ -63,7 +64,8 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
     title(&view, &workflow, &run, sandbox, notes);
     let mut progress = driver.add(taken, services);
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut stops = 0;
+    let mut signals = Signals::listen();
+    let mut stopped = None;
     let end = loop {
         tokio::select! {
             next = progress.recv() => match next {
@@ -80,12 +82,11 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
                     live.update(&report, None, now());
                 }
             }
-            _ = tokio::signal::ctrl_c() => {
-                stops += 1;
-                if stops > 1 {
+            signal = signals.next() => {
+                if stopped.replace(signal).is_some() {
                     break Progress::Stopped;
                 }
-                say(&view, "stopping: an effect that must not happen twice is awaited; Ctrl-C again stops at once");
+                say(&view, "stopping; once more stops at once");
                 driver.stop();
             }
         }
@@ -93,7 +94,7 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
     if let View::Live(live) = &mut view {
         live.finish();
     }
-    finish(&workflow, &report, &end, json)
+    finish(&workflow, &report, &end, stopped, json)
 }
 
 fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
@@ -166,6 +167,7 @@ fn finish(
     workflow: &Workflow,
     report: &Report,
     end: &Progress,
+    stopped: Option<Exit>,
     json: bool,
 ) -> Result<Exit, Trouble> {
     let run = &report.started.run;
@@ -181,7 +183,7 @@ fn finish(
         }
         Progress::Interrupted => (Exit::Interrupted, "interrupted"),
         Progress::StoreFailed(error) => return Err(error.clone().into()),
-        _ => (Exit::Stopped, "stopped"),
+        _ => (stopped.unwrap_or(Exit::Stopped), "stopped"),
     };
     if json {
         print(&format!("{}\n", summary::to_json(report, status)));
@@ -200,7 +202,9 @@ fn finish(
         Exit::Interrupted => anstream::eprintln!(
             "  decide with `flow resume {run} --retry STEP`, `--skip STEP` or `--set STEP=VALUE`"
         ),
-        Exit::Stopped => anstream::eprintln!("  nothing is lost: `flow resume {run}` goes on"),
+        Exit::Stopped | Exit::Terminated => {
+            anstream::eprintln!("  nothing is lost: `flow resume {run}` goes on");
+        }
         _ => {}
     }
     if let Progress::Ended(RunEnded {

@@ -9,6 +9,7 @@ mod resume;
 mod run;
 mod runs;
 mod sandbox;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +25,6 @@ use crate::show::diagnostics;
 #[command(
     name = "flow",
     version,
-    about,
     propagate_version = true,
     disable_help_subcommand = true
 )]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use flow_engine::journal::Resolution;
+use flow_engine::journal::{Event, Resolution};
 use flow_engine::report::report;
 use flow_engine::run::{Input, Run};
 use flow_engine::source::SourceFile;
-use flow_engine::value::{Value, json};
+use flow_engine::value::{Map, Value, json};
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
 use flow_local::driver::Driver;
@@ -72,7 +72,13 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
         ));
     };
     let workflow = Arc::new(workflow);
-    let secrets = services::secrets(&workflow, stored.row.sandbox)?;
+    let inputs = match stored.events.first() {
+        Some((_, Event::RunStarted(started))) => {
+            started.inputs.as_map().cloned().unwrap_or_default()
+        }
+        _ => Map::new(),
+    };
+    let secrets = services::secrets(&workflow, &inputs, stored.row.sandbox, false)?;
     let before = report(stored.events.iter().map(|(at, event)| (*at, event)));
     let mut taken = take_up(workflow.clone(), stored.events).map_err(|error| {
         Trouble::new(

@@ -16,6 +16,7 @@ use flow_local::watch::next_event;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{self, Drive};
+use super::signals::Signals;
 use super::{Folders, StoreArguments};
 use crate::exit::{Exit, Trouble};
 use crate::inputs;
@@ -89,7 +90,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         }
         (Err(errors), _) => return Err(refused(&workflow, &errors)),
     };
-    let secrets = services::secrets(&workflow, arguments.sandbox)?;
+    let secrets = services::secrets(&workflow, &given, arguments.sandbox, waits_for.is_some())?;
     let bundle = services::bundle(&workflow, &connectors);
     let store = Arc::new(Store::open(&folders.store)?);
     let (connectors, sandbox) =
@@ -259,6 +260,7 @@ async fn wait(
         watch.call.operation,
         watch.every
     );
+    let mut signals = Signals::listen();
     tokio::select! {
         event = next_event(workflow, watch, services, &context, existing) => event.map_err(|failure| {
             let trouble = Trouble::new(Exit::Failed, failure.code, failure.message);
@@ -267,7 +269,7 @@ async fn wait(
                 None => trouble,
             }
         }),
-        _ = tokio::signal::ctrl_c() => Err(Trouble::said(Exit::Stopped)),
+        exit = signals.next() => Err(Trouble::said(exit)),
     }
 }
 

@@ -60,31 +60,30 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         .load_style(comfy_table::presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", ""]);
+    let owned = Store::is_owned(&folders.store);
     for row in &rows {
         let (sign, _) = of_status(&row.status);
         let took = row.ended_at.unwrap_or_else(now).since(row.started_at);
-        let mut note = row
+        let waits = row
             .waits_for
             .as_ref()
-            .map(|what| format!("waits for {what}"))
-            .unwrap_or_default();
-        if row.sandbox {
-            note = [note, "sandbox".to_owned()]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(", ");
-        }
+            .map(|what| format!("waits for {what}"));
+        let left = row.ended_at.is_none() && row.status != "interrupted" && !owned;
+        let left = left.then(|| "nobody drives it: flow resume".to_owned());
+        let sandbox = row.sandbox.then(|| "sandbox".to_owned());
+        let notes: Vec<String> = [waits, left, sandbox].into_iter().flatten().collect();
         table.add_row([
             row.run.clone(),
             row.workflow.clone(),
             format!("{sign} {}", row.status),
             row.started_at.to_string(),
             values::elapsed(took),
-            note,
+            notes.join(", "),
         ]);
     }
-    print(&format!("{}\n", table.trim_fmt()));
+    let table_text = table.trim_fmt();
+    let lines: Vec<&str> = table_text.lines().map(str::trim).collect();
+    print(&format!("{}\n", lines.join("\n")));
     Ok(Exit::Success)
 }
 

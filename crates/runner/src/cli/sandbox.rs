@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use flow_sandbox::{Config, Faults};
 
+use super::signals::Signals;
 use super::{StoreArguments, print};
 use crate::exit::{Exit, Trouble};
 use crate::services;
@@ -62,7 +63,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<Exit, Trouble> {
         "  ANTHROPIC_BASE_URL={} ANTHROPIC_API_KEY=sandbox",
         sandbox.base_url()
     );
-    let _ = tokio::signal::ctrl_c().await;
+    Signals::listen().next().await;
     sandbox.stop().await;
     Ok(Exit::Success)
 }

@@ -6,6 +6,7 @@ use flow_engine::finding::{Finding, Severity};
 use flow_engine::source::{SourceFile, Span};
 use serde_json::json;
 
+use super::style::{BOLD, RED, paint};
 use crate::exit::Trouble;
 
 /// Lines of source around a place that the renderer is handed: it gets slow on whole files.
@@ -23,14 +24,11 @@ pub(crate) fn print_trouble(trouble: &Trouble) {
     if trouble.code.is_empty() {
         return;
     }
-    let mut group = Level::ERROR
-        .primary_title(&*trouble.message)
-        .id(&*trouble.code)
-        .elements(Vec::<annotate_snippets::Message<'_>>::new());
+    let title = paint(RED, format!("error[{}]", trouble.code));
+    anstream::eprintln!("{title}{}", paint(BOLD, format!(": {}", trouble.message)));
     if let Some(help) = &trouble.help {
-        group = group.element(Level::HELP.message(&**help));
+        anstream::eprintln!("  = {} {help}", paint(BOLD, "help:"));
     }
-    anstream::eprintln!("{}", renderer().render(&[group]));
 }
 
 fn renderer() -> Renderer {

@@ -17,6 +17,7 @@ pub(crate) fn update(report: &Report, event: &Event, now: Timestamp) {
             "started".to_owned()
         }
         (StepState::Running, _) | (_, Event::HoldBaseline(_)) => return,
+        (StepState::Skipped(_), _) => step_words(step, now),
         (state, _) => format!("{} {}", state.as_str(), step_words(step, now).trim_start()),
     };
     let clock = values::elapsed(now.since(report.started_at));

@@ -38,7 +38,7 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
         }
         StepState::Held {
             every: Some(every), ..
-        } => format!("waits, looks every {every}"),
+        } => format!("waits, looks up to every {every}"),
         StepState::Held { due: Some(due), .. } => format!("waits until {due}"),
         StepState::Held { .. } => "waits".to_owned(),
         StepState::Interrupted => "interrupted: needs a decision".to_owned(),
@@ -85,7 +85,12 @@ pub(crate) fn failures(workflow: &Workflow, report: &Report) -> Vec<Finding> {
         };
         match (&step.state, &step.failure) {
             (StepState::Failed | StepState::Interrupted, Some(failure)) => {
-                findings.push(finding(name, shape.span, failure, step.attempts));
+                findings.push(finding(
+                    &format!("step `{name}`"),
+                    shape.span,
+                    failure,
+                    step.attempts,
+                ));
             }
             (StepState::TimedOut, _) => {
                 let span = shape
@@ -105,12 +110,12 @@ pub(crate) fn failures(workflow: &Workflow, report: &Report) -> Vec<Finding> {
     if let Some((_, ended)) = &report.ended
         && let Some(failure) = &ended.failure
     {
-        findings.push(finding("outputs", Span::default(), failure, 1));
+        findings.push(finding("the outputs", Span::default(), failure, 1));
     }
     findings
 }
 
-fn finding(name: &str, step: Span, failure: &Failure, attempts: u32) -> Finding {
+fn finding(what: &str, step: Span, failure: &Failure, attempts: u32) -> Finding {
     let span = failure
         .span
         .map_or(step, |(start, end)| Span { start, end });
@@ -121,11 +126,7 @@ fn finding(name: &str, step: Span, failure: &Failure, attempts: u32) -> Finding 
     } else {
         String::new()
     };
-    let finding = Finding::error(
-        code,
-        span,
-        format!("step `{name}`{tries}: {}", failure.message),
-    );
+    let finding = Finding::error(code, span, format!("{what}{tries}: {}", failure.message));
     match &failure.help {
         Some(help) => finding.help(help.clone()),
         None => finding,

@@ -44,7 +44,7 @@ outputs:
 
 #[test]
 fn a_level_that_holds_already_ends_at_once() {
-    let requests = r#"[{ custom_id: a, params: { model: claude-haiku-5-5, max_tokens: 5, messages: [{ role: user, content: hi }] } }]"#;
+    let requests = r"[{ custom_id: a, params: { model: claude-haiku-5-5, max_tokens: 5, messages: [{ role: user, content: hi }] } }]";
     let folder = folder(&format!(
         "
 steps:

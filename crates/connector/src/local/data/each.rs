@@ -36,9 +36,9 @@ pub(super) fn filter(call: &LocalCall) -> Result<Value, Failure> {
                 Value::Bool(false) => {}
                 other => {
                     let message = format!(
-                        "`where` must be true or false; for item {} it is a {}",
+                        "`where` must be true or false; for item {} it is {}",
                         item.index,
-                        other.kind()
+                        other.described()
                     );
                     return Err(Failure::permanent("data.condition", message));
                 }

@@ -26,9 +26,9 @@ pub(super) fn sum(call: &LocalCall) -> Result<Value, Failure> {
                 Value::Float(number) => fraction = Some(fraction.unwrap_or(0.0) + number),
                 other => {
                     let message = format!(
-                        "only numbers have a sum; item {} gives a {}",
+                        "only numbers have a sum; item {} gives {}",
                         item.index,
-                        other.kind()
+                        other.described()
                     );
                     return Err(Failure::permanent("data.not_a_number", message));
                 }
@@ -94,8 +94,8 @@ fn scalar_key(value: &Value, index: u64) -> Result<Arc<str>, Failure> {
         }
         other => {
             let message = format!(
-                "`by` must be a text, a number, a boolean or null; for item {index} it is a {}",
-                other.kind()
+                "`by` must be a text, a number, a boolean or null; for item {index} it is {}",
+                other.described()
             );
             Err(Failure::permanent("data.key", message))
         }

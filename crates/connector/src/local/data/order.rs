@@ -129,8 +129,8 @@ fn as_map(value: Value, side: &str, index: u64) -> Result<Map, Failure> {
         Value::Map(map) => Ok(Arc::unwrap_or_clone(map)),
         other => {
             let message = format!(
-                "only maps can be joined; item {index} of `{side}` is a {}",
-                other.kind()
+                "only maps can be joined; item {index} of `{side}` is {}",
+                other.described()
             );
             Err(Failure::permanent("data.not_a_map", message))
         }

@@ -49,9 +49,9 @@ pub(super) fn write(items: &Value, call: &LocalCall, out: &mut dyn Write) -> Res
     each(items, call.blobs(), call.cancel(), |item| {
         let map = item.value.as_map().ok_or_else(|| {
             let message = format!(
-                "only maps can be written as CSV; item {} is a {}",
+                "only maps can be written as CSV; item {} is {}",
                 item.index,
-                item.value.kind()
+                item.value.described()
             );
             Failure::permanent("data.not_a_map", message)
         })?;
@@ -89,7 +89,7 @@ fn cell(value: &Value) -> Result<String, Failure> {
         other => other.to_json().map_err(|_| {
             Failure::permanent(
                 "data.csv",
-                format!("a {} cannot stand in a cell of CSV", other.kind()),
+                format!("{} cannot stand in a cell of CSV", other.described()),
             )
         }),
     }

@@ -22,7 +22,7 @@ pub(in crate::local) fn parse(
         Value::String(text) => parse_from(text.as_bytes(), text.len() as u64, format, call),
         Value::Blob(blob) => parse_from(open(call.blobs(), blob)?, blob.bytes, format, call),
         other => {
-            let message = format!("only a text can be read as data, not a {}", other.kind());
+            let message = format!("only a text can be read as data, not {}", other.described());
             Err(Failure::permanent("call.type", message))
         }
     }

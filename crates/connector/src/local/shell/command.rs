@@ -131,8 +131,8 @@ fn text(name: &str, value: &Value) -> Result<String, Failure> {
         }
         other => {
             let message = format!(
-                "`{name}` must be a text, a number or a boolean, not a {}",
-                other.kind()
+                "`{name}` must be a text, a number or a boolean, not {}",
+                other.described()
             );
             return Err(Failure::permanent("call.type", message)
                 .help("hand larger data over by `stdin` or `place`"));

@@ -102,9 +102,31 @@ impl Checker<'_> {
                     key.to_uppercase()
                 )));
             }
+            self.setting_value(key, &connector.settings[key].one_of, &tree);
             settings.push((key.clone(), tree));
         }
         self.add_connection(name.text.clone(), connector, settings, name.span);
+    }
+
+    /// A setting that is written out must be one of those allowed.
+    fn setting_value(&mut self, key: &str, one_of: &[Arc<str>], tree: &Tree) {
+        let Some(value) = tree.constant().filter(|_| !one_of.is_empty()) else {
+            return;
+        };
+        let text = value
+            .as_str()
+            .map_or_else(|| super::settings::shown(value), str::to_owned);
+        if one_of.iter().all(|one| **one != *text) {
+            let known: Vec<&str> = one_of.iter().map(AsRef::as_ref).collect();
+            let finding = Finding::error(
+                "check.type",
+                tree.span,
+                format!("`{key}` cannot be `{text}`"),
+            );
+            let otherwise = format!("it is one of {}", known.join(", "));
+            self.findings
+                .push(finding.help_nearest(&text, known, otherwise));
+        }
     }
 
     fn add_connection(

@@ -253,6 +253,12 @@ impl Checker<'_> {
             self.unknown_root(workflow, root, span, place);
             return false;
         }
+        if reference.kind == RefKind::Callback {
+            let message = "`run.callback_url` is part of the language, but this version of flow does not serve it yet";
+            self.findings
+                .push(Finding::error("check.not_served", span, message));
+            return false;
+        }
         let member = match reference.path.first() {
             Some(RefPart::Key(name)) => Some(name),
             _ => None,

@@ -57,7 +57,7 @@ impl Checker<'_> {
         let mut roots = vec![
             ("inputs", record(inputs)),
             ("trigger", payload),
-            ("run", run_type()),
+            ("run", run_type(false)),
             ("secrets", Type::Map(Arc::new(Type::Secret))),
             ("vars", record(Vec::new())),
             ("steps", record(Vec::new())),
@@ -103,6 +103,7 @@ impl Checker<'_> {
         for trigger in workflow.triggers.values() {
             let mut roots = roots.clone();
             roots[1].1 = trigger.payload.clone();
+            roots[2].1 = run_type(true);
             for (name, tree) in &trigger.inputs {
                 let ty = tree.infer(
                     &Types {
@@ -221,6 +222,10 @@ impl Checker<'_> {
                 .map(|(_, ty)| ty.clone())
                 .unwrap_or_default()
         };
+        if call.with_response {
+            // A map gains a member, anything else becomes a map of value and response.
+            return Type::Unknown;
+        }
         match &operation.output {
             OutputType::Fixed(ty) => ty.clone(),
             OutputType::SameAs(name) => match of(name) {
@@ -363,8 +368,8 @@ fn add_member(record: &mut Type, name: Arc<str>, ty: Type) {
     }
 }
 
-/// The type of `run`.
-fn run_type() -> Type {
+/// The type of `run`. When it was due is known only where a schedule gives a run its inputs.
+fn run_type(due: bool) -> Type {
     let trigger = Type::record(
         [
             ("name", Type::Unknown),
@@ -374,17 +379,14 @@ fn run_type() -> Type {
         ],
         false,
     );
-    Type::record(
-        [
-            ("id", Type::string()),
-            ("name", Type::string()),
-            ("due", Type::string()),
-            ("due_previous", Type::Unknown),
-            ("started_at", Type::string()),
-            ("status", Type::string()),
-            ("error", Type::Unknown),
-            ("trigger", trigger),
-        ],
-        false,
-    )
+    let mut members = vec![
+        ("id", Type::string()),
+        ("name", Type::string()),
+        ("started_at", Type::string()),
+        ("trigger", trigger),
+    ];
+    if due {
+        members.extend([("due", Type::string()), ("due_previous", Type::Unknown)]);
+    }
+    Type::record(members, false)
 }
