@@ -93,6 +93,7 @@ impl Settings {
                 return Err(Failure::permanent("connection.missing_setting", message));
             }
         };
+        refuse_clear_text(&service.handle, &base_url)?;
         Ok(Settings { base_url, values })
     }
 
@@ -129,6 +130,26 @@ impl Settings {
         };
         format!("{base}{path}")
     }
+}
+
+/// A key must not cross a network unencrypted: plain http is for this machine only.
+fn refuse_clear_text(connector: &str, base_url: &str) -> Result<(), Failure> {
+    let Ok(url) = reqwest::Url::parse(base_url) else {
+        let message =
+            format!("the address `{base_url}` of the connection to `{connector}` is not a URL");
+        let help = "write it like `https://api.example.com/v1`";
+        return Err(Failure::permanent("connection.setting", message).help(help));
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let address = host.parse::<std::net::IpAddr>();
+    let here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    if url.scheme() == "https" || (url.scheme() == "http" && here) {
+        return Ok(());
+    }
+    let message =
+        format!("the address `{base_url}` of the connection to `{connector}` is not encrypted");
+    Err(Failure::permanent("connection.insecure", message)
+        .help("write it with `https://`; plain `http://` is for this machine only"))
 }
 
 /// The service's own address moved to another: one without a path keeps the service's path.

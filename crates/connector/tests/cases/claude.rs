@@ -312,7 +312,7 @@ async fn wrong_calls_are_refused_before_anything_is_sent() {
         "claude.models.list",
         r#"{"base_url":"ftp://x"}"#,
         "{}",
-        "http.url",
+        "connection.insecure",
     )
     .await;
     check(

@@ -250,3 +250,21 @@ async fn lists_go_on_by_link_and_by_number() {
         "http.blocked_address"
     );
 }
+
+#[tokio::test]
+async fn a_key_never_leaves_this_machine_in_the_clear() {
+    let bench = Bench::new();
+    for (address, code) in [
+        ("http://192.0.2.2:9/v1", "connection.insecure"),
+        ("http://api.example.com/v1", "connection.insecure"),
+        ("http://127.0.0.1.example.com", "connection.insecure"),
+        ("ftp://127.0.0.1/v1", "connection.insecure"),
+        ("nonsense", "connection.setting"),
+        ("http://127.0.0.1:9/v1", "http.connect"),
+        ("http://[::1]:9/v1", "http.connect"),
+    ] {
+        let settings = format!(r#"{{"base_url":"{address}"}}"#);
+        let result = bench.perform("claude.models.list", &settings, "{}").await;
+        assert_eq!(result.expect_err("nobody answers").code, code, "{address}");
+    }
+}

@@ -1,7 +1,7 @@
 //! `flow call`: one operation from the shell. The value goes to stdout: JSON, JSON Lines, text or bytes as they are.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use flow_engine::eval::BlobRead;
 use flow_engine::finding::nearest;
 use flow_engine::run::Failure;
 use flow_engine::types::Type;
-use flow_engine::value::{Blob, Map, Secret, Value, json};
+use flow_engine::value::{Map, Secret, Value, json};
 use flow_local::store::BlobFolder;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
+use super::StoreArguments;
 use super::signals::Signals;
-use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::inputs;
 use crate::secrets::EnvironmentSecrets;
@@ -39,6 +39,9 @@ pub(super) struct Arguments {
     /// Call the built-in loopback Claude API: no key, no network.
     #[arg(long)]
     sandbox: bool,
+    /// Print lists as JSON Lines, one item a line.
+    #[arg(long)]
+    lines: bool,
     /// Read at most this many pages.
     #[arg(long, value_name = "N")]
     pages: Option<u32>,
@@ -53,8 +56,11 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
     let (connector, name, operation) = find(&catalog, &arguments.operation)?;
     let given = parameters(&arguments.operation, operation, &arguments.parameters)?;
     let sandboxed = arguments.sandbox && SANDBOX_SERVES.contains(&&*connector);
+    let given_settings = given_settings(&catalog, &connector, &arguments.settings)?;
     let (mut settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
-    given_settings(&catalog, &connector, &arguments.settings, &mut settings)?;
+    for (name, value) in given_settings.iter() {
+        settings.insert(name.clone(), value.clone());
+    }
     let (connectors, sandbox) = services::sandboxed(sandboxed, connectors, &folders.store).await?;
     let temporary = tempfile::tempdir().map_err(|error| unwritable(&error))?;
     let blobs = Arc::new(BlobFolder::open(temporary.path())?);
@@ -94,7 +100,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         sandbox.stop().await;
     }
     match result {
-        Ok(value) => show(&value, &blobs).map(|()| Exit::Success),
+        Ok(value) => show(&value, arguments.lines, &blobs).map_err(|error| unwritable(&error)),
         Err(failure) => Err(trouble(failure)),
     }
 }
@@ -256,8 +262,8 @@ fn given_settings(
     catalog: &Catalog,
     connector: &str,
     pairs: &[(String, String)],
-    settings: &mut Map,
-) -> Result<(), Trouble> {
+) -> Result<Map, Trouble> {
+    let mut settings = Map::new();
     let known = catalog
         .connector(connector)
         .map(|connector| &connector.settings);
@@ -285,28 +291,57 @@ fn given_settings(
             }
         }
     }
-    Ok(())
+    Ok(settings)
 }
 
-fn show(value: &Value, blobs: &BlobFolder) -> Result<(), Trouble> {
-    match value {
-        Value::Blob(blob) => copy(blob, blobs).map_err(|error| unwritable(&error)),
-        Value::String(text) => {
-            print(&format!("{text}\n"));
-            Ok(())
-        }
-        value => {
-            print_json(&values::to_json(value));
-            Ok(())
-        }
+/// Writes the value to stdout. Whether it was stored on the way makes no difference to the form.
+fn show(value: &Value, lines: bool, blobs: &BlobFolder) -> io::Result<Exit> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(value, lines, blobs, &mut out).and_then(|()| out.flush()) {
+        // A reader that has seen enough is no fault.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
+        result => result.map(|()| Exit::Success),
     }
 }
 
-fn copy(blob: &Blob, blobs: &BlobFolder) -> io::Result<()> {
-    let mut content = blobs.open(blob.hash)?;
-    match io::copy(&mut content, &mut io::stdout().lock()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map(|_| ()),
+fn write(value: &Value, lines: bool, blobs: &BlobFolder, out: &mut impl Write) -> io::Result<()> {
+    match value {
+        Value::Blob(blob) if blob.is_json_lines() => {
+            let content = io::BufReader::new(blobs.open(blob.hash)?);
+            write_items(content.lines(), lines, out)
+        }
+        Value::List(items) => {
+            let items = items
+                .iter()
+                .map(|item| Ok(values::to_json(item).to_string()));
+            write_items(items, lines, out)
+        }
+        Value::Blob(blob) => io::copy(&mut blobs.open(blob.hash)?, out).map(|_| ()),
+        Value::String(text) => writeln!(out, "{text}"),
+        value => writeln!(out, "{:#}", values::to_json(value)),
+    }
+}
+
+/// Items as one JSON list, an item a line, or as JSON Lines.
+fn write_items(
+    items: impl Iterator<Item = io::Result<String>>,
+    lines: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut empty = true;
+    for item in items {
+        let before = match (lines, std::mem::take(&mut empty)) {
+            (true, _) => "",
+            (false, true) => "[\n",
+            (false, false) => ",\n",
+        };
+        let after = if lines { "\n" } else { "" };
+        write!(out, "{before}{}{after}", item?)?;
+    }
+    match (lines, empty) {
+        (true, _) => Ok(()),
+        (false, true) => writeln!(out, "[]"),
+        (false, false) => writeln!(out, "\n]"),
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) fn perform(call: &LocalCall) -> Result<Value, Failure> {
 /// What the function says of an item; without a function the item itself.
 fn key_of(call: &LocalCall, name: &str, item: &super::items::Item<'_>) -> Result<Value, Failure> {
     match call.function(name) {
-        Some(function) => function.apply(&item.value, item.index, &item.key),
+        Some(function) => function
+            .apply(&item.value, item.index, &item.key)
+            .map_err(|failure| of_item(failure, item.index)),
         None => Ok(item.value.clone()),
     }
 }
@@ -86,4 +88,10 @@ fn bounded(bytes: &mut u64, value: &Value) -> Result<(), Failure> {
     Err(Failure::permanent("value.too_large", message).help(
         "make the items smaller first, with `data.map`, or take fewer of them, with `data.filter`",
     ))
+}
+
+/// Says which item it was.
+fn of_item(failure: Failure, index: u64) -> Failure {
+    let message = format!("item {index}: {}", failure.message);
+    Failure { message, ..failure }
 }

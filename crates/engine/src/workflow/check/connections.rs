@@ -102,6 +102,12 @@ impl Checker<'_> {
                     key.to_uppercase()
                 )));
             }
+            if &**key == "base_url" && tree.constant().is_none() {
+                let message = "the address of a service cannot be a template: its key would follow";
+                let finding = Finding::error("check.address_template", member.value.span, message);
+                self.findings
+                    .push(finding.help("write the address out; two services are two connections"));
+            }
             self.setting_value(key, &connector.settings[key].one_of, &tree);
             settings.push((key.clone(), tree));
         }
