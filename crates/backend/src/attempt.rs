@@ -116,10 +116,11 @@ async fn finish(
     blocking(work).await
 }
 
-/// Lets a trigger look.
+/// Lets a trigger look. For a step, its `output:` is applied to what was found first.
 pub async fn take_look(
     workflow: &Arc<Workflow>,
     watch: &Watch,
+    step: Option<usize>,
     spec: LookSpec,
     runner: &dyn StepRunner,
     context: &StepContext,
@@ -143,14 +144,16 @@ pub async fn take_look(
     let page = runner.perform(&call, context).await?;
     let (workflow, watch, context) = (workflow.clone(), watch.clone(), context.clone());
     blocking(move || {
-        look(
-            &workflow,
-            &watch,
-            spec.state.as_ref(),
-            &page,
-            &spec.values,
-            &*context.blobs,
-        )
+        let (state, blobs) = (spec.state.as_ref(), &*context.blobs);
+        let mut outcome = look(&workflow, &watch, state, &page, &spec.values, blobs)?;
+        if let (Some(step), Some(first)) = (step, outcome.found.first_mut()) {
+            let value = std::mem::take(first);
+            let reading = spec.values.reading(blobs);
+            let value =
+                apply_output(&workflow, step, value, &reading).map_err(Stop::into_failure)?;
+            *first = spill(value, blobs)?;
+        }
+        Ok(outcome)
     })
     .await
 }

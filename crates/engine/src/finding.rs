@@ -112,7 +112,13 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     let allowed = (length / 3).max(2);
     let (mut best, mut alike) = (None, None);
     for name in known {
-        let distance = strsim::damerau_levenshtein(written, name);
+        // Not computed where the lengths alone are too far apart.
+        let hopeless = name.len().abs_diff(written.len()) > allowed * 4;
+        let distance = if hopeless {
+            usize::MAX
+        } else {
+            strsim::damerau_levenshtein(written, name)
+        };
         let longest = name.chars().count().max(length);
         if distance <= allowed
             && distance < longest

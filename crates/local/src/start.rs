@@ -27,6 +27,8 @@ pub struct NewRun {
     pub trigger: Value,
     /// Whether it runs against the sandbox.
     pub sandbox: bool,
+    /// The project folder.
+    pub project: Option<String>,
 }
 
 /// Makes a run; its bundle is on disk when this returns, its first event when the driver has saved it. Blocking.
@@ -58,6 +60,7 @@ pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
         started_by: new.started_by,
         trigger: new.trigger,
         sandbox: new.sandbox,
+        project: new.project,
         seed: u64::from_be_bytes(id.to_bytes()[8..].try_into().expect("an id has 16 bytes")),
     };
     Ok(Taken {

@@ -8,7 +8,7 @@ use flow_backend::context::StepContext;
 use flow_engine::expr::Scope;
 use flow_engine::run::evaluate::arguments;
 use flow_engine::run::{Failure, LookSpec, Values};
-use flow_engine::value::Value;
+use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Stop, Watch, Workflow};
 
 use crate::driver::Services;
@@ -17,19 +17,21 @@ use crate::driver::Services;
 const FAILING_FIRST: Duration = Duration::from_secs(2);
 const FAILING_MAX: Duration = Duration::from_secs(300);
 
-/// Waits for the next event of a poll trigger; with `existing` the newest item that is there already counts.
+/// Waits for the next event of a poll trigger, whose parameters see `inputs` and secrets; with `existing` the newest item that is there already counts.
 ///
 /// # Errors
 /// A failure that waiting does not mend.
 pub async fn next_event(
     workflow: &Arc<Workflow>,
     watch: &Watch,
+    inputs: &Map,
     services: &Services,
     context: &StepContext,
     existing: bool,
 ) -> Result<Value, Failure> {
     let values = Arc::new(Values {
         secrets: Values::secrets_of(workflow),
+        inputs: Value::from(inputs.clone()),
         ..Values::default()
     });
     let rendered = arguments(watch.call.arguments.iter(), &Scope::new(&*values), workflow)
@@ -44,7 +46,7 @@ pub async fn next_event(
             state: state.clone(),
             values: values.clone(),
         };
-        match take_look(workflow, watch, spec, &*services.runner, context).await {
+        match take_look(workflow, watch, None, spec, &*services.runner, context).await {
             Ok(outcome) => {
                 let found = outcome.found.into_iter();
                 if let Some(event) = if existing {

@@ -20,21 +20,19 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Types and checks what was given, fills in defaults, and names what is missing.
+/// Types and checks what was given; what is wrong and what is missing stands beside what was taken.
 pub(crate) fn typed(
     workflow: &Workflow,
     pairs: &[(String, String)],
     file: Option<&Path>,
-) -> Result<Map, Vec<InputError>> {
+) -> (Map, Vec<InputError>) {
     let mut errors = Vec::new();
     let mut given = Map::new();
-    for (key, value) in file
-        .map(read_map)
-        .transpose()
-        .map_err(|error| vec![error])?
-        .iter()
-        .flat_map(Map::iter)
-    {
+    let from_file = match file.map(read_map).transpose() {
+        Ok(from_file) => from_file,
+        Err(error) => return (given, vec![error]),
+    };
+    for (key, value) in from_file.iter().flat_map(Map::iter) {
         match workflow.inputs.get(key) {
             Some(input) => match input.accept(value.clone()) {
                 Ok(value) => given.insert(key.clone(), value),
@@ -65,34 +63,30 @@ pub(crate) fn typed(
             None => errors.push(unknown(workflow, key)),
         }
     }
-    let mut all = Map::new();
     for input in workflow.inputs.values() {
-        match (given.get(&input.name), &input.default) {
-            (Some(value), _) => all.insert(input.name.clone(), value.clone()),
-            (None, Some(default)) => all.insert(input.name.clone(), default.clone()),
-            (None, None) if !input.required => {}
-            (None, None) => {
-                if !errors.iter().any(|error| error.name == input.name) {
-                    let help = format!(
-                        "give it as `--input {}=...` ({})",
-                        input.name,
-                        input.kind.as_str()
-                    );
-                    errors.push(error(
-                        "input.missing",
-                        &input.name,
-                        "it is required and was not given".to_owned(),
-                        Some(help),
-                    ));
-                }
-            }
+        let has = given.get(&input.name).is_some() || input.default.is_some() || !input.required;
+        if !has && !errors.iter().any(|error| error.name == input.name) {
+            let help = format!(
+                "give it as `--input {}=...` ({})",
+                input.name,
+                input.kind.as_str()
+            );
+            let message = "it is required and was not given".to_owned();
+            errors.push(error("input.missing", &input.name, message, Some(help)));
         }
     }
-    if errors.is_empty() {
-        Ok(all)
-    } else {
-        Err(errors)
+    (given, errors)
+}
+
+/// The inputs in the order in which they are declared, with the defaults of those that were not given.
+pub(crate) fn with_defaults(workflow: &Workflow, given: &Map) -> Map {
+    let mut all = Map::new();
+    for input in workflow.inputs.values() {
+        if let Some(value) = given.get(&input.name).or(input.default.as_ref()) {
+            all.insert(input.name.clone(), value.clone());
+        }
     }
+    all
 }
 
 fn unknown(workflow: &Workflow, name: &str) -> InputError {

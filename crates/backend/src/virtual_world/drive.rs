@@ -53,7 +53,7 @@ impl World {
                 let Does::Hold(watch) = &workflow.steps[step].does else {
                     return None;
                 };
-                let result = take_look(workflow, watch, spec, &*runner, &context).await;
+                let result = take_look(workflow, watch, Some(step), spec, &*runner, &context).await;
                 Some(Input::Looked { step, result })
             }
             Output::Evaluate { control, values } => {

@@ -90,6 +90,7 @@ impl World {
             trigger,
             sandbox: false,
             seed: 1,
+            project: None,
         };
         let run = Run::new(workflow, started, self.now);
         self.drive(run, Vec::new()).await

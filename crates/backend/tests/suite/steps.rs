@@ -261,7 +261,34 @@ fn vars_are_rendered_once_and_their_failure_fails_the_run() {
     let (journal, rest) = drive(&bad, &mut world("{}"));
     assert_eq!(
         crate::support::shown(&bad, &journal, rest),
-        "s failed:template.division; failed"
+        "s cancelled; failed"
+    );
+}
+
+#[test]
+fn output_reads_stored_values() {
+    let large = format!("[{}]", vec!["{\"n\": 1}"; 20_000].join(","));
+    let workflow = workflow(
+        "steps:\n  a: { query: svc.read }\n  b: { value: \"{{ steps.a }}\", output: '$[7].n' }\n",
+    );
+    let script = format!(r#"{{"svc.read": [{large}]}}"#);
+    let (journal, rest) = drive(&workflow, &mut world(&script));
+    let told = crate::support::shown(&workflow, &journal, rest);
+    assert!(told.ends_with("b succeeded=1; succeeded"), "{told}");
+}
+
+#[test]
+fn vars_that_fail_fail_the_run_whatever_the_steps_forgive() {
+    let text =
+        "vars: { a: \"{{ 1 / 0 }}\" }\nsteps:\n  s: { query: svc.read, on_error: continue }\n";
+    let workflow = workflow(text);
+    let (journal, _) = drive(&workflow, &mut world(r#"{"svc.read": 1}"#));
+    let report = report_of(&journal);
+    let (_, ended) = report.ended.as_ref().expect("it ended");
+    let code = ended.failure.as_ref().map(|failure| failure.code.as_str());
+    assert_eq!(
+        (ended.status.as_str(), code),
+        ("failed", Some("template.division"))
     );
 }
 

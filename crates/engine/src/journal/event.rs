@@ -112,6 +112,9 @@ pub struct RunStarted {
     pub sandbox: bool,
     /// Seeds the jitter of its waits.
     pub seed: u64,
+    /// The project folder in which it was started: relative paths begin there, wherever it is taken up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
 }
 
 /// What started a run.

@@ -103,22 +103,12 @@ impl Run {
     }
 
     pub(super) fn attempt_lost(&mut self, step: usize, attempt: AttemptNo) {
-        let was_sent = matches!(
-            self.steps[step].status,
-            StepStatus::Running {
-                progress: Progress::Sent,
-                ..
-            }
-        );
         let name = self.name(step);
         self.record(AttemptEnded {
             step: name,
             attempt: attempt.get(),
             outcome: Outcome::Lost,
         });
-        if !was_sent && let Some(failure) = &mut self.steps[step].failure {
-            failure.done = Done::NotDone;
-        }
         self.after_failure(step);
     }
 

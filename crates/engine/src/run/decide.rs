@@ -8,8 +8,7 @@ use super::machine::Run;
 use super::{AttemptNo, Failure, StepOutcome, StepStatus, Values};
 use crate::duration::Millis;
 use crate::journal::{
-    RunEnded, RunStatus, SkipReason, StepCancelled, StepFailed, StepSkipped, StepSucceeded,
-    VarsRendered,
+    RunEnded, RunStatus, SkipReason, StepCancelled, StepSkipped, StepSucceeded, VarsRendered,
 };
 use crate::plan::Need;
 use crate::time::Timestamp;
@@ -49,18 +48,8 @@ impl Run {
                 true
             }
             Some(Err(failure)) => {
-                // Nothing can run without them: the first step carries the failure.
-                self.vars = Some(Value::map::<&str>([]));
-                for step in 0..self.steps.len() {
-                    if !matches!(self.steps[step].status, StepStatus::Ended(_)) {
-                        let name = self.name(step);
-                        self.record(StepFailed {
-                            step: name,
-                            failure: failure.clone(),
-                        });
-                    }
-                }
-                true
+                self.fail_run(failure);
+                false
             }
         }
     }
@@ -105,15 +94,6 @@ impl Run {
             Does::Value(_) => match self.control(Control::Value(step)) {
                 None => {}
                 Some(Ok(value)) => {
-                    let value = match super::values::apply_output(
-                        &workflow,
-                        step,
-                        value,
-                        &self.values(step),
-                    ) {
-                        Ok(value) => value,
-                        Err(why) => return self.fail(step, why.into_failure()),
-                    };
                     let name = self.name(step);
                     self.record(StepSucceeded { step: name, value });
                 }
@@ -205,7 +185,7 @@ impl Run {
                 outputs,
                 failure: None,
             }),
-            Some(Err(failure)) => self.failed_controls(Control::Outputs, &failure),
+            Some(Err(failure)) => self.fail_run(failure),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::values::apply_output;
 use super::{Failure, Values};
 use crate::eval::BlobRead;
 use crate::expr::{RefKind, RefPart, Roots, Scope};
@@ -93,7 +94,10 @@ pub fn evaluate(
             None => Ok(Value::Bool(true)),
         },
         Control::Value(step) => match &of(step).does {
-            Does::Value(tree) => tree.render(&scope, source),
+            Does::Value(tree) => {
+                let value = tree.render(&scope, source)?;
+                apply_output(workflow, step, value, roots)
+            }
             _ => Ok(Value::Null),
         },
         Control::Arguments(step) => match &of(step).does {

@@ -74,12 +74,18 @@ impl Run {
         };
         if let Some(fires) = hold.fires {
             let value = Value::map([("at", Value::from(fires.to_string()))]);
-            self.hold_fired(step, value);
+            let workflow = self.workflow.clone();
+            match apply_output(&workflow, step, value, &self.values(step)) {
+                Ok(value) => self.hold_fired(step, value),
+                Err(why) => self.fail(step, why.into_failure()),
+            }
             return;
         }
         hold.next_look = None;
         hold.looks += 1;
         let (arguments, state) = (hold.arguments.clone(), hold.state.clone());
+        // Its time may be up while it looks.
+        self.schedule(step);
         let values = self.values(step).into();
         self.out.push_back(Output::Look(LookSpec {
             step,
@@ -128,14 +134,8 @@ impl Run {
     }
 
     fn hold_fired(&mut self, step: usize, value: Value) {
-        let workflow = self.workflow.clone();
-        match apply_output(&workflow, step, value, &self.values(step)) {
-            Ok(value) => {
-                let name = self.name(step);
-                self.record(HoldEnded { step: name, value });
-            }
-            Err(why) => self.fail(step, why.into_failure()),
-        }
+        let name = self.name(step);
+        self.record(HoldEnded { step: name, value });
     }
 
     /// The first record of a hold.

@@ -79,6 +79,10 @@ impl Run {
             return;
         };
         self.asked.swap_remove(at);
+        let over = |step: usize| matches!(self.steps[step].status, StepStatus::Ended(_));
+        if control.step().is_some_and(over) {
+            return;
+        }
         match (result, control) {
             (Ok(value), _) => {
                 let step = control.step().map(|step| self.name(step));
@@ -96,7 +100,7 @@ impl Run {
                 }
             }
             (Err(failure), Control::Vars | Control::Outputs) => {
-                self.failed_controls(control, &failure);
+                self.fail_run(failure);
             }
             (Err(_), Control::OnError(step)) => {
                 let failure = self.steps[step].failure.clone().unwrap_or_else(timed_out);
@@ -114,25 +118,19 @@ impl Run {
         }
     }
 
-    pub(super) fn failed_controls(&mut self, control: Control, failure: &Failure) {
-        if control == Control::Outputs {
-            self.record(RunEnded {
-                status: RunStatus::Failed,
-                outputs: Value::Null,
-                failure: Some(failure.clone()),
-            });
-            return;
-        }
-        self.vars = Some(Value::map::<&str>([]));
+    /// What is of the run itself failed: nothing else of it can run.
+    pub(super) fn fail_run(&mut self, failure: Failure) {
         for step in 0..self.steps.len() {
             if !matches!(self.steps[step].status, StepStatus::Ended(_)) {
                 let name = self.name(step);
-                self.record(StepFailed {
-                    step: name,
-                    failure: failure.clone(),
-                });
+                self.record(StepCancelled { step: name });
             }
         }
+        self.record(RunEnded {
+            status: RunStatus::Failed,
+            outputs: Value::Null,
+            failure: Some(failure),
+        });
     }
 
     pub(super) fn resolve(

@@ -139,6 +139,11 @@ impl Run {
         &self.started
     }
 
+    /// The latest time that it was told: the time of its decisions.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// The pinned workflow.
     pub fn workflow(&self) -> &Arc<Workflow> {
         &self.workflow
@@ -268,6 +273,13 @@ impl Run {
 
     fn apply_to(&mut self, step: usize, event: &Event) -> Result<(), IllegalEvent> {
         let state = &mut self.steps[step];
+        let sent = matches!(
+            state.status,
+            StepStatus::Running {
+                progress: Progress::Sent,
+                ..
+            }
+        );
         state.status = next(&state.status, event)?;
         match event {
             Event::AttemptStarted(started) => state.attempt = Some(AttemptNo::new(started.attempt)),
@@ -275,7 +287,7 @@ impl Run {
             Event::AttemptEnded(ended) => match &ended.outcome {
                 Outcome::Succeeded(value) => state.value = Some(value.clone()),
                 Outcome::Failed(failure) => state.failure = Some(failure.clone()),
-                Outcome::Lost => state.failure = Some(super::recover::lost()),
+                Outcome::Lost => state.failure = Some(super::recover::lost(sent)),
             },
             Event::StepSucceeded(succeeded) => state.value = Some(succeeded.value.clone()),
             Event::HoldStarted(started) => state.hold = Some(Hold::new(started, self.now)),

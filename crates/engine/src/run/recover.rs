@@ -86,10 +86,17 @@ impl Run {
     }
 }
 
-/// The failure of an attempt whose worker was lost: whether its effect happened is not known.
-pub(super) fn lost() -> Failure {
-    let message =
-        "the process ended in the middle of this attempt, so nobody knows whether it happened";
-    Failure::of(FailureKind::Reset, Done::Unknown, LOST, message)
-        .help("look at the service, then `flow resume RUN --retry STEP`, `--skip STEP` or `--set STEP=VALUE`")
+/// The failure of an attempt whose worker was lost. If its request was on disk, nobody knows whether it happened.
+pub(super) fn lost(sent: bool) -> Failure {
+    let (done, message) = if sent {
+        let message =
+            "the process ended in the middle of this attempt, so nobody knows whether it happened";
+        (Done::Unknown, message)
+    } else {
+        let message = "the process ended before this attempt had any effect";
+        (Done::NotDone, message)
+    };
+    Failure::of(FailureKind::Reset, done, LOST, message).help(
+        "look at the service, then `flow resume RUN --retry STEP`, `--skip STEP` or `--set STEP=VALUE`",
+    )
 }

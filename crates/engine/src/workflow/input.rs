@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use crate::duration::Millis;
@@ -162,9 +162,7 @@ impl InputKind {
             | (InputKind::Secret, Value::Secret(_)) => true,
             (InputKind::Date, Value::String(text)) => text.parse::<Date>().is_ok(),
             (InputKind::Datetime, Value::String(text)) => text.parse::<Timestamp>().is_ok(),
-            (InputKind::Duration, Value::String(text)) => {
-                Millis::parse(text).is_some() || text.parse::<SignedDuration>().is_ok()
-            }
+            (InputKind::Duration, Value::String(text)) => Millis::parse(text).is_some(),
             (InputKind::List(item), Value::List(items)) => {
                 items.iter().all(|value| item.fits(value))
             }

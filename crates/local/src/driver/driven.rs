@@ -8,7 +8,7 @@ use flow_backend::attempt::{evaluate_control, perform, take_look};
 use flow_backend::context::StepContext;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
-use flow_engine::run::{AttemptNo, AttemptSpec, Failure, Half, Input, LookSpec, Output, Run};
+use flow_engine::run::{AttemptNo, AttemptSpec, Done, Failure, Half, Input, LookSpec, Output, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Does;
 use futures_util::FutureExt;
@@ -84,7 +84,8 @@ impl Driven {
     /// Hands what the machine gives to the store.
     pub(super) fn round(&mut self, store: &Store, sender: &WeakUnboundedSender<Happening>) {
         let mut round = Round::default();
-        let at = now();
+        // The time of the decisions, not that of the writing: replay must see what the machine saw.
+        let at = self.run.now();
         self.due = loop {
             match self.run.poll() {
                 Output::Record(event) => round.events.push((at, event)),
@@ -142,6 +143,8 @@ impl Driven {
                 }
                 Output::Done(ended) => self.tell(Progress::Ended(ended)),
                 Output::Record(_) | Output::Wait { .. } => {}
+                // A recorded request is sent even now: otherwise nobody would know whether it was.
+                Output::Send(spec) if self.stopping => self.attempt(spec, sender),
                 _ if self.stopping => {}
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
@@ -178,8 +181,12 @@ impl Driven {
             let work =
                 AssertUnwindSafe(perform(&workflow, &spec, &*runner, &context)).catch_unwind();
             work.await.unwrap_or_else(|_| {
-                let failure = Failure::permanent("internal.panic", "a bug in flow ended this step")
-                    .help("please report it with the run's id");
+                let done = if matches!(spec.half, Half::Send(_)) {
+                    Done::Unknown
+                } else {
+                    Done::NotDone
+                };
+                let failure = Failure { done, ..panicked() };
                 Input::AttemptEnded {
                     step: spec.step,
                     attempt: spec.attempt,
@@ -206,7 +213,9 @@ impl Driven {
                     result: Err(failure),
                 };
             };
-            let result = take_look(&workflow, watch, spec, &*runner, &context).await;
+            let work = take_look(&workflow, watch, Some(step), spec, &*runner, &context);
+            let result = AssertUnwindSafe(work).catch_unwind().await;
+            let result = result.unwrap_or_else(|_| Err(panicked()));
             Input::Looked { step, result }
         });
     }
@@ -283,4 +292,9 @@ impl Driven {
         // An observer that is gone needs no word.
         let _ = self.observer.send(progress);
     }
+}
+
+fn panicked() -> Failure {
+    Failure::permanent("internal.panic", "a bug in flow ended this step")
+        .help("please report it with the run's id")
 }

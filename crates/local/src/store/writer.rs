@@ -1,5 +1,6 @@
 //! The one writer: commits of many runs become one transaction, and only then is anyone told.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -77,13 +78,26 @@ impl Drop for Writer {
 }
 
 fn write_all(mut connection: Connection, path: &std::path::Path, receiver: &Receiver<Commit>) {
+    // A run of which a commit was lost takes no other: its journal would have a gap.
+    let mut broken: HashMap<String, StoreError> = HashMap::new();
     while let Ok(first) = receiver.recv() {
-        let group: Vec<Commit> = std::iter::once(first)
-            .chain(receiver.try_iter().take(GROUP_MAX - 1))
-            .collect();
+        let more = receiver.try_iter().take(GROUP_MAX - 1);
+        let (lost, group): (Vec<Commit>, Vec<Commit>) = std::iter::once(first)
+            .chain(more)
+            .partition(|commit| broken.contains_key(&commit.run));
+        for commit in lost {
+            let error = broken[&commit.run].clone();
+            (commit.done)(Err(error));
+        }
+        if group.is_empty() {
+            continue;
+        }
         let result =
             write(&mut connection, &group).map_err(|error| StoreError::sqlite(path, &error));
         for commit in group {
+            if let Err(error) = &result {
+                broken.insert(commit.run.clone(), error.clone());
+            }
             (commit.done)(result.clone());
         }
     }

@@ -54,6 +54,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         },
         trigger: Value::map::<&str>([]),
         sandbox: false,
+        project: None,
     };
     let taken = start(&store, new).expect("a run");
     let run = taken.run.id().to_owned();

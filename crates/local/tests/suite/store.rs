@@ -51,6 +51,20 @@ fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_run_that_lost_a_commit_takes_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a new store");
+    commit(&store, 1).expect("it is on disk");
+    commit(&store, 1).expect_err("that row is there already");
+    commit(&store, 2).expect_err("after a lost commit the journal would have a gap");
+    drop(store);
+    let reader = Store::reader(folder.path())
+        .expect("readable")
+        .expect("it is there");
+    assert_eq!(reader.journal("r").expect("whole").len(), 1);
+}
+
+#[test]
 fn a_second_owner_is_told_who_the_first_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let _first = Store::open(folder.path()).expect("a new store");

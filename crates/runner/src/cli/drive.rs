@@ -141,7 +141,7 @@ fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, e
 
 /// The message of a `log` step that has just ended.
 fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
-    let step = workflow.steps.iter().find(|step| &*step.name == name)?;
+    let step = &workflow.steps[workflow.step_index(name)?];
     let Does::Call(call) = &step.does else {
         return None;
     };
@@ -152,6 +152,11 @@ fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
     let value = state.value.as_ref()?;
     let message = value.get("message").and_then(Value::as_str)?;
     let level = value.get("level").and_then(Value::as_str).unwrap_or("info");
+    // Foreign text must not drive the terminal.
+    let message: String = message
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
     Some(format!("{} {message}", paint(DIM, format!("{level}:"))))
 }
 

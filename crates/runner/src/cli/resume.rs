@@ -1,12 +1,13 @@
 //! `flow resume`: a run that has not ended goes on, where it stood.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use flow_engine::journal::{Event, Resolution};
 use flow_engine::report::report;
 use flow_engine::run::{Input, Run};
 use flow_engine::source::SourceFile;
-use flow_engine::value::{Map, Value, json};
+use flow_engine::value::{Value, json};
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
 use flow_local::driver::Driver;
@@ -72,11 +73,17 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
         ));
     };
     let workflow = Arc::new(workflow);
-    let inputs = match stored.events.first() {
+    let (inputs, project) = match stored.events.first() {
         Some((_, Event::RunStarted(started))) => {
-            started.inputs.as_map().cloned().unwrap_or_default()
+            (started.inputs.as_map().cloned(), started.project.clone())
         }
-        _ => Map::new(),
+        _ => (None, None),
+    };
+    let inputs = inputs.unwrap_or_default();
+    // Relative paths begin where the run was started, not where it is resumed.
+    let folders = Folders {
+        project: project.map_or(folders.project, PathBuf::from),
+        store: folders.store,
     };
     let secrets = services::secrets(&workflow, &inputs, stored.row.sandbox, false)?;
     let before = report(stored.events.iter().map(|(at, event)| (*at, event)));

@@ -8,6 +8,7 @@ use flow_connector::Connectors;
 use flow_engine::finding::Finding;
 use flow_engine::journal::StartedBy;
 use flow_engine::value::{Map, Value};
+use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Starts, Trigger, Workflow};
 use flow_local::driver::{Driver, Services};
 use flow_local::start::{NewRun, start};
@@ -71,40 +72,42 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Invalid);
     };
     let workflow = Arc::new(workflow);
-    let given = inputs::typed(
+    let (given, errors) = inputs::typed(
         &workflow,
         &arguments.inputs,
         arguments.inputs_file.as_deref(),
     );
     let event = inputs::event(&arguments.event, arguments.event_file.as_deref())?;
-    let waits_for = waits_for(&workflow, &arguments, event.is_some())?;
-    // Inputs of a run that a trigger starts come from the trigger.
-    let given = match (given, &waits_for) {
-        (Ok(given), _) => given,
-        (Err(errors), Some(trigger))
-            if errors.iter().all(|error| {
-                error.code == "input.missing" && trigger.inputs.contains_key(&error.name)
-            }) =>
-        {
-            Map::new()
-        }
-        (Err(errors), _) => return Err(refused(&workflow, &errors)),
+    let starts = starting_trigger(&workflow, &arguments, event.is_some())?;
+    // Inputs that are not given come from the trigger, if it has them.
+    let comes = |error: &InputError| {
+        let of_trigger = starts
+            .as_ref()
+            .is_some_and(|trigger| trigger.inputs.contains_key(&error.name));
+        error.code == "input.missing" && of_trigger
     };
+    let errors: Vec<InputError> = errors.into_iter().filter(|error| !comes(error)).collect();
+    if !errors.is_empty() {
+        return Err(refused(&workflow, &errors));
+    }
+    let waits_for = starts.as_ref().filter(|_| event.is_none());
     let secrets = services::secrets(&workflow, &given, arguments.sandbox, waits_for.is_some())?;
     let bundle = services::bundle(&workflow, &connectors);
     let store = Arc::new(Store::open(&folders.store)?);
     let (connectors, sandbox) =
         services::sandboxed(arguments.sandbox, connectors, &folders.store).await?;
     let services = services_of(connectors, secrets, &store, &folders);
-    let (started_by, trigger) = match (event, &waits_for) {
-        (Some(event), _) => (by("manual", None), event),
+    let (started_by, trigger) = match (event, waits_for) {
+        (Some(event), _) => (by("manual", starts.as_ref()), event),
         (None, Some(trigger)) => {
-            let event = wait(&workflow, trigger, &services, arguments.once.is_some()).await?;
+            let existing = arguments.once.is_some();
+            let event = wait(&workflow, trigger, &given, &services, existing).await?;
             (by("poll", Some(trigger)), event)
         }
         (None, None) => (by("manual", None), Value::map::<&str>([])),
     };
-    let given = with_trigger_inputs(&workflow, waits_for.as_ref(), given, &trigger)?;
+    let given = with_trigger_inputs(&workflow, starts.as_ref(), given, &started_by, &trigger)?;
+    let given = inputs::with_defaults(&workflow, &given);
     let inputs = inputs::store_files(&workflow, &given, &folders.project, &*store.blobs())?;
     let new = NewRun {
         workflow: workflow.clone(),
@@ -113,6 +116,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         started_by,
         trigger,
         sandbox: arguments.sandbox,
+        project: Some(folders.project.display().to_string()),
     };
     let taken = start(&store, new)?;
     let driver = Driver::start(store);
@@ -163,7 +167,7 @@ fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Workflow>, Tro
     Ok(checked.workflow)
 }
 
-fn refused(workflow: &Workflow, errors: &[flow_engine::workflow::input::InputError]) -> Trouble {
+fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
     for error in errors {
         let declared = workflow.inputs.get(&error.name);
         let trouble = Trouble {
@@ -188,13 +192,14 @@ fn refused(workflow: &Workflow, errors: &[flow_engine::workflow::input::InputErr
     Trouble::said(Exit::Invalid)
 }
 
-/// The trigger that must fire before the run can start, if there is one.
-fn waits_for(
+/// The trigger that starts the run, if the workflow reads `trigger`: the one to wait for, or whose event was given by
+/// hand.
+fn starting_trigger(
     workflow: &Workflow,
     arguments: &Arguments,
     has_event: bool,
 ) -> Result<Option<Trigger>, Trouble> {
-    if !workflow.uses_trigger || has_event {
+    if !workflow.uses_trigger && arguments.trigger.is_none() && !has_event {
         return Ok(None);
     }
     let usage = |message: String, help: String| {
@@ -211,13 +216,14 @@ fn waits_for(
             )
         });
     }
-    let polls: Vec<&Trigger> = workflow
+    let candidates: Vec<&Trigger> = workflow
         .triggers
         .values()
-        .filter(|trigger| matches!(trigger.starts, Starts::Poll(_)))
+        .filter(|trigger| has_event || matches!(trigger.starts, Starts::Poll(_)))
         .collect();
-    match polls.as_slice() {
+    match candidates.as_slice() {
         [one] => Ok(Some((*one).clone())),
+        [] if has_event => Ok(None),
         [] => Err(usage(
             "the workflow reads `trigger`, and none of its triggers can be waited for here"
                 .to_owned(),
@@ -236,6 +242,7 @@ fn waits_for(
 async fn wait(
     workflow: &Arc<Workflow>,
     trigger: &Trigger,
+    given: &Map,
     services: &Services,
     existing: bool,
 ) -> Result<Value, Trouble> {
@@ -262,7 +269,7 @@ async fn wait(
     );
     let mut signals = Signals::listen();
     tokio::select! {
-        event = next_event(workflow, watch, services, &context, existing) => event.map_err(|failure| {
+        event = next_event(workflow, watch, given, services, &context, existing) => event.map_err(|failure| {
             let trouble = Trouble::new(Exit::Failed, failure.code, failure.message);
             match failure.help {
                 Some(help) => trouble.help(help),
@@ -278,13 +285,23 @@ fn with_trigger_inputs(
     workflow: &Workflow,
     trigger: Option<&Trigger>,
     mut given: Map,
+    started_by: &StartedBy,
     event: &Value,
 ) -> Result<Map, Trouble> {
     let Some(trigger) = trigger else {
         return Ok(given);
     };
+    let about = Value::map([
+        ("name", Value::from(trigger.name.to_string())),
+        ("kind", Value::from(started_by.kind.as_str())),
+    ]);
+    let about = [
+        ("name", Value::from(workflow.name.to_string())),
+        ("trigger", about),
+    ];
     let values = flow_engine::run::Values {
         trigger: event.clone(),
+        run: Value::map(about),
         ..Default::default()
     };
     for (name, tree) in &trigger.inputs {
@@ -305,13 +322,6 @@ fn with_trigger_inputs(
                 .accept(value)
                 .map_err(|error| refused(workflow, &[error]))?,
         );
-    }
-    for input in workflow.inputs.values() {
-        if given.get(&input.name).is_none()
-            && let Some(default) = &input.default
-        {
-            given.insert(input.name.clone(), default.clone());
-        }
     }
     Ok(given)
 }

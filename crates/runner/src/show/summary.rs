@@ -110,7 +110,7 @@ pub(crate) fn failures(workflow: &Workflow, report: &Report) -> Vec<Finding> {
     if let Some((_, ended)) = &report.ended
         && let Some(failure) = &ended.failure
     {
-        findings.push(finding("the outputs", Span::default(), failure, 1));
+        findings.push(finding("the run", Span::default(), failure, 1));
     }
     findings
 }

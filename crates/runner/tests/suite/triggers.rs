@@ -169,3 +169,62 @@ fn an_interrupted_step_takes_a_decision() {
     );
     assert_eq!((code, stdout.as_str()), (0, "code: 0\n"), "{stderr}");
 }
+
+#[test]
+fn inputs_by_hand_win_over_those_of_the_trigger() {
+    let folder = folder(
+        "
+inputs: { name: string, model: { type: string, default: usual } }
+on: { trigger: claude.files.created, every: 1s, inputs: { name: \"{{ trigger.filename }}\" } }
+steps:
+  told: { value: \"{{ inputs.name }} {{ inputs.model }} {{ trigger.filename }}\" }
+outputs: { told: \"{{ steps.told }}\" }
+",
+    );
+    let told = |more: &[&str]| {
+        let mut arguments = vec!["run", "job.yml", "--sandbox", "--json"];
+        arguments.extend(more);
+        outputs(folder.path(), &arguments)["told"].clone()
+    };
+    let event = ["--event", "filename=x.txt"];
+    assert_eq!(told(&event), "x.txt usual x.txt");
+    let mine = ["--event", "filename=x.txt", "--input", "model=mine"];
+    assert_eq!(told(&mine), "x.txt mine x.txt");
+    let both = [
+        "--event",
+        "filename=x.txt",
+        "--input",
+        "name=n",
+        "--input",
+        "model=mine",
+    ];
+    assert_eq!(told(&both), "n mine x.txt");
+}
+
+#[test]
+fn a_run_goes_on_in_the_folder_in_which_it_was_started() {
+    let folder = folder(
+        "steps:\n  wait: { trigger: time.after, with: { duration: 2s } }\n  save: { action: file.write, needs: wait, with: { path: out.txt, content: here } }\n",
+    );
+    let elsewhere = tempfile::tempdir().expect("another folder");
+    let store = folder.path().join(".flow").display().to_string();
+    let mut child = flow(folder.path())
+        .args(["run", "job.yml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !run(folder.path(), &["runs", "--json"])
+        .1
+        .contains("\"waiting\"")
+    {
+        assert!(Instant::now() < deadline, "the run never waits");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it is gone");
+    let (code, _, stderr) = run(elsewhere.path(), &["resume", "--store", &store]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(folder.path().join("out.txt").exists() && !elsewhere.path().join("out.txt").exists());
+}

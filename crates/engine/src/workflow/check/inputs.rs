@@ -79,19 +79,7 @@ impl Checker<'_> {
         input.max = self.number(member("max"));
         input.pattern = self.pattern(member("pattern"));
         if let Some(node) = member("enum") {
-            match self.tree(node).constant().and_then(Value::as_list) {
-                Some(values) => {
-                    input.one_of = values
-                        .iter()
-                        .map(|value| written(value, &input.kind, node))
-                        .collect();
-                }
-                None => self.findings.push(Finding::error(
-                    "schema.type",
-                    node.span,
-                    "`enum` is a list of values",
-                )),
-            }
+            input.one_of = self.input_enum(&input.kind, node);
         }
         input.required = self
             .boolean(member("required"), "`required`")
@@ -101,6 +89,21 @@ impl Checker<'_> {
             self.input_default(&mut input, node);
         }
         input
+    }
+
+    fn input_enum(&mut self, kind: &InputKind, node: &Node) -> Vec<Value> {
+        let NodeKind::List(items) = &node.kind else {
+            let finding = Finding::error("schema.type", node.span, "`enum` is a list of values");
+            self.findings.push(finding);
+            return Vec::new();
+        };
+        let trees: Vec<_> = items.iter().map(|item| (item, self.tree(item))).collect();
+        let constants = trees
+            .iter()
+            .filter_map(|(item, tree)| Some((item, tree.constant()?)));
+        constants
+            .map(|(item, value)| written(value, kind, item))
+            .collect()
     }
 
     fn input_default(&mut self, input: &mut Input, node: &Node) {

@@ -12,7 +12,8 @@ use crate::plan::Need;
 use crate::source::Span;
 use crate::types::Type;
 use crate::workflow::{
-    Argument, CallShape, Does, OnError, Output, OutputPart, SecretUse, Step, Workflow,
+    Argument, CallShape, Does, OnError, Output, OutputPart, SecretUse, Starts, Step, Trigger,
+    Workflow,
 };
 use crate::yaml::NodeKind;
 
@@ -107,7 +108,7 @@ impl Checker<'_> {
         }
         for (name, connection) in &workflow.connections {
             let place = Place {
-                roots: &["inputs", "secrets", "vars", "run"],
+                roots: &["inputs", "secrets"],
                 secrets: true,
                 what: "`connections`",
             };
@@ -127,21 +128,7 @@ impl Checker<'_> {
             }
         }
         for trigger in workflow.triggers.values() {
-            let place = Place {
-                roots: &["trigger", "run", "vars"],
-                secrets: false,
-                what: "the inputs of a trigger",
-            };
-            for tree in trigger.inputs.values() {
-                let mut found = Vec::new();
-                tree.references(&source, &mut |reference, span| {
-                    found.push((reference.clone(), span));
-                });
-                let mut other = Names::default();
-                for (reference, span) in found {
-                    self.name(workflow, &reference, span, place, &mut other);
-                }
-            }
+            self.trigger_references(workflow, trigger, names);
         }
         let place = Place {
             roots: STEP_ROOTS,
@@ -156,6 +143,48 @@ impl Checker<'_> {
             for (reference, span) in found {
                 self.name(workflow, &reference, span, place, names);
             }
+        }
+    }
+
+    /// Inputs of a trigger see its event; what a poll looks with sees inputs and secrets; `where` sees `result`.
+    fn trigger_references(&mut self, workflow: &Workflow, trigger: &Trigger, names: &mut Names) {
+        let source = self.source.clone();
+        let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
+        let inputs = Place {
+            roots: &["trigger", "run"],
+            secrets: false,
+            what: "the inputs of a trigger",
+        };
+        for tree in trigger.inputs.values() {
+            tree.references(&source, &mut |reference, span| {
+                found.push((reference.clone(), span, inputs));
+            });
+        }
+        // That a trigger's own inputs read its event says nothing of the steps.
+        let mut apart = Names::default();
+        for (reference, span, place) in found.drain(..) {
+            self.name(workflow, &reference, span, place, &mut apart);
+        }
+        let Starts::Poll(watch) = &trigger.starts else {
+            return;
+        };
+        call_references(self.catalog, &watch.call, &source, &mut found);
+        for (_, _, place) in &mut found {
+            place.roots = &["inputs", "secrets"];
+            place.what = "the parameters of a trigger";
+        }
+        if let Some(condition) = &watch.condition {
+            let place = Place {
+                roots: &["result"],
+                secrets: false,
+                what: "a trigger's `where`",
+            };
+            condition.references(&source, &mut |reference, span| {
+                found.push((reference.clone(), span, place));
+            });
+        }
+        for (reference, span, place) in found {
+            self.name(workflow, &reference, span, place, names);
         }
     }
 

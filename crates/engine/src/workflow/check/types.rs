@@ -142,7 +142,13 @@ impl Checker<'_> {
             self.boolean_type(condition, &types, "`if`");
         }
         if let Some(timeout) = &step.timeout {
-            timeout.infer(&types, &source, &mut self.findings);
+            let ty = timeout.infer(&types, &source, &mut self.findings);
+            if timeout.constant().is_none() && !Type::string().may_accept(&ty) {
+                let message = format!("`timeout` must be a duration, and this gives {ty}");
+                let finding = Finding::error("check.type", timeout.span, message);
+                let help = "durations are text with a unit, such as `10s` or `1h30m`";
+                self.findings.push(finding.help(help));
+            }
         }
         let own = match &step.does {
             Does::Value(tree) => tree.infer(&types, &source, &mut self.findings),
