@@ -3,12 +3,9 @@
 use std::io::{BufWriter, Write};
 
 use flow_engine::run::Failure;
-use flow_engine::value::{Blob, Value};
+use flow_engine::value::{Blob, INLINE_BYTES_MAX, Value};
 
 use crate::context::Blobs;
-
-/// Values whose JSON is longer than this are stored.
-pub const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// The value itself if it is small, or holds secrets or blobs; else a blob: a list as JSON Lines with its count, text as
 /// it is, anything else as JSON.
@@ -16,8 +13,7 @@ pub const INLINE_BYTES_MAX: usize = 64 << 10;
 /// # Errors
 /// `store.io` if the blob cannot be written.
 pub fn spill(value: Value, blobs: &dyn Blobs) -> Result<Value, Failure> {
-    let mut left = INLINE_BYTES_MAX;
-    if fits(&value, &mut left) {
+    if !value.is_longer_than(INLINE_BYTES_MAX) {
         return Ok(value);
     }
     let mut plain = true;
@@ -31,34 +27,6 @@ pub fn spill(value: Value, blobs: &dyn Blobs) -> Result<Value, Failure> {
             format!("a large value cannot be stored: {error}"),
         )
     })
-}
-
-/// Whether its JSON is surely not longer than what is left.
-fn fits(value: &Value, left: &mut usize) -> bool {
-    let mut take = |bytes: usize| match left.checked_sub(bytes) {
-        Some(rest) => {
-            *left = rest;
-            true
-        }
-        None => false,
-    };
-    match value {
-        Value::String(text) => take(text.len() + 2),
-        Value::List(items) => take(2) && items.iter().all(|item| fits(item, left)),
-        Value::Map(map) => {
-            take(2)
-                && map
-                    .iter()
-                    .all(|(key, value)| match left.checked_sub(key.len() + 4) {
-                        Some(rest) => {
-                            *left = rest;
-                            fits(value, left)
-                        }
-                        None => false,
-                    })
-        }
-        _ => take(8),
-    }
 }
 
 fn write(value: &Value, blobs: &dyn Blobs) -> std::io::Result<Blob> {

@@ -78,8 +78,10 @@ pub const CASES: &[Case] = &[
             "a: { query: svc.read, output: \"{{ range(20000) | list }}\" }",
             "b: { value: \"{{ steps.a.count }}\" }",
             "c: { value: \"{{ steps.a[19999] }}\" }",
+            "d: { value: \"{{ range(20000) | list }}\" }",
+            "e: { value: \"{{ steps.d.count }}\" }",
         ],
         script: r#"{"svc.read": {}}"#,
-        expected: "a succeeded=, b succeeded=20000, c succeeded=19999; succeeded",
+        expected: "a succeeded=, b succeeded=20000, c succeeded=19999, d succeeded=, e succeeded=20000; succeeded",
     },
 ];

@@ -116,8 +116,6 @@ fn parse_either(text: &str) -> Parse<Node> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::Expression;
     use crate::expr::testing::World;
     use crate::expr::{Scope, Template};
@@ -173,44 +171,5 @@ mod tests {
         assert!(parse("{{ a }}").whole().is_some());
         assert!(parse("{{ a }} b").whole().is_none() && parse("{{ a }} b").literal().is_none());
         assert!(parse("{{ a }}{{ b }}").whole().is_none());
-    }
-
-    /// Prints how long evaluation takes; run it with `--nocapture`.
-    #[test]
-    fn timing() {
-        const ROUNDS: u32 = 200_000;
-        let world = World::usual();
-        let roots = Scope::new(&world);
-        let item = world
-            .roots
-            .iter()
-            .find(|(name, _)| &**name == "item")
-            .map(|(_, item)| item.clone())
-            .unwrap_or_default();
-        for text in [
-            "item.result.type != 'succeeded'",
-            "item.result.type == 'errored' and item.id > 3",
-            "item.id",
-            "item.nothing | default('x')",
-            "steps.fetch.items[1].user.name",
-            "{'id': item.id, 'text': 't-' ~ item.id}",
-        ] {
-            let expression = Expression::parse(text).expect(text);
-            let started = Instant::now();
-            for index in 0..ROUNDS {
-                let locals = [
-                    ("item", item.clone()),
-                    ("index", Value::from(index)),
-                    ("key", Value::Null),
-                ];
-                assert!(expression.eval(&roots.with(&locals)).is_ok());
-            }
-            println!("{:?} {text}", started.elapsed() / ROUNDS);
-        }
-        let started = Instant::now();
-        for _ in 0..ROUNDS / 10 {
-            assert!(Expression::parse("item.result.type != 'succeeded'").is_ok());
-        }
-        println!("{:?} to parse", started.elapsed() / (ROUNDS / 10));
     }
 }

@@ -236,6 +236,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test bounds the time that an attack takes"
+    )]
     fn work_is_limited() {
         let started = std::time::Instant::now();
         assert_eq!(code(&shown("range(1000000000)")), "template.range");
@@ -277,6 +281,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test bounds the time that an attack takes"
+    )]
     fn going_through_long_text_costs_steps() {
         let mut world = World::usual();
         let long = crate::value::Value::from("a".repeat(8 << 20));

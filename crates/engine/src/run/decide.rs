@@ -12,7 +12,7 @@ use crate::journal::{
 };
 use crate::plan::Need;
 use crate::time::Timestamp;
-use crate::value::Value;
+use crate::value::{INLINE_BYTES_MAX, Value};
 use crate::workflow::{Does, OnError, Stop};
 
 impl Run {
@@ -214,20 +214,22 @@ impl Run {
             None if control == Control::Vars => self.start_values(),
             None => self.all_values(),
         };
+        let large = |value: &Value| {
+            matches!(control, Control::Value(_)) && value.is_longer_than(INLINE_BYTES_MAX)
+        };
         match evaluate(&self.workflow, control, &values, None) {
-            Ok(value) => Some(Ok(value)),
-            Err(Stop::Failed(failure)) => Some(Err(failure)),
-            Err(Stop::NeedsContent) => {
-                if !self.asked.contains(&control) {
-                    self.asked.push(control);
-                    self.out.push_back(Output::Evaluate {
-                        control,
-                        values: Arc::new(values),
-                    });
-                }
-                None
-            }
+            // The driver evaluates it again and stores it: journals stay small.
+            Ok(value) if large(&value) => {}
+            Ok(value) => return Some(Ok(value)),
+            Err(Stop::Failed(failure)) => return Some(Err(failure)),
+            Err(Stop::NeedsContent) => {}
         }
+        if !self.asked.contains(&control) {
+            self.asked.push(control);
+            let values = Arc::new(values);
+            self.out.push_back(Output::Evaluate { control, values });
+        }
+        None
     }
 
     pub(super) fn start_values(&self) -> Values {

@@ -7,6 +7,7 @@ pub mod json;
 mod map;
 mod number;
 mod secret;
+mod size;
 mod view;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use blob::{Blob, Hash};
 pub use map::Map;
 pub use secret::{Secret, SecretPart};
+pub use size::INLINE_BYTES_MAX;
 pub use view::{PathPart, View, ViewMember};
 
 /// A value. Cloning costs at most one reference count, whatever its size.

@@ -332,7 +332,8 @@ impl Checker<'_> {
                     span,
                     format!("there is no step `{name}`"),
                 );
-                let known = workflow.steps.iter().map(|step| &*step.name);
+                let steps = workflow.steps.iter().take(self.compared());
+                let known = steps.map(|step| &*step.name);
                 self.findings
                     .push(finding.label("unknown step").help_nearest(
                         name,
@@ -344,6 +345,15 @@ impl Checker<'_> {
             _ => {}
         }
         true
+    }
+
+    /// With how many steps an unknown name is compared: after a hundred findings a guess helps nobody any more.
+    fn compared(&self) -> usize {
+        if self.findings.len() < 100 {
+            usize::MAX
+        } else {
+            0
+        }
     }
 
     fn unknown_root(&mut self, workflow: &Workflow, root: &str, span: Span, place: Place<'_>) {
@@ -436,7 +446,8 @@ impl Checker<'_> {
                 );
                 let finding = Finding::error("check.unknown_need", item.span, message)
                     .label("no step has this name");
-                let known = document.steps.iter().map(|step| &*step.name.text);
+                let steps = document.steps.iter().take(self.compared());
+                let known = steps.map(|step| &*step.name.text);
                 self.findings.push(finding.help_nearest(
                     &text,
                     known,
