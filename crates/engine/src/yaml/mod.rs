@@ -1,9 +1,11 @@
 //! YAML as a tree that knows where everything stands. Read in this order: [`Node`], `read` (text to tree, with budgets),
+//! `syntax` (what is said of text that is not YAML),
 //! `scalar` (what a plain scalar means), `place` (from an offset in a scalar's value back to the source).
 
 mod place;
 mod read;
 mod scalar;
+mod syntax;
 
 use std::sync::Arc;
 

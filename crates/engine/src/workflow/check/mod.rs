@@ -1,11 +1,12 @@
 //! The checker: from shape to meaning. All findings at once, in source order; silent about what was reported before.
 //!
 //! Read in this order: `inputs`, `connections`, `steps` with `arguments`, `settings` (retry and its kin) and `output`,
-//! `triggers`, then what needs all of them: `references` (names and edges) and `types`.
+//! `triggers`, then what needs all of them: `references` (names), `needs` (edges) and `types`.
 
 mod arguments;
 mod connections;
 mod inputs;
+mod needs;
 mod output;
 mod references;
 mod settings;

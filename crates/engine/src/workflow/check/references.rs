@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Checker;
+use super::needs::{Edge, edge, strongest};
 use crate::catalog::{Catalog, ParameterKind};
 use crate::document::Document;
 use crate::expr::{RefKind, RefPart, Reference};
@@ -15,7 +16,6 @@ use crate::workflow::{
     Argument, CallShape, Does, OnError, Output, OutputPart, SecretUse, Starts, Step, Trigger,
     Workflow,
 };
-use crate::yaml::NodeKind;
 
 /// What an expression may name, by where it stands.
 #[derive(Clone, Copy)]
@@ -35,9 +35,6 @@ const RESULT_ROOTS: &[&str] = &[
 const ITEM_ROOTS: &[&str] = &[
     "inputs", "trigger", "steps", "secrets", "vars", "run", "item", "index", "key",
 ];
-
-/// An edge and the place that made it.
-type Edge = (usize, usize, Need);
 
 impl Checker<'_> {
     /// Judges every name in the workflow and returns the edges between its steps.
@@ -348,7 +345,7 @@ impl Checker<'_> {
     }
 
     /// With how many steps an unknown name is compared: after a hundred findings a guess helps nobody any more.
-    fn compared(&self) -> usize {
+    pub(super) fn compared(&self) -> usize {
         if self.findings.len() < 100 {
             usize::MAX
         } else {
@@ -413,76 +410,6 @@ impl Checker<'_> {
             });
         }
     }
-
-    fn explicit_needs(
-        &mut self,
-        workflow: &Workflow,
-        document: &Document,
-        at: usize,
-        edges: &mut Vec<Edge>,
-    ) {
-        let Some(node) = document
-            .steps
-            .get(at)
-            .and_then(|shape| shape.field("needs"))
-        else {
-            return;
-        };
-        let items = match &node.kind {
-            NodeKind::List(items) => items.iter().collect(),
-            NodeKind::Hole => Vec::new(),
-            _ => vec![node],
-        };
-        for item in items {
-            let Some(text) = self.text(Some(item)) else {
-                continue;
-            };
-            if let Some(needed) = workflow.by_name.get(&text) {
-                edges.push((at, *needed, Need::Required));
-            } else {
-                let message = format!(
-                    "step `{}` needs `{text}`, which is not defined",
-                    document.steps[at].name.text
-                );
-                let finding = Finding::error("check.unknown_need", item.span, message)
-                    .label("no step has this name");
-                let steps = document.steps.iter().take(self.compared());
-                let known = steps.map(|step| &*step.name.text);
-                self.findings.push(finding.help_nearest(
-                    &text,
-                    known,
-                    "`needs` takes the ids of steps",
-                ));
-            }
-        }
-    }
-
-    /// Two commands with no edge between them may run in any order, which is rarely meant.
-    pub(super) fn unordered_commands(&mut self, workflow: &Workflow, sequential: bool) {
-        let is_command = |step: &Step| matches!(&step.does, Does::Call(call) if &*call.call.connector == "shell");
-        let commands: Vec<usize> = (0..workflow.steps.len())
-            .filter(|at| is_command(&workflow.steps[*at]))
-            .collect();
-        if sequential || commands.len() < 2 || commands.len() > 200 {
-            return;
-        }
-        for pair in commands.windows(2) {
-            if !reaches(workflow, pair[0], pair[1]) && !reaches(workflow, pair[1], pair[0]) {
-                let (first, second) = (&workflow.steps[pair[0]], &workflow.steps[pair[1]]);
-                let message = format!(
-                    "the commands `{}` and `{}` have no order and may run at the same time",
-                    first.name, second.name
-                );
-                let finding = Finding::warning("check.unordered_commands", second.span, message)
-                    .related(first.span, "the other one");
-                self.findings.push(finding.help(format!(
-                    "if the order matters, write `needs: {}` on `{}`, or `sequential: true` on the workflow",
-                    first.name, second.name
-                )));
-                return;
-            }
-        }
-    }
 }
 
 /// What was seen on the way.
@@ -532,59 +459,4 @@ fn may_hold_secret(ty: &Type) -> bool {
         Type::Map(item) | Type::List(item) => may_hold_secret(item),
         _ => false,
     }
-}
-
-/// The edge that a reference makes, if it is one to a step.
-fn edge(workflow: &Workflow, at: usize, reference: &Reference, edges: &mut Vec<Edge>) {
-    let Some(RefPart::Key(name)) = reference
-        .path
-        .first()
-        .filter(|_| &*reference.root == "steps")
-    else {
-        return;
-    };
-    let Some(needed) = workflow.step_index(name) else {
-        return;
-    };
-    let need = match (reference.kind, reference.optional) {
-        (RefKind::Callback, _) => return,
-        (RefKind::Status, _) => Need::Lifted,
-        (_, true) => Need::SkipAllowed,
-        (_, false) => Need::Required,
-    };
-    edges.push((at, needed, need));
-}
-
-/// One edge a pair: a status function lifts, else what is required wins. `always()` lifts all.
-fn strongest(edges: &mut Vec<Edge>, from: usize, always: bool) {
-    let mut merged: Vec<Edge> = Vec::new();
-    for (step, needed, need) in edges.drain(from..) {
-        let need = if always { Need::Lifted } else { need };
-        match merged.iter_mut().find(|(_, other, _)| *other == needed) {
-            None => merged.push((step, needed, need)),
-            Some((_, _, known)) if *known == Need::Lifted => {}
-            Some((_, _, known)) => {
-                *known = if need == Need::Lifted {
-                    need
-                } else {
-                    need.max(*known)
-                }
-            }
-        }
-    }
-    edges.append(&mut merged);
-}
-
-fn reaches(workflow: &Workflow, from: usize, to: usize) -> bool {
-    let mut seen = vec![false; workflow.steps.len()];
-    let mut stack = vec![from];
-    while let Some(step) = stack.pop() {
-        if step == to {
-            return true;
-        }
-        if !std::mem::replace(&mut seen[step], true) {
-            stack.extend(workflow.plan.needed_by(step));
-        }
-    }
-    false
 }

@@ -1,0 +1,158 @@
+//! What is said of text that is not YAML, or not what YAML people think it is.
+
+use granit_parser::{ErrorKind, ScanError};
+
+use super::Node;
+use crate::finding::Finding;
+use crate::source::{SourceFile, Span};
+
+/// `{{ x }}` without quotes is a map whose key is a map.
+pub(super) fn complex_key(source: &SourceFile, key: &Node, value: &Node) -> Finding {
+    let text = source.text();
+    let start = key.span.start as usize;
+    if text[..start].ends_with('{') && value.is_null() {
+        let start = start - 1;
+        let end = text[start..]
+            .find("}}")
+            .map_or(key.span.end as usize, |at| start + at + 2);
+        return unquoted_template(source, Span::new(start, end));
+    }
+    let finding = Finding::error(
+        "yaml.key",
+        key.span,
+        format!("a key must be text, not {}", key.describe()),
+    );
+    finding.help("write the key as text, in quotes if need be")
+}
+
+fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
+    let written = source.slice(span);
+    let quoted = if written.contains('"') {
+        format!("'{written}'")
+    } else {
+        format!("\"{written}\"")
+    };
+    Finding::error(
+        "yaml.unquoted_template",
+        span,
+        "a template must be quoted: YAML reads `{` as the start of a map",
+    )
+    .label("quotes are missing here")
+    .help(format!("write {quoted}"))
+}
+
+pub(super) fn syntax_finding(
+    source: &SourceFile,
+    error: &ScanError,
+    at: usize,
+    open: impl DoubleEndedIterator<Item = usize>,
+) -> Finding {
+    let text = source.text();
+    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let message = error.to_string();
+    let message = message.split(" at ").next().unwrap_or(&message).to_owned();
+    if let Some(tab) = leading_tab(line) {
+        let finding = Finding::error(
+            "yaml.tab",
+            Span::new(line_start + tab, line_start + tab + 1),
+            "a tab is used for indentation",
+        );
+        return finding.help("use spaces");
+    }
+    for candidate in [line_start, previous_line(text, line_start)] {
+        let line = text[candidate..].lines().next().unwrap_or("");
+        if let Some(open) = line.find("{{")
+            && line[..open].trim_end().ends_with([':', '-'])
+        {
+            let end = line[open..]
+                .find("}}")
+                .map_or(line.len(), |at| open + at + 2);
+            return unquoted_template(source, Span::new(candidate + open, candidate + end));
+        }
+    }
+    match error.kind() {
+        ErrorKind::UnknownAnchor => Finding::error("yaml.alias", Span::at(at), message),
+        _ if message.contains("recursion")
+            || message.contains("nesting")
+            || message.contains("depth") =>
+        {
+            Finding::error(
+                "yaml.depth",
+                Span::at(at),
+                "lists and maps nest too deep here",
+            )
+        }
+        _ => {
+            let in_quotes = message.contains("quoted") || message.contains("end of");
+            let quote = in_quotes.then(|| unclosed_quote(text, at)).flatten();
+            let bracket = open
+                .rev()
+                .find(|start| matches!(text.as_bytes().get(*start), Some(b'[' | b'{')));
+            match quote.or(bracket) {
+                Some(open) => Finding::error(
+                    "yaml.unclosed",
+                    Span::new(open, open + 1),
+                    format!("this is never closed: {message}"),
+                )
+                .label("opened here")
+                .related(Span::at(at), "the reader gave up here"),
+                None => Finding::error("yaml.syntax", Span::at(at), message),
+            }
+        }
+    }
+}
+
+fn previous_line(text: &str, line_start: usize) -> usize {
+    text[..line_start.saturating_sub(1)]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1)
+}
+
+fn leading_tab(line: &str) -> Option<usize> {
+    let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
+    line[..blank].find('\t')
+}
+
+/// The quote that opens a value on the line where the trouble is, or on one of the few before it, and has no end.
+fn unclosed_quote(text: &str, at: usize) -> Option<usize> {
+    let mut start = at.min(text.len());
+    for _ in 0..50 {
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = &text[line_start..start];
+        for quote in ['"', '\''] {
+            let opens = line
+                .find(&format!(": {quote}"))
+                .map(|found| found + 2)
+                .or_else(|| line.find(&format!("- {quote}")).map(|found| found + 2));
+            if let Some(open) = opens
+                && line[open..].matches(quote).count() % 2 == 1
+            {
+                return Some(line_start + open);
+            }
+        }
+        start = line_start.checked_sub(1)?;
+    }
+    None
+}
+
+/// Control and bidirectional override characters make a text read other than it is.
+pub(super) fn control_character(source: &SourceFile) -> Option<Finding> {
+    let refused = |letter: char| {
+        (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t' | '\u{85}'))
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let (at, letter) = source
+        .text()
+        .char_indices()
+        .find(|(_, letter)| refused(*letter))?;
+    let span = Span::new(at, at + letter.len_utf8());
+    let message = format!(
+        "the character U+{:04X} may not stand in a workflow",
+        u32::from(letter)
+    );
+    Some(
+        Finding::error("yaml.control_character", span, message)
+            .help("in a quoted string it can be written as an escape"),
+    )
+}
