@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use flow_backend::context::Blobs;
-use flow_engine::eval::{self, LINE_BYTES_MAX};
+use flow_engine::eval::{self, LINE_BYTES_MAX, open};
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,7 @@ fn lines(
     look: impl Fn(u64) -> Result<(), Failure>,
     mut take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
-    let mut reader = BufReader::with_capacity(1 << 16, crate::request::open(blobs, blob)?);
+    let mut reader = BufReader::with_capacity(1 << 16, open(blob, blobs)?);
     let mut line = Vec::new();
     let (mut number, mut index) = (0_u64, 0_u64);
     loop {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use flow_engine::value::Value;
 
 pub(crate) use spill::{INLINE_BYTES_MAX, size, spill, store, store_failure};
-pub(crate) use write::{WriteError, body, json, measure, open};
+pub(crate) use write::{WriteError, body, json, measure};
 
 /// A request whose secrets are handles and whose large parts are stored values.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use flow_engine::eval::{BlobRead, LINE_BYTES_MAX};
+use flow_engine::eval::{BlobRead, LINE_BYTES_MAX, open, unreadable};
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Hash, Value};
 use secrecy::ExposeSecret;
@@ -165,7 +165,7 @@ impl Writer<'_> {
 
     /// JSON Lines as a list.
     fn lines(&mut self, blob: &Blob) -> Result<(), WriteError> {
-        let mut reader = BufReader::with_capacity(1 << 16, open(self.blobs, blob)?);
+        let mut reader = BufReader::with_capacity(1 << 16, open(blob, self.blobs)?);
         let mut line = Vec::new();
         let mut number = 0_u64;
         let mut any = false;
@@ -205,7 +205,7 @@ impl Writer<'_> {
 
     fn stored_json(&mut self, blob: &Blob) -> Result<(), WriteError> {
         if self.check {
-            let reader = BufReader::new(open(self.blobs, blob)?);
+            let reader = BufReader::new(open(blob, self.blobs)?);
             serde_json::from_reader::<_, IgnoredAny>(reader).map_err(|error| {
                 Failure::permanent(
                     "json.syntax",
@@ -217,7 +217,7 @@ impl Writer<'_> {
     }
 
     fn copy(&mut self, blob: &Blob) -> Result<(), WriteError> {
-        let mut reader = open(self.blobs, blob)?;
+        let mut reader = open(blob, self.blobs)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
             match reader
@@ -232,7 +232,7 @@ impl Writer<'_> {
 
     /// A stored text as a JSON string.
     fn stored_text(&mut self, blob: &Blob) -> Result<(), WriteError> {
-        let mut reader = open(self.blobs, blob)?;
+        let mut reader = open(blob, self.blobs)?;
         let mut buffer = Vec::new();
         let mut done = 0_usize;
         self.bytes(b"\"")?;
@@ -303,24 +303,4 @@ fn escaped(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
-}
-
-/// Opens a stored value.
-pub(crate) fn open(blobs: &dyn BlobRead, blob: &Blob) -> Result<Box<dyn Read + Send>, Failure> {
-    blobs.open(blob.hash).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            let message = format!("the stored value {} is not in the blob store", blob.hash);
-            Failure::permanent("store.blob_missing", message).help(
-                "the store was changed by something else: copy its folder before you try anything",
-            )
-        }
-        _ => unreadable(blob, &error),
-    })
-}
-
-fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
-    Failure::permanent(
-        "store.io",
-        format!("the stored value {} cannot be read: {error}", blob.hash),
-    )
 }

@@ -177,7 +177,11 @@ fn viewed(value: Value, blob: &Blob) -> Value {
     }
 }
 
-fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failure> {
+/// Opens a stored value, to stream its content.
+///
+/// # Errors
+/// `store.blob_missing`, `store.io`.
+pub fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failure> {
     blobs.open(blob.hash).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("the stored value {} is not in the blob store", blob.hash);
@@ -189,7 +193,8 @@ fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failu
     })
 }
 
-fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
+/// The failure of a stored value whose content cannot be read: `store.io`.
+pub fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
     Failure::permanent(
         "store.io",
         format!("the stored value {} cannot be read: {error}", blob.hash),

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use crate::run::Failure;
 use crate::value::{Hash, Value};
 
-pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load};
+pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load, open, unreadable};
 
 /// Opens the content of blobs. Evaluation inside the machine is handed none.
 pub trait BlobRead: Send + Sync {

@@ -2,13 +2,13 @@
 
 use std::io::{BufReader, Read};
 
-use flow_engine::eval::TREE_BYTES_MAX;
+use flow_engine::eval::{TREE_BYTES_MAX, open};
 use flow_engine::run::{Done, Failure};
 use flow_engine::value::{Value, json};
 
 use super::{Format, csv_text};
 use crate::local::LocalCall;
-use crate::request::{open, spill};
+use crate::request::spill;
 use crate::response::lines;
 use crate::sink::ItemSink;
 
@@ -20,7 +20,7 @@ pub(in crate::local) fn parse(
 ) -> Result<Value, Failure> {
     match text {
         Value::String(text) => parse_from(text.as_bytes(), text.len() as u64, format, call),
-        Value::Blob(blob) => parse_from(open(call.blobs(), blob)?, blob.bytes, format, call),
+        Value::Blob(blob) => parse_from(open(blob, call.blobs())?, blob.bytes, format, call),
         other => {
             let message = format!("only a text can be read as data, not {}", other.described());
             Err(Failure::permanent("call.type", message))

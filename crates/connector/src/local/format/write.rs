@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use flow_engine::eval::open;
 use flow_engine::eval::{self, TREE_BYTES_MAX};
 use flow_engine::run::Failure;
 use flow_engine::value::Value;
@@ -9,7 +10,7 @@ use flow_engine::value::Value;
 use super::{Format, csv_text};
 use crate::local::LocalCall;
 use crate::local::items::each;
-use crate::request::{INLINE_BYTES_MAX, json, open, store_failure};
+use crate::request::{INLINE_BYTES_MAX, json, store_failure};
 
 /// Data as a text value; a long one is stored.
 pub(in crate::local) fn to_text(
@@ -76,7 +77,7 @@ pub(in crate::local) fn write(
             write(&eval::load(blob, call.blobs())?, format, call, out)
         }
         Value::Blob(blob) if !blob.is_json_lines() => {
-            let mut content = open(call.blobs(), blob)?;
+            let mut content = open(blob, call.blobs())?;
             io::copy(&mut content, out)
                 .map(|_| ())
                 .map_err(|error| unwritten(&error))
