@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use flow_engine::eval::window;
 use flow_engine::expr::Scope;
-use flow_engine::run::evaluate::{Control, arguments, evaluate};
+use flow_engine::run::evaluate::{Control, What, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, Done, Failure, FailureKind, Half, Input, LookSpec, Values,
+    AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, LookSpec, Values,
+    Window,
 };
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
 use indexmap::IndexMap;
 
 use crate::bound::{BoundExpression, BoundTemplate};
-use crate::context::StepContext;
+use crate::context::{Blobs, StepContext};
 use crate::spill::spill;
 use crate::step::{Call, Connection, StepRunner};
 
@@ -33,7 +35,7 @@ pub async fn perform(
                     Err(failure) => Err(failure),
                 };
                 Input::Prepared {
-                    step: spec.step,
+                    node: spec.node,
                     attempt: spec.attempt,
                     result,
                 }
@@ -41,7 +43,7 @@ pub async fn perform(
             half => {
                 let result = whole(workflow, spec, half, runner, context).await;
                 Input::AttemptEnded {
-                    step: spec.step,
+                    node: spec.node,
                     attempt: spec.attempt,
                     result,
                 }
@@ -63,7 +65,7 @@ pub async fn perform(
                     format!("the attempt took longer than {limit}"),
                 );
                 Input::AttemptEnded {
-                    step: spec.step,
+                    node: spec.node,
                     attempt: spec.attempt,
                     result: Err(failure),
                 }
@@ -163,7 +165,7 @@ fn query_of(watch: &Watch) -> Option<Arc<str>> {
     match &watch.look {
         Look::Level(level) => Some(level.query.clone()),
         Look::Edge(edge) => Some(edge.query.clone()),
-        Look::Either { .. } | Look::Time => None,
+        Look::Either { .. } | Look::Time | Look::Signal => None,
     }
 }
 
@@ -171,16 +173,43 @@ fn query_of(watch: &Watch) -> Option<Arc<str>> {
 pub async fn evaluate_control(
     workflow: Arc<Workflow>,
     control: Control,
+    step: Option<usize>,
     values: Arc<Values>,
     context: StepContext,
 ) -> Input {
     let result = blocking(move || {
-        let value = evaluate(&workflow, control, &values, Some(&*context.blobs))
+        let blobs = &*context.blobs;
+        let value = evaluate(&workflow, step, control.what, &values, Some(blobs))
             .map_err(Stop::into_failure)?;
-        spill(value, &*context.blobs)
+        if control.what == What::Items {
+            return spilled_items(&value, blobs);
+        }
+        spill(value, blobs)
     })
     .await;
     Input::Evaluated { control, result }
+}
+
+/// Of the items of a loop only the items are stored, not what is said about them.
+fn spilled_items(value: &Value, blobs: &dyn Blobs) -> Result<Value, Failure> {
+    let mut map = value.as_map().cloned().unwrap_or_default();
+    let source = map.get("source").cloned().unwrap_or_default();
+    map.insert(Arc::from("source"), spill(source, blobs)?);
+    Ok(Value::from(map))
+}
+
+/// How many items are read from a stored source at once.
+const WINDOW_ITEMS: usize = 256;
+
+/// Reads items of a loop.
+pub async fn fetch(spec: FetchSpec, context: StepContext) -> Input {
+    let (node, at) = (spec.node, spec.at);
+    let read = move || {
+        let (items, next) = window(&spec.source, at, WINDOW_ITEMS, &*context.blobs)?;
+        Ok(Window { items, next })
+    };
+    let result = blocking(read).await;
+    Input::Fetched { node, at, result }
 }
 
 /// Renders everything of a call.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Files, resolve};
+use crate::source::SourceFile;
 use crate::value::Hash;
+use crate::workflow::Workflow;
 
 /// Version of the engine's meaning: raised when the same bundle would run differently.
 pub const ENGINE_ABI: u32 = 1;
@@ -20,24 +23,38 @@ pub struct Bundle {
     pub file: String,
     /// Its text.
     pub text: String,
+    /// Texts of the files that it names, at any depth, by their paths.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// Descriptors of the connectors it uses that are not local, by handle, as JSON or YAML text.
     pub descriptors: BTreeMap<String, String>,
 }
 
 impl Bundle {
-    /// The bundle of one workflow file.
-    pub fn new(
-        file: impl Into<String>,
-        text: impl Into<String>,
-        descriptors: BTreeMap<String, String>,
-    ) -> Bundle {
+    /// What a checked workflow pins.
+    pub fn new(workflow: &Workflow, descriptors: BTreeMap<String, String>) -> Bundle {
+        let mut files = BTreeMap::new();
+        collect(workflow, &mut files);
+        let file = workflow.source.name().to_owned();
         Bundle {
             language: 1,
             engine_abi: ENGINE_ABI,
-            file: file.into(),
-            text: text.into(),
+            text: files.remove(&file).unwrap_or_default(),
+            file,
+            files,
             descriptors,
         }
+    }
+
+    /// What a workflow pins that one with this bundle starts.
+    #[must_use]
+    pub fn of_child(&self, child: &Workflow) -> Bundle {
+        Bundle::new(child, self.descriptors.clone())
+    }
+
+    /// Its workflow's source.
+    pub fn source(&self) -> SourceFile {
+        SourceFile::new(self.file.as_str(), self.text.as_str())
     }
 
     /// Its stored form.
@@ -64,4 +81,24 @@ impl Bundle {
     pub fn hash(&self) -> Hash {
         Hash::of(self.to_json().as_bytes())
     }
+}
+
+impl Files for Bundle {
+    fn read(&self, from: &str, path: &str) -> Result<SourceFile, String> {
+        let name = resolve(from, path);
+        match self.files.get(&name) {
+            Some(text) => Ok(SourceFile::new(name, text.as_str())),
+            None => Err("the run has not pinned it".to_owned()),
+        }
+    }
+}
+
+fn collect(workflow: &Workflow, files: &mut BTreeMap<String, String>) {
+    for (name, text) in workflow.source.files() {
+        files.insert(name.to_owned(), text.to_owned());
+    }
+    workflow
+        .children
+        .values()
+        .for_each(|child| collect(child, files));
 }

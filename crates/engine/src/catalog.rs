@@ -137,6 +137,21 @@ pub struct Operation {
     pub output: OutputType,
     /// How a trigger looks; `None` for actions and queries, and for triggers that only the engine itself can serve.
     pub look: Option<Look>,
+    /// What the run itself does in place of a connector.
+    pub engine: Option<EngineAction>,
+    /// What must serve it beyond one machine's `flow run`, such as `flow serve`; `None` if nothing must.
+    pub served_by: Option<Arc<str>>,
+}
+
+/// An action of the run itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EngineAction {
+    /// The step fails, with the author's message.
+    Fail,
+    /// The run ends here, well.
+    Stop,
+    /// Others may start when this happened.
+    Emit,
 }
 
 /// What the value of an operation is.
@@ -200,6 +215,8 @@ pub enum Look {
     },
     /// At a time that its parameters give: served by the machine's clock.
     Time,
+    /// When someone says so: an approval, an event, a callback.
+    Signal,
 }
 
 /// The rule of a level trigger.

@@ -45,32 +45,80 @@ pub struct Position {
     pub column: usize,
 }
 
-/// One text with its name, as it was read. Cloning is cheap.
+/// One text with its name, as it was read, and the texts that it includes behind it. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    name: Arc<str>,
     text: Arc<str>,
     line_starts: Arc<[u32]>,
+    /// At least one; by where they start.
+    parts: Arc<[Part]>,
+}
+
+/// One of the files whose texts a [`SourceFile`] holds.
+#[derive(Debug, Clone)]
+struct Part {
+    start: u32,
+    name: Arc<str>,
 }
 
 impl SourceFile {
     /// Keeps `text` under the name that messages show (a path as the person wrote it).
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> SourceFile {
         let text: Arc<str> = text.into();
-        let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(after_newlines.map(|(at, _)| Span::at(at + 1).start))
-            .collect();
         SourceFile {
-            name: name.into(),
+            line_starts: line_starts(&text),
             text,
-            line_starts,
+            parts: [Part {
+                start: 0,
+                name: name.into(),
+            }]
+            .into(),
         }
     }
 
-    /// The name that messages show.
+    /// Puts another text behind this one, on a line of its own, and gives its place.
+    pub fn append(&mut self, other: &SourceFile) -> Span {
+        let start = self.text.len() + 1;
+        let text = format!("{}\n{}", self.text, other.text);
+        let part = Part {
+            start: Span::at(start).start,
+            name: other.name().into(),
+        };
+        *self = SourceFile {
+            line_starts: line_starts(&text),
+            parts: self.parts.iter().cloned().chain([part]).collect(),
+            text: text.into(),
+        };
+        Span::new(start, self.text.len())
+    }
+
+    /// The name of the first text, which messages show.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.parts[0].name
+    }
+
+    /// The file in which an offset lies: its name and its text. Places in it are counted from its first line.
+    pub fn file_at(&self, offset: u32) -> (&str, Span) {
+        let at = self.part(offset);
+        let end = match self.parts.get(at + 1) {
+            Some(next) => next.start as usize - 1,
+            None => self.text.len(),
+        };
+        let part = &self.parts[at];
+        (&part.name, Span::new(part.start as usize, end))
+    }
+
+    /// All files: their names and texts, this one's own first.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let places = self.parts.iter().map(|part| self.file_at(part.start));
+        places.map(|(name, span)| (name, self.slice(span)))
+    }
+
+    fn part(&self, offset: u32) -> usize {
+        self.parts
+            .partition_point(|part| part.start <= offset)
+            .max(1)
+            - 1
     }
 
     /// The whole text.
@@ -95,13 +143,39 @@ impl SourceFile {
         let end = (offset as usize).min(self.text.len());
         let before = self.text.as_bytes().get(start..end).unwrap_or(&[]);
         let column = before.iter().filter(|byte| (**byte & 0xC0) != 0x80).count() + 1;
-        Position { line, column }
+        let first = self.parts[self.part(offset)].start;
+        let above = self.line_starts.partition_point(|start| *start < first);
+        Position {
+            line: line - above,
+            column,
+        }
     }
+}
+
+fn line_starts(text: &str) -> Arc<[u32]> {
+    let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0)
+        .chain(after_newlines.map(|(at, _)| Span::at(at + 1).start))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_appended_text_has_lines_of_its_own() {
+        let mut source = SourceFile::new("a.yml", "a: 1\n");
+        let span = source.append(&SourceFile::new("b.md", "one\ntwo"));
+        assert_eq!(source.slice(span), "one\ntwo");
+        assert_eq!(
+            source.position(span.start + 4),
+            Position { line: 2, column: 1 }
+        );
+        assert_eq!(source.file_at(span.start + 4), ("b.md", span));
+        assert_eq!(source.file_at(3).0, "a.yml");
+        assert_eq!(source.position(3), Position { line: 1, column: 4 });
+    }
 
     #[test]
     fn positions_count_characters_from_one() {

@@ -36,6 +36,15 @@ pub struct NewRun {
 /// # Errors
 /// If the bundle cannot be stored.
 pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
+    start_as(store, new, None)
+}
+
+/// The same, with an id that is known already.
+pub(crate) fn start_as(
+    store: &Store,
+    new: NewRun,
+    run: Option<String>,
+) -> Result<Taken, StoreError> {
     let io = |error: &std::io::Error| StoreError::Io {
         path: store.folder().to_owned(),
         message: error.to_string(),
@@ -53,7 +62,7 @@ pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
         sandbox: new.sandbox,
     };
     let started = RunStarted {
-        run: id.to_string().to_lowercase(),
+        run: run.unwrap_or_else(|| id.to_string().to_lowercase()),
         workflow: head.workflow.clone(),
         bundle: head.bundle.clone(),
         inputs: new.inputs,
@@ -102,7 +111,7 @@ pub enum LoadError {
 /// [`LoadError`]; nothing is changed.
 pub fn load(reader: &Reader, folder: &std::path::Path, row: RunRow) -> Result<Stored, LoadError> {
     let events = reader.journal(&row.run)?;
-    let bundle = read_bundle(folder, &row).map_err(|message| LoadError::Bundle {
+    let bundle = read_bundle(folder, &row.bundle).map_err(|message| LoadError::Bundle {
         run: row.run.clone(),
         message,
     })?;
@@ -113,8 +122,8 @@ pub fn load(reader: &Reader, folder: &std::path::Path, row: RunRow) -> Result<St
     })
 }
 
-fn read_bundle(folder: &std::path::Path, row: &RunRow) -> Result<Bundle, String> {
-    let hash = Hash::parse(&row.bundle).ok_or("its hash is not readable")?;
+pub(crate) fn read_bundle(folder: &std::path::Path, bundle: &str) -> Result<Bundle, String> {
+    let hash = Hash::parse(bundle).ok_or("its hash is not readable")?;
     let name = hash.to_string();
     let path = folder.join("blobs").join(&name[..2]).join(&name[2..]);
     let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -7,7 +7,7 @@ use flow_backend::attempt::take_look;
 use flow_backend::context::StepContext;
 use flow_engine::expr::Scope;
 use flow_engine::run::evaluate::arguments;
-use flow_engine::run::{Failure, LookSpec, Values};
+use flow_engine::run::{Failure, LookSpec, NodeId, Values};
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Stop, Watch, Workflow};
 
@@ -41,6 +41,7 @@ pub async fn next_event(
     let mut failing = FAILING_FIRST;
     loop {
         let spec = LookSpec {
+            node: NodeId::default(),
             step: 0,
             arguments: rendered.clone(),
             state: state.clone(),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flow_engine::catalog::Catalog;
-use flow_engine::document;
+use flow_engine::document::{self, Files, resolve};
 use flow_engine::finding::Finding;
 use flow_engine::source::{SourceFile, Span};
 use flow_engine::workflow::{self, Workflow};
@@ -58,12 +58,29 @@ pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Checked>, Trouble> 
     }
 }
 
-/// Parses and checks a text.
-pub(crate) fn check(source: SourceFile, catalog: &Catalog) -> Checked {
-    let (document, findings) = document::parse(&source);
-    let (workflow, findings) = workflow::check(&document, catalog, findings);
+/// The files beside a workflow, on disk.
+pub(crate) struct DiskFiles;
+
+impl Files for DiskFiles {
+    fn read(&self, from: &str, path: &str) -> Result<SourceFile, String> {
+        let name = resolve(from, path);
+        match read(Path::new(&name)) {
+            Ok(Ok(source)) => Ok(source),
+            Ok(Err(checked)) => Err(checked
+                .findings
+                .first()
+                .map_or_else(String::new, |finding| finding.message.clone())),
+            Err(trouble) => Err(trouble.message),
+        }
+    }
+}
+
+/// Parses and checks a text, with the files that it names.
+pub(crate) fn check(source: &SourceFile, catalog: &Catalog, files: &dyn Files) -> Checked {
+    let (document, findings) = document::parse(source, files);
+    let (workflow, findings) = workflow::check(&document, catalog, files, findings);
     Checked {
-        source,
+        source: document.source,
         workflow,
         findings,
     }
@@ -72,7 +89,7 @@ pub(crate) fn check(source: SourceFile, catalog: &Catalog) -> Checked {
 /// Reads, parses and checks a file.
 pub(crate) fn check_file(path: &Path, catalog: &Catalog) -> Result<Checked, Trouble> {
     Ok(match read(path)? {
-        Ok(source) => check(source, catalog),
+        Ok(source) => check(&source, catalog, &DiskFiles),
         Err(checked) => checked,
     })
 }

@@ -50,7 +50,8 @@ pub(crate) fn pinned(bundle: &Bundle) -> Result<Connectors, Trouble> {
 /// What a run of this workflow pins.
 pub(crate) fn bundle(workflow: &Workflow, connectors: &Connectors) -> Bundle {
     let mut descriptors = BTreeMap::new();
-    for connection in workflow.connections.values() {
+    let connections = workflow.with_children().into_iter();
+    for connection in connections.flat_map(|workflow| workflow.connections.values()) {
         if let Some(service) = connectors.service(&connection.connector) {
             let documents: Vec<(&str, &str)> = service
                 .sources
@@ -61,7 +62,7 @@ pub(crate) fn bundle(workflow: &Workflow, connectors: &Connectors) -> Bundle {
             descriptors.insert(connection.connector.to_string(), text);
         }
     }
-    Bundle::new(workflow.source.name(), workflow.source.text(), descriptors)
+    Bundle::new(workflow, descriptors)
 }
 
 /// The documents in a folder: `x.yaml`, `x.json`, or `x.service.json` with `x.resources.json`.
@@ -139,31 +140,26 @@ pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {
         .map_err(|error| Trouble::new(Exit::Unavailable, "sandbox.start", error.to_string()))
 }
 
-/// Looks up every secret that a run will need: those that its steps name, and those that its inputs name. Secrets of
-/// connections that only triggers use are needed if one is waited for. Names those that are missing at their lines.
+/// Looks up every secret that a run will need: those that its steps name, those of workflows that it starts, and those that
+/// its inputs name. Secrets of connections that only triggers use are needed if one is waited for. Names those that are
+/// missing at their lines.
 pub(crate) fn secrets(
     workflow: &Workflow,
     inputs: &Map,
     sandbox: bool,
     waits: bool,
 ) -> Result<Arc<EnvironmentSecrets>, Trouble> {
-    let connector = |secret: &SecretUse| {
-        let name = secret.connection.as_ref()?;
-        Some(&*workflow.connections.get(name)?.connector)
-    };
-    let unneeded = |secret: &SecretUse| {
-        let served = connector(secret).is_some_and(|name| SANDBOX_SERVES.contains(&name));
-        let connection = secret.connection.as_deref();
-        let idle = connection.is_some_and(|name| !waits && !used_by_steps(workflow, name));
-        (sandbox && served) || idle
-    };
-    let needed: Vec<&SecretUse> = workflow
-        .secrets
-        .iter()
-        .filter(|secret| !unneeded(secret))
+    let needed: Vec<(&Workflow, &SecretUse)> = workflow
+        .with_children()
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, workflow)| {
+            let needed = needed_by(workflow, sandbox, waits && at == 0);
+            needed.into_iter().map(move |secret| (workflow, secret))
+        })
         .collect();
     let given = secrets_in(inputs);
-    let names = needed.iter().map(|secret| &secret.name);
+    let names = needed.iter().map(|(_, secret)| &secret.name);
     let (secrets, missing) = EnvironmentSecrets::look_up(names.chain(&given));
     if let Some(name) = given.iter().find(|name| missing.contains(name)) {
         let message = format!("the secret `{name}`, which an input names, is not set");
@@ -175,38 +171,54 @@ pub(crate) fn secrets(
     if missing.is_empty() {
         return Ok(Arc::new(secrets));
     }
-    let mut findings: Vec<Finding> = Vec::new();
-    for secret in needed
-        .iter()
-        .filter(|secret| missing.contains(&secret.name))
-    {
-        let of = secret
-            .connection
-            .as_ref()
-            .map(|name| format!(" of the connection `{name}`"))
-            .unwrap_or_default();
-        let message = format!("the secret `{}`{of} is not set", secret.name);
-        let mut help = format!("set it: `export {}=...`", secret.name);
-        if connector(secret).is_some_and(|name| SANDBOX_SERVES.contains(&name)) {
-            help.push_str(", or try the workflow without a key with `--sandbox`");
-        }
-        let finding = Finding::error("secret.missing", secret.span, message).help(help);
-        if !findings
-            .iter()
-            .any(|known| known.message == finding.message)
-        {
-            findings.push(finding);
+    let mut said: Vec<String> = Vec::new();
+    for (workflow, secret) in needed {
+        let finding = missing_secret(workflow, secret);
+        if missing.contains(&secret.name) && !said.contains(&finding.message) {
+            said.push(finding.message.clone());
+            diagnostics::print(&workflow.source, &[finding]);
         }
     }
-    diagnostics::print(&workflow.source, &findings);
     Err(Trouble::said(Exit::Invalid))
+}
+
+fn connector_of<'w>(workflow: &'w Workflow, secret: &SecretUse) -> Option<&'w str> {
+    let name = secret.connection.as_ref()?;
+    Some(&*workflow.connections.get(name)?.connector)
+}
+
+fn needed_by(workflow: &Workflow, sandbox: bool, waits: bool) -> Vec<&SecretUse> {
+    let unneeded = |secret: &SecretUse| {
+        let connector = connector_of(workflow, secret);
+        let served = connector.is_some_and(|name| SANDBOX_SERVES.contains(&name));
+        let connection = secret.connection.as_deref();
+        let idle = connection.is_some_and(|name| !waits && !used_by_steps(workflow, name));
+        (sandbox && served) || idle
+    };
+    let secrets = workflow.secrets.iter();
+    secrets.filter(|secret| !unneeded(secret)).collect()
+}
+
+fn missing_secret(workflow: &Workflow, secret: &SecretUse) -> Finding {
+    let of = secret
+        .connection
+        .as_ref()
+        .map(|name| format!(" of the connection `{name}`"))
+        .unwrap_or_default();
+    let message = format!("the secret `{}`{of} is not set", secret.name);
+    let mut help = format!("set it: `export {}=...`", secret.name);
+    let connector = connector_of(workflow, secret);
+    if connector.is_some_and(|name| SANDBOX_SERVES.contains(&name)) {
+        help.push_str(", or try the workflow without a key with `--sandbox`");
+    }
+    Finding::error("secret.missing", secret.span, message).help(help)
 }
 
 fn used_by_steps(workflow: &Workflow, connection: &str) -> bool {
     workflow.steps.iter().any(|step| match &step.does {
         Does::Call(call) => &*call.call.connection == connection,
         Does::Hold(watch) => &*watch.call.connection == connection,
-        Does::Value(_) => false,
+        Does::Value(_) | Does::Engine(..) | Does::Group(_) | Does::Child(_) => false,
     })
 }
 

@@ -1,7 +1,8 @@
 //! The operations of the suite.
 
 use flow_engine::catalog::{
-    Catalog, Connector, Edge, Effect, Level, Look, News, Operation, OperationKind, OutputType,
+    Catalog, Connector, Edge, Effect, EngineAction, Level, Look, News, Operation, OperationKind,
+    OutputType,
 };
 use flow_engine::duration::Millis;
 use flow_engine::types::Type;
@@ -19,11 +20,13 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
         open: true,
         output: OutputType::Fixed(Type::Unknown),
         look,
+        engine: None,
+        served_by: None,
     }
 }
 
 /// `svc.read` (a query), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.done` (a level), `svc.new`
-/// (an edge), `time.after`.
+/// (an edge), `time.after`, and `flow.fail`, `flow.stop`, `flow.emit`, `flow.approval`.
 pub fn catalog() -> Catalog {
     let every = Millis::seconds(10);
     let level = Level {
@@ -63,8 +66,25 @@ pub fn catalog() -> Catalog {
         "after",
         operation(OperationKind::Trigger, Effect::Read, Some(Look::Time)),
     )];
+    let own = |action| Operation {
+        engine: Some(action),
+        ..operation(OperationKind::Action, Effect::Read, None)
+    };
+    let flow = [
+        ("fail", own(EngineAction::Fail)),
+        ("stop", own(EngineAction::Stop)),
+        ("emit", own(EngineAction::Emit)),
+        (
+            "approval",
+            operation(OperationKind::Trigger, Effect::Read, Some(Look::Signal)),
+        ),
+    ];
     let mut catalog = Catalog::default();
-    for (name, operations) in [("svc", svc.to_vec()), ("time", time.to_vec())] {
+    for (name, operations) in [
+        ("svc", svc.to_vec()),
+        ("time", time.to_vec()),
+        ("flow", flow.to_vec()),
+    ] {
         let connector = Connector {
             name: name.into(),
             title: "".into(),

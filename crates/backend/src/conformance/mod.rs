@@ -8,7 +8,7 @@ pub mod catalog;
 
 use std::sync::Arc;
 
-use flow_engine::document;
+use flow_engine::document::{self, NoFiles};
 use flow_engine::report::Report;
 use flow_engine::source::SourceFile;
 use flow_engine::value::{Value, json};
@@ -56,8 +56,8 @@ impl Case {
 /// If the text has findings that are errors.
 pub fn workflow(text: &str) -> Arc<Workflow> {
     let source = SourceFile::new("test.yml", text);
-    let (document, findings) = document::parse(&source);
-    let (workflow, findings) = workflow::check(&document, &catalog::catalog(), findings);
+    let (document, findings) = document::parse(&source, &NoFiles);
+    let (workflow, findings) = workflow::check(&document, &catalog::catalog(), &NoFiles, findings);
     let shown: Vec<_> = findings
         .iter()
         .map(|finding| (finding.code, &finding.message))
@@ -70,11 +70,16 @@ pub fn workflow(text: &str) -> Arc<Workflow> {
 /// outputs, or `rest` if it has not.
 pub fn told(workflow: &Workflow, report: &Report, rest: &str) -> String {
     let mut parts = Vec::new();
-    for step in &workflow.steps {
-        let Some(state) = report.steps.get(&*step.name) else {
-            continue;
-        };
-        let mut part = format!("{} {}", step.name, state.state.as_str());
+    // Steps of the workflow's own in their order, then what went on inside them in that of its beginning.
+    let own = workflow.steps.iter().map(|step| &*step.name);
+    let own: Vec<&str> = own
+        .filter(|name| report.steps.contains_key(*name))
+        .collect();
+    let inside = report.steps.keys().map(String::as_str);
+    let inside: Vec<&str> = inside.filter(|name| !own.contains(name)).collect();
+    for name in own.into_iter().chain(inside) {
+        let state = &report.steps[name];
+        let mut part = format!("{name} {}", state.state.as_str());
         match (&state.value, &state.failure) {
             (Some(value), _) if !value.is_null() => {
                 part.push('=');

@@ -1,65 +1,292 @@
-//! The drive: effects one after another, time moved to where something is due.
+//! The loop: one effect at a time, and virtual time when there is none.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use flow_engine::run::{Input, Output, Run};
+use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
+use flow_engine::run::{
+    AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
+};
+use flow_engine::time::Timestamp;
+use flow_engine::value::Value;
 use flow_engine::workflow::Does;
 
+use super::script::Word;
 use super::{Journal, Rest, World};
-use crate::attempt::{evaluate_control, perform, take_look};
+use crate::attempt::{evaluate_control, fetch, perform, take_look};
 
 /// No fixture has more events.
-const EVENTS_MAX: usize = 100_000;
+const EVENTS_MAX: usize = 1_000_000;
+
+/// A run that goes on.
+struct Live {
+    run: Run,
+    journal: Journal,
+    /// The run that started it, and the node there.
+    parent: Option<(usize, NodeId)>,
+    effects: VecDeque<Output>,
+    until: Option<Timestamp>,
+    ended: Option<RunEnded>,
+}
+
+impl Live {
+    fn new(run: Run, journal: Journal, parent: Option<(usize, NodeId)>) -> Live {
+        Live {
+            run,
+            journal,
+            parent,
+            effects: VecDeque::new(),
+            until: None,
+            ended: None,
+        }
+    }
+}
+
+/// An input that comes later.
+type Later = (Timestamp, usize, Input);
 
 impl World {
-    pub(super) async fn drive(&mut self, mut run: Run, mut journal: Journal) -> (Journal, Rest) {
-        let mut effects: VecDeque<Output> = VecDeque::new();
-        loop {
-            let until = loop {
-                match run.poll() {
-                    Output::Record(event) => journal.push((self.now, event)),
-                    Output::Wait { until } => break until,
-                    Output::Done(_) => return (journal, Rest::Ended),
-                    effect => effects.push_back(effect),
-                }
-            };
-            if journal.len() > EVENTS_MAX {
-                return (journal, Rest::Endless);
+    pub(super) async fn drive(&mut self, run: Run, journal: Journal) -> (Journal, Rest) {
+        let mut runs = vec![Live::new(run, journal, None)];
+        let mut later: Vec<Later> = Vec::new();
+        let mut words: VecDeque<(Timestamp, Word)> = self.words.drain(..).collect();
+        let rest = loop {
+            for at in 0..runs.len() {
+                self.collect(&mut runs, at);
             }
-            let input = match (effects.pop_front(), until) {
-                (Some(effect), _) => self.perform(&run, effect).await,
-                (None, Some(until)) => {
-                    self.now = self.now.max(until);
-                    Some(Input::Tick)
-                }
-                (None, None) => return (journal, Rest::Interrupted),
+            if runs[0].ended.is_some() {
+                break Rest::Ended;
+            }
+            if runs.iter().any(|live| live.journal.len() > EVENTS_MAX) {
+                break Rest::Endless;
+            }
+            let next = (0..runs.len()).find(|at| !runs[*at].effects.is_empty());
+            if let Some(at) = next {
+                let Some(effect) = runs[at].effects.pop_front() else {
+                    continue;
+                };
+                self.effect(&mut runs, at, effect, &mut later).await;
+                continue;
+            }
+            let soonest = runs.iter().filter_map(|live| live.until);
+            let soonest = soonest.chain(later.iter().map(|(at, ..)| *at));
+            let word = words.front().map(|(at, _)| *at);
+            let Some(at) = soonest.chain(word).min() else {
+                break Rest::Interrupted;
             };
-            if let Some(input) = input {
-                run.handle(self.now, input)
-                    .expect("the driver gives only inputs that the machine asked for");
+            self.now = self.now.max(at);
+            self.time_passed(&mut runs, &mut later, &mut words);
+        };
+        let mut runs = runs.into_iter();
+        let main = runs.next().map(|live| live.journal).unwrap_or_default();
+        self.children = runs
+            .map(|live| (live.run.id().to_owned(), live.journal))
+            .collect();
+        (main, rest)
+    }
+
+    /// Takes what a run gives, and tells the run that started it when it has ended.
+    fn collect(&mut self, runs: &mut [Live], at: usize) {
+        loop {
+            match runs[at].run.poll() {
+                Output::Record(event) => {
+                    let now = self.now;
+                    runs[at].journal.push((now, event));
+                }
+                Output::Wait { until } => {
+                    runs[at].until = until;
+                    return;
+                }
+                Output::Done(ended) => {
+                    runs[at].until = None;
+                    let first = runs[at].ended.replace(ended.clone()).is_none();
+                    if let Some((parent, node)) = runs[at].parent.filter(|_| first) {
+                        self.give(runs, parent, Input::ChildEnded { node, ended });
+                        self.collect(runs, parent);
+                    }
+                    return;
+                }
+                effect => runs[at].effects.push_back(effect),
             }
         }
     }
 
-    async fn perform(&self, run: &Run, effect: Output) -> Option<Input> {
-        let (workflow, context, runner) = (run.workflow(), self.context(), self.runner.clone());
-        match effect {
+    fn give(&mut self, runs: &mut [Live], at: usize, input: Input) {
+        runs[at]
+            .run
+            .handle(self.now, input)
+            .expect("the driver gives only inputs that the machine asked for");
+    }
+
+    fn time_passed(
+        &mut self,
+        runs: &mut [Live],
+        later: &mut Vec<Later>,
+        words: &mut VecDeque<(Timestamp, Word)>,
+    ) {
+        while words.front().is_some_and(|(at, _)| *at <= self.now) {
+            if let Some((_, word)) = words.pop_front() {
+                self.say(runs, word);
+            }
+        }
+        let due = later.iter().position(|(at, ..)| *at <= self.now);
+        if let Some(due) = due {
+            let (_, at, input) = later.remove(due);
+            self.give(runs, at, input);
+            return;
+        }
+        for at in 0..runs.len() {
+            if runs[at].until.is_some_and(|until| until <= self.now) {
+                self.give(runs, at, Input::Tick);
+            }
+        }
+    }
+
+    /// Someone outside says something.
+    fn say(&mut self, runs: &mut [Live], word: Word) {
+        match word {
+            Word::Cancel { hard } => {
+                let by = "the script".to_owned();
+                self.give(runs, 0, Input::Cancel { by, hard });
+            }
+            Word::Signal { path, value } => {
+                if let Some(node) = runs[0].run.find(&path) {
+                    // A word that nobody waits for, or that is none of the choices, changes nothing.
+                    let _ = runs[0].run.handle(self.now, Input::Signal { node, value });
+                }
+            }
+        }
+    }
+
+    async fn effect(
+        &mut self,
+        runs: &mut Vec<Live>,
+        at: usize,
+        effect: Output,
+        later: &mut Vec<Later>,
+    ) {
+        let input = match effect {
+            Output::StartChild(spec) => return self.start_child(runs, at, spec),
+            Output::StopChild { run } => {
+                let child = runs.iter().position(|live| live.run.id() == &*run);
+                if let Some(child) = child {
+                    let (by, hard) = ("the run that started it".to_owned(), false);
+                    runs[child].parent = None;
+                    self.give(runs, child, Input::Cancel { by, hard });
+                }
+                return;
+            }
+            Output::Stop { node, attempt } => {
+                later.retain(|(_, run, input)| {
+                    let stopped = match input {
+                        Input::AttemptEnded {
+                            node: of,
+                            attempt: no,
+                            ..
+                        }
+                        | Input::Prepared {
+                            node: of,
+                            attempt: no,
+                            ..
+                        } => *of == node && *no == attempt,
+                        _ => false,
+                    };
+                    *run != at || !stopped
+                });
+                return;
+            }
+            effect => self.perform(&runs[at].run, effect).await,
+        };
+        let Some((input, takes)) = input else { return };
+        match takes {
+            Some(takes) => later.push((self.now.plus(takes), at, input)),
+            None => self.give(runs, at, input),
+        }
+    }
+
+    fn start_child(&mut self, runs: &mut Vec<Live>, at: usize, spec: ChildSpec) {
+        let parent = &runs[at].run;
+        let Some(workflow) = parent.workflow().children.get(&spec.workflow).cloned() else {
+            return;
+        };
+        let started = RunStarted {
+            run: spec.run.to_string(),
+            workflow: workflow.name.to_string(),
+            bundle: parent.started().bundle.clone(),
+            inputs: spec.inputs,
+            started_by: StartedBy {
+                name: None,
+                kind: "workflow".to_owned(),
+                key: Some(parent.id().to_owned()),
+            },
+            trigger: Value::map::<&str>([]),
+            sandbox: parent.started().sandbox,
+            seed: parent.started().seed,
+            project: None,
+        };
+        let run = Run::new(workflow, started, self.now);
+        let parent = (!spec.detached).then_some((at, spec.node));
+        runs.push(Live::new(run, Vec::new(), parent));
+    }
+
+    async fn perform(
+        &self,
+        run: &Run,
+        effect: Output,
+    ) -> Option<(Input, Option<flow_engine::duration::Millis>)> {
+        let (workflow, runner) = (run.workflow(), self.runner.clone());
+        let path = |node: NodeId| run.of(node).map_or("step".into(), |(_, path)| path.clone());
+        let input = match effect {
             Output::Start(spec) | Output::Send(spec) => {
-                Some(perform(workflow, &spec, &*runner, &context).await)
+                let context = self.context(path(spec.node));
+                let input = perform(workflow, &spec, &*runner, &context).await;
+                return Some(in_time(&spec, input, runner.takes()));
             }
             Output::Look(spec) => {
-                let step = spec.step;
+                let (node, step) = (spec.node, spec.step);
                 let Does::Hold(watch) = &workflow.steps[step].does else {
                     return None;
                 };
+                let context = self.context(path(node));
                 let result = take_look(workflow, watch, Some(step), spec, &*runner, &context).await;
-                Some(Input::Looked { step, result })
+                runner.takes();
+                Input::Looked { node, result }
             }
-            Output::Evaluate { control, values } => {
-                Some(evaluate_control(Arc::clone(workflow), control, values, context).await)
+            Output::Fetch(spec) => fetch(spec, self.context("items".into())).await,
+            Output::Evaluate {
+                control,
+                step,
+                values,
+            } => {
+                let context = self.context("expression".into());
+                evaluate_control(Arc::clone(workflow), control, step, values, context).await
             }
-            Output::Record(_) | Output::Stop { .. } | Output::Wait { .. } | Output::Done(_) => None,
+            _ => return None,
+        };
+        Some((input, None))
+    }
+}
+
+/// What an attempt that takes a while gives, and when: its own end, or that of its time.
+fn in_time(
+    spec: &AttemptSpec,
+    input: Input,
+    takes: Option<flow_engine::duration::Millis>,
+) -> (Input, Option<flow_engine::duration::Millis>) {
+    match (takes, spec.timeout) {
+        (Some(takes), Some(limit)) if takes > limit => {
+            let sent = spec.half != Half::Prepare;
+            let done = if sent { Done::Unknown } else { Done::NotDone };
+            let message = format!("the attempt took longer than {limit}");
+            let kind = FailureKind::Timeout;
+            let failure = Failure::of(kind, done, "step.attempt_timeout", message);
+            let input = Input::AttemptEnded {
+                node: spec.node,
+                attempt: spec.attempt,
+                result: Err(failure),
+            };
+            (input, Some(limit))
         }
+        (takes, _) => (input, takes),
     }
 }

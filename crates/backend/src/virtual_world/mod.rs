@@ -10,6 +10,7 @@ pub mod script;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use flow_engine::duration::Millis;
 use flow_engine::journal::{Event, RunStarted, StartedBy};
 use flow_engine::run::{Failure, Run};
 use flow_engine::time::Timestamp;
@@ -20,7 +21,7 @@ use secrecy::SecretString;
 use crate::context::Secrets;
 use crate::step::StepRunner;
 use memory::MemoryBlobs;
-use script::{Script, Scripted};
+use script::{Script, Scripted, Word};
 
 /// When virtual time begins: 2026-01-01T00:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp(1_767_225_600_000);
@@ -32,6 +33,10 @@ pub type Journal = Vec<(Timestamp, Event)>;
 pub struct World {
     runner: Arc<Scripted>,
     blobs: Arc<MemoryBlobs>,
+    /// What people outside will say, and when.
+    words: Vec<(Timestamp, Word)>,
+    /// The journals of runs that the last run started.
+    children: Vec<(String, Journal)>,
     now: Timestamp,
 }
 
@@ -61,8 +66,26 @@ impl World {
         World {
             runner: Arc::new(runner),
             blobs: Arc::default(),
+            words: Vec::new(),
+            children: Vec::new(),
             now: BEGINNING,
         }
+    }
+
+    /// Lets people outside say things to the next run, each so long after the beginning.
+    #[must_use]
+    pub fn with_words(mut self, words: impl IntoIterator<Item = (Millis, Word)>) -> World {
+        self.words = words
+            .into_iter()
+            .map(|(after, word)| (BEGINNING.plus(after), word))
+            .collect();
+        self.words.sort_by_key(|(at, _)| *at);
+        self
+    }
+
+    /// The runs that the last run started: their ids and journals.
+    pub fn children(&self) -> &[(String, Journal)] {
+        &self.children
     }
 
     /// The blobs of the world, for inputs that are files.
@@ -116,14 +139,14 @@ impl World {
         self.runner.calls(operation)
     }
 
-    fn context(&self) -> crate::context::StepContext {
+    fn context(&self, step: Arc<str>) -> crate::context::StepContext {
         crate::context::StepContext {
             blobs: self.blobs.clone(),
             secrets: Arc::new(NoSecrets),
             cancel: tokio_util::sync::CancellationToken::new(),
             project: Arc::new(PathBuf::from(".")),
             run: "run".into(),
-            step: "step".into(),
+            step,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! What operations answer: a list for each, taken one call at a time, the last one for ever.
+//! What operations answer: a list for each, taken one call at a time, the last one for ever. A list stands under the
+//! operation's name, such as `claude.messages.create`, or under the path of one step, item or round, such as `each[3]/ask`,
+//! which goes first.
 //!
-//! An answer is a value; a whole number from 400 to 599 stands for a failure with that HTTP status; and
-//! `{ fail: CODE, done: not_done | done | unknown, kind: ..., retry_after: 5s }` for any other failure.
+//! An answer is a value; a whole number from 400 to 599 stands for a failure with that HTTP status;
+//! `{ fail: CODE, done: not_done | done | unknown, kind: ..., retry_after: 5s }` for any other failure;
+//! `{ echo: true }` gives the arguments back; `{ takes: 10s, then: ANSWER }` comes so much later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +47,24 @@ pub struct Scripted {
     script: Script,
     others: Option<Arc<dyn StepRunner>>,
     calls: Mutex<HashMap<String, usize>>,
+    takes: Mutex<Option<Millis>>,
+}
+
+/// What someone outside says to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Word {
+    /// It is to be cancelled.
+    Cancel {
+        /// Without undoing, and without `finally`.
+        hard: bool,
+    },
+    /// The word that a step waits for.
+    Signal {
+        /// Its path.
+        path: String,
+        /// Its value.
+        value: Value,
+    },
 }
 
 impl Scripted {
@@ -53,6 +74,7 @@ impl Scripted {
             script,
             others,
             calls: Mutex::default(),
+            takes: Mutex::default(),
         }
     }
 
@@ -62,24 +84,53 @@ impl Scripted {
         calls.get(operation).copied().unwrap_or(0)
     }
 
-    fn answer(&self, call: &Call) -> Option<Result<Value, Failure>> {
+    /// How long the last answer takes.
+    pub(super) fn takes(&self) -> Option<Millis> {
+        let mut takes = self.takes.lock().unwrap_or_else(PoisonError::into_inner);
+        takes.take()
+    }
+
+    /// The list that answers a call: that of its step, or that of its operation.
+    fn list(&self, call: &Call, context: &StepContext) -> Option<(String, &Vec<Value>)> {
         let operation = format!("{}.{}", call.connection.name, call.operation);
-        let answers = self.script.answers.get(&operation)?;
+        let answers = &self.script.answers;
+        let own = answers.get_key_value(&*context.step);
+        let found = own.or_else(|| answers.get_key_value(&operation));
+        found.map(|(name, list)| (name.clone(), list))
+    }
+
+    fn answer(
+        &self,
+        call: &Call,
+        arguments: &flow_engine::value::Map,
+        context: &StepContext,
+    ) -> Option<Result<Value, Failure>> {
+        let (name, answers) = self.list(call, context)?;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = calls.entry(operation).or_default();
-        let answer = answers
+        let count = calls.entry(name.clone()).or_default();
+        let mut answer = answers
             .get(*count)
             .or(answers.last())
             .cloned()
             .unwrap_or_default();
         *count += 1;
+        let operation = format!("{}.{}", call.connection.name, call.operation);
+        if name != operation {
+            *calls.entry(operation).or_default() += 1;
+        }
+        if let Some(takes) = answer.get("takes").and_then(Value::as_str) {
+            let takes = Millis::parse(takes);
+            *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = takes;
+            answer = answer.get("then").cloned().unwrap_or_default();
+        }
+        if answer.get("echo").and_then(Value::as_bool) == Some(true) {
+            return Some(Ok(Value::from(arguments.clone())));
+        }
         Some(read(answer))
     }
 
-    fn knows(&self, call: &Call) -> bool {
-        self.script
-            .answers
-            .contains_key(&format!("{}.{}", call.connection.name, call.operation))
+    fn knows(&self, call: &Call, context: &StepContext) -> bool {
+        self.list(call, context).is_some()
     }
 }
 
@@ -148,7 +199,7 @@ impl StepRunner for Scripted {
         call: &'a Call,
         context: &'a StepContext,
     ) -> BoxFuture<'a, Result<Prepared, Failure>> {
-        if !self.knows(call) {
+        if !self.knows(call, context) {
             return match &self.others {
                 Some(others) => others.prepare(call, context),
                 None => unscripted(call),
@@ -171,7 +222,8 @@ impl StepRunner for Scripted {
         prepared: &'a Prepared,
         context: &'a StepContext,
     ) -> BoxFuture<'a, Result<Value, Failure>> {
-        match self.answer(call) {
+        let arguments = prepared.request.as_map().cloned().unwrap_or_default();
+        match self.answer(call, &arguments, context) {
             Some(answer) => Box::pin(async move { answer }),
             None => match &self.others {
                 Some(others) => others.send(call, prepared, context),
@@ -185,7 +237,7 @@ impl StepRunner for Scripted {
         call: &'a Call,
         context: &'a StepContext,
     ) -> BoxFuture<'a, Result<Value, Failure>> {
-        match self.answer(call) {
+        match self.answer(call, &call.arguments, context) {
             Some(answer) => Box::pin(async move { answer }),
             None => match &self.others {
                 Some(others) => others.perform(call, context),

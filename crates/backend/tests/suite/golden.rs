@@ -1,10 +1,12 @@
-//! The golden journal of format 1: it is read for ever, and what is written today is written the same.
+//! The golden journals: every format that was ever written is read for ever, and today's is written as it was.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use flow_engine::journal::Row;
+use flow_engine::journal::{Event, FORMAT, Row};
 use flow_engine::run::Run;
 use flow_engine::time::Timestamp;
+use flow_engine::workflow::Workflow;
 
 use crate::support::{drive, workflow, world};
 
@@ -26,39 +28,83 @@ const SCRIPT: &str = r#"{
   "svc.note": {"fail": "http.400", "kind": "permanent"}
 }"#;
 
+/// What format 2 has beside: groups, loops, rounds, undo, `finally`.
+const NESTED: &str = "
+steps:
+  each:
+    for_each: { in: [a, b], as: word }
+    steps:
+      put:  { action: svc.put, with: { id: \"{{ word }}\" }, undo: { action: svc.note, with: { id: \"{{ result.id }}\" } } }
+      tidy: { value: \"{{ steps.put.id }}\" }
+    finally:
+      said: { value: \"{{ run.status }}\" }
+  rounds: { query: svc.read, repeat: { start: 0, until: result.id == 2, every: 10s, max: 3 } }
+  tell:   { action: flow.emit, with: { event: done, data: 1 }, needs: [each, rounds] }
+  ends:   { action: flow.fail, with: { message: no }, needs: tell }
+finally:
+  last: { value: \"{{ run.error.code }}\" }
+";
+const NESTED_SCRIPT: &str = r#"{
+  "svc.read": [{"id": 1}, {"id": 2}],
+  "svc.put": [{"id": 8}, {"id": 9}],
+  "svc.note": {"id": 0}
+}"#;
+
 #[test]
-fn format_1_is_read_and_written_as_it_was() {
+fn format_1_is_read_for_ever() {
     let workflow = workflow(TEXT);
     let (journal, _) = drive(&workflow, &mut world(SCRIPT));
-    let rows: Vec<Row> = journal
-        .iter()
-        .enumerate()
-        .map(|(before, (at, event))| Row::new(before as u64 + 1, *at, event))
-        .collect();
-    let lines: Vec<String> = rows.iter().map(line).collect();
-    let written = lines.join("\n") + "\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/format-1.tsv");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &written).expect("the golden journal can be written");
-    }
-    let golden = std::fs::read_to_string(&path).expect("the golden journal is in the tree");
-    assert_eq!(
-        written, golden,
-        "a released format never changes: a new meaning is a new format"
-    );
-    let events: Vec<_> = golden
-        .lines()
-        .map(read)
-        .map(|row| (row.at, row.event().expect("its checksum holds")))
-        .collect();
-    assert_eq!(events, journal);
+    let events = golden("format-1.tsv");
+    assert_eq!(events, journal, "the meaning of a format never changes");
     Run::replay(workflow, events).expect("it is a journal of this workflow");
 }
 
 #[test]
+fn format_2_is_read_and_written_as_it_was() {
+    check("format-2.tsv", &workflow(TEXT), SCRIPT);
+    check("format-2-nested.tsv", &workflow(NESTED), NESTED_SCRIPT);
+}
+
+#[track_caller]
+fn check(name: &str, workflow: &Arc<Workflow>, script: &str) {
+    let (journal, _) = drive(workflow, &mut world(script));
+    let rows = journal
+        .iter()
+        .enumerate()
+        .map(|(before, (at, event))| Row::new(before as u64 + 1, *at, event));
+    let lines: Vec<String> = rows.map(|row| line(&row)).collect();
+    let written = lines.join("\n") + "\n";
+    assert_eq!(FORMAT, 2);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path(name), &written).expect("the golden journal can be written");
+    }
+    let text = std::fs::read_to_string(path(name)).expect("the golden journal is in the tree");
+    assert_eq!(
+        written, text,
+        "a released format never changes: a new meaning is a new format"
+    );
+    let events = golden(name);
+    assert_eq!(events, journal);
+    Run::replay(workflow.clone(), events).expect("it is a journal of this workflow");
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/journals")
+        .join(name)
+}
+
+fn golden(name: &str) -> Vec<(Timestamp, Event)> {
+    let text = std::fs::read_to_string(path(name)).expect("the golden journal is in the tree");
+    let rows = text.lines().map(read);
+    rows.map(|row| (row.at, row.event().expect("its checksum holds")))
+        .collect()
+}
+
+#[test]
 fn a_changed_byte_is_found() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/format-1.tsv");
-    let golden = std::fs::read_to_string(path).expect("the golden journal is in the tree");
+    let golden =
+        std::fs::read_to_string(path("format-1.tsv")).expect("the golden journal is in the tree");
     let row = read(golden.lines().next().expect("it has rows"));
     let changed = Row {
         body: row.body.replacen("manual", "manuaI", 1),

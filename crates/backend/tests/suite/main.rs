@@ -4,5 +4,6 @@ mod conformance;
 mod cut;
 mod golden;
 mod graphs;
+mod nested;
 mod steps;
 mod support;

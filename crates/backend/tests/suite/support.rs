@@ -42,6 +42,14 @@ pub(crate) fn shown(workflow: &Workflow, journal: &Journal, rest: Rest) -> Strin
     told(workflow, &report_of(journal), rest)
 }
 
+/// Runs a whole workflow in a scripted world and compares what became of it.
+#[track_caller]
+pub(crate) fn check_workflow(text: &str, script: &str, expected: &str) {
+    let workflow = workflow(text);
+    let (journal, rest) = drive(&workflow, &mut world(script));
+    assert_eq!(shown(&workflow, &journal, rest), expected, "{text}");
+}
+
 /// Runs steps (the part behind `steps:`, in flow style) in a scripted world and compares what became of them.
 #[track_caller]
 pub(crate) fn check(steps: &str, script: &str, expected: &str) {

@@ -157,6 +157,8 @@ impl Compiler<'_> {
             open: document.open.unwrap_or(false),
             output: OutputType::Fixed(output),
             look: None,
+            engine: None,
+            served_by: None,
             parameters,
         };
         let has_body = places.values().any(|place| matches!(place, Place::Body(_)));

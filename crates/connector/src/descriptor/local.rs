@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use flow_engine::catalog::{self, Connector, Effect, Look, OperationKind, OutputType};
+use flow_engine::catalog::{
+    self, Connector, Effect, EngineAction, Look, OperationKind, OutputType,
+};
 use flow_engine::source::SourceFile;
 use flow_engine::types::Type;
 use indexmap::IndexMap;
@@ -41,8 +43,12 @@ struct LocalOperation {
     same_as: Option<String>,
     /// The template whose results are the value's items.
     stream_of: Option<String>,
-    /// `time`, for triggers.
+    /// `time` or `signal`, for triggers.
     look: Option<String>,
+    /// What the run itself does: `fail`, `stop` or `emit`.
+    engine: Option<String>,
+    /// What must serve it beyond `flow run`.
+    served_by: Option<String>,
 }
 
 /// Reads a list of local connectors.
@@ -91,6 +97,14 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
     let look = match written.look.as_deref() {
         None => None,
         Some("time") => Some(Look::Time),
+        Some("signal") => Some(Look::Signal),
+        Some(other) => return Err(wrong(other)),
+    };
+    let engine = match written.engine.as_deref() {
+        None => None,
+        Some("fail") => Some(EngineAction::Fail),
+        Some("stop") => Some(EngineAction::Stop),
+        Some("emit") => Some(EngineAction::Emit),
         Some(other) => return Err(wrong(other)),
     };
     let types = NamedTypes::new();
@@ -118,5 +132,7 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         open: false,
         output,
         look,
+        engine,
+        served_by: written.served_by.as_deref().map(Into::into),
     })
 }

@@ -291,6 +291,8 @@ fn operation(
         open: false,
         output: OutputType::Fixed(output),
         look,
+        engine: None,
+        served_by: None,
     };
     Operation {
         entry,

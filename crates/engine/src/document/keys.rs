@@ -13,16 +13,22 @@ pub enum Verb {
     Run,
     /// `value:` only computes.
     Value,
+    /// `workflow:` runs another workflow.
+    Workflow,
+    /// `steps:` holds steps of its own: a group.
+    Steps,
 }
 
 impl Verb {
     /// All verbs, in the order in which messages list them.
-    pub const ALL: [Verb; 5] = [
+    pub const ALL: [Verb; 7] = [
         Verb::Action,
         Verb::Query,
         Verb::Trigger,
         Verb::Run,
         Verb::Value,
+        Verb::Workflow,
+        Verb::Steps,
     ];
 
     /// The key.
@@ -33,6 +39,8 @@ impl Verb {
             Verb::Trigger => "trigger",
             Verb::Run => "run",
             Verb::Value => "value",
+            Verb::Workflow => "workflow",
+            Verb::Steps => "steps",
         }
     }
 }
@@ -45,40 +53,55 @@ pub const WORKFLOW: &[&str] = &[
     "inputs",
     "vars",
     "connections",
+    "defaults",
     "on",
+    "concurrency",
+    "priority",
+    "budget",
+    "risk",
     "sequential",
     "steps",
+    "finally",
+    "finally_timeout",
     "outputs",
 ];
 
-/// Keys of the language that a workflow may have in a later version of this program.
-pub const WORKFLOW_LATER: &[&str] = &[
-    "budget",
-    "concurrency",
-    "defaults",
-    "finally",
-    "finally_timeout",
-    "limits",
-    "priority",
-    "queue",
-    "risk",
+const WITH: &[Verb] = &[Verb::Action, Verb::Query, Verb::Trigger, Verb::Workflow];
+const CALLS: &[Verb] = &[Verb::Action, Verb::Query, Verb::Run];
+const UNDONE: &[Verb] = &[Verb::Action, Verb::Run, Verb::Workflow, Verb::Steps];
+const COSTS: &[Verb] = &[
+    Verb::Action,
+    Verb::Query,
+    Verb::Run,
+    Verb::Workflow,
+    Verb::Steps,
 ];
 
 /// Keys of a step besides its verb, and the verbs they go with.
 pub const STEP: &[(&str, &[Verb])] = &[
     ("needs", &Verb::ALL),
     ("if", &Verb::ALL),
-    ("with", &[Verb::Action, Verb::Query, Verb::Trigger]),
+    ("for_each", &Verb::ALL),
+    ("where", &Verb::ALL),
+    ("key", &Verb::ALL),
+    ("chunk", &Verb::ALL),
+    ("max_parallel", &Verb::ALL),
+    ("tolerate", &Verb::ALL),
+    ("item_timeout", &Verb::ALL),
+    ("repeat", &Verb::ALL),
+    ("with", WITH),
     ("output", &Verb::ALL),
     ("timeout", &Verb::ALL),
-    ("retry", &[Verb::Action, Verb::Query, Verb::Run]),
+    ("retry", CALLS),
     ("on_error", &Verb::ALL),
-    ("effect", &[Verb::Action, Verb::Query, Verb::Run]),
+    ("effect", CALLS),
     ("on_interrupt", &[Verb::Action, Verb::Run]),
+    ("undo", UNDONE),
     ("pages", &[Verb::Query]),
     ("with_response", &[Verb::Action, Verb::Query]),
+    ("cache", &[Verb::Query]),
     ("every", &[Verb::Trigger]),
-    ("where", &[Verb::Trigger]),
+    ("after", &[Verb::Trigger]),
     ("args", &[Verb::Run]),
     ("env", &[Verb::Run]),
     ("stdin", &[Verb::Run]),
@@ -87,32 +110,77 @@ pub const STEP: &[(&str, &[Verb])] = &[
     ("ok_codes", &[Verb::Run]),
     ("files", &[Verb::Run]),
     ("place", &[Verb::Run]),
+    ("detach", &[Verb::Workflow]),
+    ("outputs", &[Verb::Steps]),
+    ("sequential", &[Verb::Steps]),
+    ("finally", &[Verb::Steps]),
+    ("finally_timeout", &[Verb::Steps]),
+    ("concurrency", COSTS),
+    ("budget", COSTS),
+    ("queue", CALLS),
 ];
 
-/// Keys of the language that a step may have in a later version of this program.
-pub const STEP_LATER: &[&str] = &[
-    "after",
-    "budget",
-    "cache",
-    "chunk",
-    "concurrency",
-    "detach",
-    "finally",
-    "finally_timeout",
-    "for_each",
-    "item_timeout",
+/// Keys of a step that only mean something beside `for_each` (`where` also beside `trigger`).
+pub const OF_LOOPS: &[&str] = &[
+    "where",
     "key",
-    "limits",
+    "chunk",
     "max_parallel",
-    "outputs",
-    "queue",
-    "repeat",
-    "sequential",
-    "steps",
     "tolerate",
-    "undo",
-    "workflow",
+    "item_timeout",
 ];
+
+/// Keys of `undo:`: those of an action or a command, without the ones that place a step in the graph.
+pub const UNDO: &[&str] = &[
+    "action",
+    "run",
+    "with",
+    "timeout",
+    "retry",
+    "effect",
+    "on_interrupt",
+    "args",
+    "env",
+    "stdin",
+    "cwd",
+    "parse",
+    "ok_codes",
+    "files",
+    "place",
+];
+
+/// Keys of the long form of `for_each:`.
+pub const FOR_EACH: &[&str] = &["in", "as"];
+
+/// Keys of `repeat:`.
+pub const REPEAT: &[&str] = &["start", "until", "every", "max", "on_max"];
+
+/// Keys of `concurrency:`.
+pub const CONCURRENCY: &[&str] = &["group", "max", "when_full"];
+
+/// Keys of `budget:`.
+pub const BUDGET: &[&str] = &["usd", "tokens", "when_spent"];
+
+/// Keys of `cache:`.
+pub const CACHE: &[&str] = &["for", "key"];
+
+/// Keys of `defaults:`.
+pub const DEFAULTS: &[&str] = &["retry", "timeout", "run", "connection"];
+
+/// Keys of `defaults.run:`.
+pub const DEFAULTS_RUN: &[&str] = &["env", "cwd"];
+
+/// Keys of `limits:` on a connection.
+pub const LIMITS: &[&str] = &["parallel", "per_second", "per_minute"];
+
+/// Keys of a connection besides the settings of its connector.
+pub const CONNECTION: &[&str] = &["connector", "limits", "queue"];
+
+/// Keys of the project's settings, `flow.toml`, that change what its workflows mean.
+pub const PROJECT: &[&str] = &["vars", "connections", "defaults"];
+
+/// Keys of `cursor:` of a `poll:`.
+pub const CURSOR: &[&str] = &["param", "from"];
 
 /// Keys of a declared input.
 pub const INPUT: &[&str] = &[

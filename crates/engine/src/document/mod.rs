@@ -1,9 +1,13 @@
 //! From text to shape: which keys stand where. Names, types and templates are the checker's business.
 //!
-//! Read in this order: [`keys`] (the keys of the language), [`Document`], `parse`.
+//! Read in this order: [`keys`] (the keys of the language), [`Document`], `include` (the files that a workflow names),
+//! `parse`, `trigger`, `step`.
 
+mod include;
 pub mod keys;
 mod parse;
+mod step;
+mod trigger;
 
 use std::sync::Arc;
 
@@ -12,6 +16,7 @@ use indexmap::IndexMap;
 use crate::source::{SourceFile, Span};
 use crate::yaml::Node;
 
+pub use include::{Files, NoFiles, resolve};
 pub use parse::{is_identifier, parse};
 
 /// A workflow file by its shape.
@@ -30,7 +35,9 @@ pub struct Document {
     /// Entries of `on:`; one entry named `main` in the short form.
     pub triggers: Vec<Section>,
     /// The steps.
-    pub steps: Vec<StepShape>,
+    pub steps: Body,
+    /// `finally:`.
+    pub finally: Option<Body>,
     /// `outputs:`.
     pub outputs: Vec<Member>,
 }
@@ -64,6 +71,15 @@ pub struct Section {
     pub members: Vec<Member>,
 }
 
+/// A map of steps.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    /// Where its key stands.
+    pub span: Span,
+    /// The steps, in source order.
+    pub steps: Vec<StepShape>,
+}
+
 /// One step by its shape.
 #[derive(Debug, Clone)]
 pub struct StepShape {
@@ -77,6 +93,14 @@ pub struct StepShape {
     pub fields: IndexMap<&'static str, Node>,
     /// Members of `with:`.
     pub with: Vec<Member>,
+    /// `undo:`.
+    pub undo: Option<Box<StepShape>>,
+    /// The steps of a group.
+    pub steps: Body,
+    /// `finally:` of a group.
+    pub finally: Option<Body>,
+    /// `outputs:` of a group.
+    pub outputs: Option<Vec<Member>>,
 }
 
 impl StepShape {

@@ -1,5 +1,6 @@
 //! The content of stored values: as a tree within a bound, or item by item without one.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::BlobRead;
@@ -8,6 +9,9 @@ use crate::value::{Blob, Value, json};
 
 /// How many bytes a stored value may have to be read as a tree; longer ones are only streamed.
 pub const TREE_BYTES_MAX: u64 = 32 << 20;
+
+/// How many bytes a window of items has at most, one item aside.
+const WINDOW_BYTES_MAX: u64 = 1 << 20;
 
 /// How long one line of JSON Lines may be.
 pub const LINE_BYTES_MAX: u64 = 32 << 20;
@@ -103,6 +107,42 @@ fn items_of<'a>(blob: &'a Blob, blobs: &dyn BlobRead) -> Result<Items<'a>, Failu
     }
 }
 
+/// Reads some of the items of a stored list, from a position that an earlier call gave (0 at first): up to `count` of them,
+/// and no more than about a mebibyte. Each comes with its position.
+///
+/// # Errors
+/// Those of [`items`].
+pub fn window(
+    blob: &Blob,
+    from: u64,
+    count: usize,
+    blobs: &dyn BlobRead,
+) -> Result<(VecDeque<(u64, Value)>, u64), Failure> {
+    let mut found = VecDeque::new();
+    if !blob.is_json_lines() {
+        // A document is read whole, so its positions are places in the list.
+        let mut at = from;
+        let skipped = usize::try_from(from).unwrap_or(usize::MAX);
+        for item in items_of(blob, blobs)?.skip(skipped).take(count) {
+            found.push_back((at, item?));
+            at += 1;
+        }
+        return Ok((found, at));
+    }
+    let opened = blobs
+        .open_at(blob.hash, from)
+        .map_err(|error| unreadable(blob, &error))?;
+    let mut reader = BufReader::with_capacity(1 << 16, opened);
+    let (mut at, mut line, mut buffer) = (from, 0, Vec::new());
+    while found.len() < count && at - from < WINDOW_BYTES_MAX {
+        let Some(item) = next_line(&mut reader, blob, &mut line, &mut buffer, &mut at) else {
+            break;
+        };
+        found.push_back((at, item?));
+    }
+    Ok((found, at + buffer.len() as u64))
+}
+
 fn not_a_list(value: &Value) -> Failure {
     Failure::permanent(
         "value.not_a_list",
@@ -125,7 +165,7 @@ impl Iterator for Items<'_> {
                 blob,
                 line,
                 buffer,
-            } => next_line(reader, blob, line, buffer),
+            } => next_line(reader, blob, line, buffer, &mut 0),
         }
     }
 }
@@ -135,8 +175,10 @@ fn next_line(
     blob: &Blob,
     line: &mut u64,
     buffer: &mut Vec<u8>,
+    position: &mut u64,
 ) -> Option<Result<Value, Failure>> {
     loop {
+        *position += buffer.len() as u64;
         buffer.clear();
         *line += 1;
         match reader

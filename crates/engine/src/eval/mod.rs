@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use crate::run::Failure;
 use crate::value::{Hash, Value};
 
-pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load, open, unreadable};
+pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load, open, unreadable, window};
 
 /// Opens the content of blobs. Evaluation inside the machine is handed none.
 pub trait BlobRead: Send + Sync {
@@ -16,6 +16,16 @@ pub trait BlobRead: Send + Sync {
     /// # Errors
     /// `NotFound` if the store has no such blob; others as the system gives them.
     fn open(&self, hash: Hash) -> io::Result<Box<dyn Read + Send>>;
+
+    /// The content from a byte of it on. Stores that can seek do so; others read and drop what is before.
+    ///
+    /// # Errors
+    /// Those of [`BlobRead::open`].
+    fn open_at(&self, hash: Hash, at: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut reader = self.open(hash)?;
+        io::copy(&mut reader.by_ref().take(at), &mut io::sink())?;
+        Ok(reader)
+    }
 }
 
 /// An expression or a tree of templates that an operation evaluates for each item (LANGUAGE rule 18: parameters of kind

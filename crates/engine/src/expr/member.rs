@@ -16,6 +16,33 @@ pub(super) enum Found<'v> {
     Null,
 }
 
+/// Lists have `count`. The results of a loop also have `values` (what its items gave), `failed` and `succeeded`.
+fn list<'v>(items: &[Value], name: &str) -> Found<'v> {
+    let succeeded = |item: &&Value| item.get("status").and_then(Value::as_str) == Some("succeeded");
+    let picked = |wanted: bool| items.iter().filter(move |item| succeeded(item) == wanted);
+    match name {
+        "count" => Found::Own(Value::from(items.len())),
+        "values" | "failed" | "succeeded" if !items.iter().all(is_result) => Found::Absent,
+        "values" => {
+            let values = picked(true).filter_map(|item| item.get("value").cloned());
+            Found::Own(Value::list(values))
+        }
+        "succeeded" => Found::Own(Value::list(picked(true).cloned())),
+        "failed" => Found::Own(Value::list(picked(false).cloned())),
+        _ => Found::Absent,
+    }
+}
+
+/// Whether a value is what a loop says of one item.
+fn is_result(value: &Value) -> bool {
+    value.as_map().is_some_and(|map| {
+        map.len() == 4
+            && ["key", "status", "value", "error"]
+                .iter()
+                .all(|key| map.get(key).is_some())
+    })
+}
+
 /// The member of a value that is not stored. A map's own keys win, then those of its view.
 pub(super) fn plain<'v>(of: &'v Value, name: &str) -> Found<'v> {
     match of {
@@ -26,7 +53,7 @@ pub(super) fn plain<'v>(of: &'v Value, name: &str) -> Found<'v> {
                 .and_then(|view| view.read(map, name))
                 .map_or(Found::Absent, Found::Own),
         },
-        Value::List(items) if name == "count" => Found::Own(Value::from(items.len())),
+        Value::List(items) => list(items, name),
         Value::Null => Found::Null,
         _ => Found::Absent,
     }

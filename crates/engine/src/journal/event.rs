@@ -85,6 +85,30 @@ events! {
     "interruption_resolved" => InterruptionResolved,
     /// The driver evaluated an expression that reads stored values.
     "evaluated" => Evaluated,
+    /// A group begins.
+    "group_started" => GroupStarted,
+    /// A loop begins: its items are known.
+    "loop_started" => LoopStarted,
+    /// An item of a loop begins.
+    "item_started" => ItemStarted,
+    /// The rounds of a step begin.
+    "rounds_started" => RoundsStarted,
+    /// A round begins.
+    "round_started" => RoundStarted,
+    /// The next round waits.
+    "rounds_paused" => RoundsPaused,
+    /// Another workflow is started.
+    "child_started" => ChildStarted,
+    /// Nothing new starts inside a step.
+    "stop_asked" => StopAsked,
+    /// What must be done in any case begins.
+    "finally_started" => FinallyStarted,
+    /// A step that succeeded is undone.
+    "undo_started" => UndoStarted,
+    /// Something happened that others may wait for.
+    "emitted" => Emitted,
+    /// A step ended the run, well.
+    "run_stopped" => RunStopped,
     /// The run is to be cancelled.
     "cancel_asked" => CancelAsked,
     /// The run ended.
@@ -326,13 +350,152 @@ pub enum Resolution {
 /// See [`Event::Evaluated`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
-    /// The step's path; none for the outputs of the run.
+    /// The step's path; none for what is of the run itself.
     pub step: Option<String>,
-    /// `if`, `value`, `arguments`, `timeout`, `on_error`, `vars` or `outputs`.
+    /// Which one, such as `if`, `value`, `for_each`, `outputs`.
     pub what: String,
     /// What it gave.
     #[serde(with = "journal")]
     pub value: Value,
+}
+
+/// See [`Event::GroupStarted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupStarted {
+    /// The step's path.
+    pub step: String,
+    /// When the step's time is up, if it has a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::LoopStarted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoopStarted {
+    /// The step's path.
+    pub step: String,
+    /// The items: a list, or a stored one.
+    #[serde(with = "journal")]
+    pub source: Value,
+    /// Whether each stands as `{key, value}`; else its key is its place.
+    pub keyed: bool,
+    /// How many there are.
+    pub count: u64,
+    /// When the step's time is up, if it has a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::ItemStarted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemStarted {
+    /// The loop's path.
+    pub step: String,
+    /// The item's place, from 0.
+    pub index: u64,
+    /// Where it stands in a stored source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// Its key, if it stands in a stored source and has one; else null.
+    #[serde(with = "journal", default, skip_serializing_if = "Value::is_null")]
+    pub key: Value,
+    /// The item, if it stands in a stored source and something inside the loop can be undone; else null.
+    #[serde(with = "journal", default, skip_serializing_if = "Value::is_null")]
+    pub item: Value,
+    /// When the item's time is up, if it has a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::RoundsStarted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundsStarted {
+    /// The step's path.
+    pub step: String,
+    /// `previous` of the first round.
+    #[serde(with = "journal")]
+    pub start: Value,
+    /// When the step's time is up, if it has a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::RoundStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundStarted {
+    /// The path of the step with rounds.
+    pub step: String,
+    /// The round, from 0.
+    pub round: u64,
+}
+
+/// See [`Event::RoundsPaused`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundsPaused {
+    /// The path of the step with rounds.
+    pub step: String,
+    /// When the next one begins.
+    pub until: Timestamp,
+}
+
+/// See [`Event::ChildStarted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildStarted {
+    /// The step's path.
+    pub step: String,
+    /// The child's id: a hash of this run and the path, so that a repeated start is the same child.
+    pub run: String,
+    /// The file of its workflow.
+    pub workflow: String,
+    /// Its inputs.
+    #[serde(with = "journal")]
+    pub inputs: Value,
+    /// When the step's time is up, if it has a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::StopAsked`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopAsked {
+    /// The step's path.
+    pub step: String,
+}
+
+/// See [`Event::FinallyStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinallyStarted {
+    /// The group's path; none for the workflow's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// When its time is up.
+    pub deadline: Timestamp,
+}
+
+/// See [`Event::UndoStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoStarted {
+    /// The path of what is undone, with `.undo`.
+    pub step: String,
+}
+
+/// See [`Event::Emitted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Emitted {
+    /// The step's path.
+    pub step: String,
+    /// The event's name.
+    pub event: String,
+    /// Its data.
+    #[serde(with = "journal")]
+    pub data: Value,
+}
+
+/// See [`Event::RunStopped`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStopped {
+    /// The step's path.
+    pub step: String,
 }
 
 /// See [`Event::CancelAsked`].
@@ -340,6 +503,9 @@ pub struct Evaluated {
 pub struct CancelAsked {
     /// Who asked.
     pub by: String,
+    /// Nothing is undone, and `finally` is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hard: bool,
 }
 
 /// See [`Event::RunEnded`].
@@ -353,6 +519,9 @@ pub struct RunEnded {
     /// Why the outputs could not be had, if that is what failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// The steps that succeeded, should have been undone, and are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_undone: Vec<String>,
 }
 
 /// How a run ended.

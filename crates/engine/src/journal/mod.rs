@@ -6,10 +6,5 @@
 mod event;
 mod row;
 
-pub use event::{
-    AttemptEnded, AttemptPrepared, AttemptStarted, BackoffStarted, CancelAsked, Evaluated, Event,
-    HoldBaseline, HoldEnded, HoldStarted, InterruptionResolved, Outcome, Resolution, RunEnded,
-    RunStarted, RunStatus, SkipReason, StartedBy, StepCancelled, StepFailed, StepInterrupted,
-    StepSkipped, StepSucceeded, StepTimedOut, VarsRendered,
-};
+pub use event::*;
 pub use row::{FORMAT, Row, RowError};

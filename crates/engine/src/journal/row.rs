@@ -6,7 +6,7 @@ use super::Event;
 use crate::time::Timestamp;
 
 /// The format that is written.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One row of a run's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Row {
         if checksum(self.seq, self.format, self.at, &self.kind, &self.body) != self.checksum {
             return Err(RowError::Checksum { seq: self.seq });
         }
-        if self.format != FORMAT {
+        if !(1..=FORMAT).contains(&self.format) {
             return Err(RowError::Format {
                 seq: self.seq,
                 format: self.format,

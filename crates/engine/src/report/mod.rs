@@ -38,7 +38,23 @@ pub struct StepReport {
     pub value: Option<Value>,
     /// The last failure.
     pub failure: Option<Failure>,
+    /// How many items a loop has, how many are over, how many of these failed.
+    pub items: Option<Items>,
 }
+
+/// The items of a loop, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Items {
+    /// All.
+    pub count: u64,
+    /// Those that are over.
+    pub over: u64,
+    /// Those that did not succeed.
+    pub failed: u64,
+}
+
+/// Loops with more items than this are only counted: what went on in items that succeeded is forgotten.
+const ITEMS_KEPT: u64 = 1_000;
 
 /// Where a step stands, with what a person wants to know of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +123,11 @@ impl Report {
         match event {
             Event::RunEnded(ended) => self.ended = Some((at, ended.clone())),
             Event::CancelAsked(_) => self.cancel_asked = true,
-            Event::RunStarted(_) | Event::VarsRendered(_) | Event::Evaluated(_) => {}
+            Event::RunStarted(_)
+            | Event::VarsRendered(_)
+            | Event::Evaluated(_)
+            | Event::ItemStarted(_)
+            | Event::RoundStarted(_) => {}
             of_step => {
                 if let Some(step) = crate::run::step_of(of_step) {
                     let fresh = StepReport {
@@ -117,13 +137,38 @@ impl Report {
                         attempts: 0,
                         value: None,
                         failure: None,
+                        items: None,
                     };
-                    self.steps
-                        .entry(step.to_owned())
-                        .or_insert(fresh)
-                        .take(at, of_step);
+                    let report = self.steps.entry(step.to_owned()).or_insert(fresh);
+                    report.take(at, of_step);
+                    if report.ended_at.is_some() && step.ends_with(']') {
+                        let failed = report.state != StepState::Succeeded;
+                        self.item_over(step, failed);
+                    }
                 }
             }
+        }
+    }
+}
+
+impl Report {
+    fn item_over(&mut self, path: &str, failed: bool) {
+        let parent = path.rfind('[').map_or(path, |bracket| &path[..bracket]);
+        let Some(items) = self
+            .steps
+            .get_mut(parent)
+            .and_then(|step| step.items.as_mut())
+        else {
+            return;
+        };
+        items.over += 1;
+        items.failed += u64::from(failed);
+        if items.count > ITEMS_KEPT && !failed {
+            let inside = |other: &str| {
+                let rest = other.strip_prefix(path);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#']))
+            };
+            self.steps.retain(|other, _| !inside(other));
         }
     }
 }
@@ -158,6 +203,12 @@ impl StepReport {
                     every: started.every,
                     due: started.due,
                 }
+            }
+            Event::LoopStarted(started) => {
+                self.items = Some(Items {
+                    count: started.count,
+                    ..Items::default()
+                });
             }
             Event::HoldEnded(ended) => {
                 self.value = Some(ended.value.clone());

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::evaluate::Control;
+use super::evaluate::What;
+use super::holds::Hold;
 use super::io::{AttemptSpec, Half, Output};
 use super::machine::Run;
+use super::node::{Inside, Layer, NodeId};
 use super::status::Progress;
 use super::{AttemptNo, Done, Failure, FailureKind, Prepared, StepStatus};
 use crate::catalog::Effect;
 use crate::duration::Millis;
 use crate::journal::{
     AttemptEnded, AttemptPrepared, AttemptStarted, BackoffStarted, Outcome, StepCancelled,
-    StepFailed, StepInterrupted, StepSucceeded, StepTimedOut,
+    StepFailed, StepInterrupted, StepSucceeded, StepTimedOut, StopAsked,
 };
 use crate::time::Timestamp;
 use crate::value::{Hash, Value};
@@ -20,34 +22,40 @@ use crate::workflow::{Does, OnError, OnInterrupt};
 impl Run {
     pub(super) fn start_attempt(
         &mut self,
-        step: usize,
+        id: NodeId,
         attempt: AttemptNo,
         deadline: Option<Timestamp>,
     ) {
-        let name = self.name(step);
-        self.record(AttemptStarted {
-            step: name,
-            attempt: attempt.get(),
-            deadline,
-        });
-        let Does::Call(call) = &self.workflow.steps[step].does else {
+        let step = self.name(id);
+        self.record(
+            id,
+            AttemptStarted {
+                step,
+                attempt: attempt.get(),
+                deadline,
+            },
+        );
+        let Does::Call(call) = &self.workflow.steps[self.nodes[id].step].does else {
             return;
         };
         // What was prepared once is what every retry sends.
-        let half = match (call.effect.has_halves(), self.steps[step].prepared.clone()) {
+        let half = match (call.effect.has_halves(), self.nodes[id].prepared.clone()) {
             (false, _) => Half::Whole,
             (true, None) => Half::Prepare,
             (true, Some(prepared)) => {
-                self.record(AttemptPrepared {
-                    step: self.name(step),
-                    attempt: attempt.get(),
-                    prepared: prepared.clone(),
-                });
+                self.record(
+                    id,
+                    AttemptPrepared {
+                        step: self.name(id),
+                        attempt: attempt.get(),
+                        prepared: prepared.clone(),
+                    },
+                );
                 Half::Send(prepared)
             }
         };
         let is_send = matches!(half, Half::Send(_));
-        let spec = self.spec(step, attempt, half);
+        let spec = self.spec(id, attempt, half);
         self.out.push_back(if is_send {
             Output::Send(spec)
         } else {
@@ -55,100 +63,117 @@ impl Run {
         });
     }
 
-    pub(super) fn spec(&self, step: usize, attempt: AttemptNo, half: Half) -> AttemptSpec {
+    pub(super) fn spec(&self, id: NodeId, attempt: AttemptNo, half: Half) -> AttemptSpec {
         AttemptSpec {
-            step,
+            node: id,
+            path: self.nodes[id].path.clone(),
+            step: self.nodes[id].step,
             attempt,
             half,
-            timeout: self.workflow.steps[step].retry.attempt_timeout,
-            key: self.key(step),
-            values: Arc::new(self.values(step)),
+            timeout: self.workflow.steps[self.nodes[id].step]
+                .retry
+                .attempt_timeout,
+            key: self.key(id),
+            values: Arc::new(self.values(id)),
         }
     }
 
     pub(super) fn prepared(
         &mut self,
-        step: usize,
+        id: NodeId,
         attempt: AttemptNo,
         result: Result<Prepared, Failure>,
     ) {
         match result {
             Ok(prepared) => {
-                self.record(AttemptPrepared {
-                    step: self.name(step),
-                    attempt: attempt.get(),
-                    prepared: prepared.clone(),
-                });
-                let spec = self.spec(step, attempt, Half::Send(prepared));
+                self.record(
+                    id,
+                    AttemptPrepared {
+                        step: self.name(id),
+                        attempt: attempt.get(),
+                        prepared: prepared.clone(),
+                    },
+                );
+                let spec = self.spec(id, attempt, Half::Send(prepared));
                 self.out.push_back(Output::Send(spec));
             }
-            Err(failure) => self.attempt_ended(step, attempt, Err(failure)),
+            Err(failure) => self.attempt_ended(id, attempt, Err(failure)),
         }
     }
 
     pub(super) fn attempt_ended(
         &mut self,
-        step: usize,
+        id: NodeId,
         attempt: AttemptNo,
         result: Result<Value, Failure>,
     ) {
-        let name = self.name(step);
+        let step = self.name(id);
         let outcome = result.map_or_else(Outcome::Failed, Outcome::Succeeded);
-        self.record(AttemptEnded {
-            step: name,
-            attempt: attempt.get(),
-            outcome,
-        });
-        self.after_failure(step);
+        self.record(
+            id,
+            AttemptEnded {
+                step,
+                attempt: attempt.get(),
+                outcome,
+            },
+        );
+        self.after_failure(id);
     }
 
-    pub(super) fn attempt_lost(&mut self, step: usize, attempt: AttemptNo) {
-        let name = self.name(step);
-        self.record(AttemptEnded {
-            step: name,
-            attempt: attempt.get(),
-            outcome: Outcome::Lost,
-        });
-        self.after_failure(step);
+    pub(super) fn attempt_lost(&mut self, id: NodeId, attempt: AttemptNo) {
+        let step = self.name(id);
+        self.record(
+            id,
+            AttemptEnded {
+                step,
+                attempt: attempt.get(),
+                outcome: Outcome::Lost,
+            },
+        );
+        self.after_failure(id);
     }
 
     /// Decides what follows an attempt that ended without a value.
-    pub(super) fn after_failure(&mut self, step: usize) {
-        let StepStatus::Running {
+    pub(super) fn after_failure(&mut self, id: NodeId) {
+        // An item that succeeded is gone.
+        let Some(StepStatus::Running {
             attempt,
             progress: Progress::Over,
             ..
-        } = self.steps[step].status
+        }) = self.nodes.get(id).map(|node| node.status)
         else {
             return;
         };
-        let Some(failure) = self.steps[step].failure.clone() else {
+        let Some(failure) = self.nodes[id].failure.clone() else {
             return;
         };
         let workflow = self.workflow.clone();
-        let shape = &workflow.steps[step];
+        let shape = &workflow.steps[self.nodes[id].step];
         let Does::Call(call) = &shape.does else {
             return;
         };
         let lost = failure.code == super::recover::LOST;
-        if self.cancelled {
-            let name = self.name(step);
-            self.record(StepCancelled { step: name });
+        if self.is_stopping(id) {
+            let step = self.name(id);
+            self.record(id, StepCancelled { step });
             return;
         }
         let unknown = failure.done == Done::Unknown && call.effect == Effect::Once;
         if unknown {
             match call.on_interrupt {
                 OnInterrupt::Ask => {
-                    let name = self.name(step);
-                    self.record(StepInterrupted {
-                        step: name,
-                        attempt: attempt.get(),
-                        failure,
-                    });
+                    let step = self.name(id);
+                    self.record(
+                        id,
+                        StepInterrupted {
+                            step,
+                            attempt: attempt.get(),
+                            failure,
+                        },
+                    );
                     return;
                 }
-                OnInterrupt::Fail => return self.fail(step, failure),
+                OnInterrupt::Fail => return self.fail(id, failure),
                 OnInterrupt::Retry => {}
             }
         }
@@ -163,28 +188,28 @@ impl Run {
             } else {
                 shape
                     .retry
-                    .wait(attempt.get(), &failure, self.jitter(step, attempt))
+                    .wait(attempt.get(), &failure, self.jitter(id, attempt))
             };
             let until = self.now.plus(wait);
-            let name = self.name(step);
-            self.record(BackoffStarted {
-                step: name,
-                next: attempt.next().get(),
-                until,
-            });
+            let step = self.name(id);
+            self.record(
+                id,
+                BackoffStarted {
+                    step,
+                    next: attempt.next().get(),
+                    until,
+                },
+            );
             if wait == Millis(0) {
-                self.backoff_over(step);
+                self.backoff_over(id);
             }
             return;
         }
-        self.fail(step, too_patient(failure));
+        self.fail(id, too_patient(failure));
     }
 
-    pub(super) fn jitter(&self, step: usize, attempt: AttemptNo) -> u64 {
-        let text = format!(
-            "{}/{}/{attempt}",
-            self.started.seed, self.workflow.steps[step].name
-        );
+    pub(super) fn jitter(&self, id: NodeId, attempt: AttemptNo) -> u64 {
+        let text = format!("{}/{}/{attempt}", self.started.seed, self.nodes[id].path);
         let hash = Hash::of(text.as_bytes());
         u64::from_be_bytes(
             hash.as_bytes()[..8]
@@ -193,55 +218,130 @@ impl Run {
         )
     }
 
-    pub(super) fn backoff_over(&mut self, step: usize) {
-        let StepStatus::Backoff { next, deadline, .. } = self.steps[step].status else {
+    pub(super) fn backoff_over(&mut self, id: NodeId) {
+        let StepStatus::Backoff { next, deadline, .. } = self.nodes[id].status else {
             return;
         };
-        if self.cancelled {
-            let name = self.name(step);
-            self.record(StepCancelled { step: name });
+        if self.is_stopping(id) {
+            let step = self.name(id);
+            self.record(id, StepCancelled { step });
             return;
         }
-        self.start_attempt(step, next, deadline);
+        self.start_attempt(id, next, deadline);
     }
 
-    pub(super) fn time_is_up(&mut self, step: usize) {
-        self.stop_attempt(step);
-        if let OnError::Value(_) = self.workflow.steps[step].on_error {
-            self.fail(step, timed_out());
+    pub(super) fn time_is_up(&mut self, id: NodeId) {
+        if let StepStatus::Open { .. } = self.nodes[id].status {
+            if let Inside::Child(run, _) = &self.nodes[id].inside {
+                let run = run.clone();
+                self.out.push_back(Output::StopChild { run });
+                return self.over_in_time(id);
+            }
+            let step = self.name(id);
+            self.record(id, StopAsked { step });
+            self.cancel_inside(id);
+            self.todo.push_back(id);
+            return;
+        }
+        self.stop_attempt(id);
+        self.over_in_time(id);
+    }
+
+    /// The time of a node is up, and nothing goes on inside it any more.
+    fn over_in_time(&mut self, id: NodeId) {
+        if let Some(default) = self.nodes[id].hold.as_ref().and_then(Hold::default_choice) {
+            return self.hold_fired(id, default);
+        }
+        if self.has_on_error_value(id) {
+            self.fail(id, timed_out());
         } else {
-            let name = self.name(step);
-            self.record(StepTimedOut { step: name });
+            let step = self.name(id);
+            self.record(id, StepTimedOut { step });
         }
     }
 
-    pub(super) fn stop_attempt(&mut self, step: usize) {
-        if let StepStatus::Running { attempt, .. } = self.steps[step].status {
-            self.out.push_back(Output::Stop { step, attempt });
+    /// Everything inside a node that had to stop is over.
+    pub(super) fn over_without_value(&mut self, id: NodeId) {
+        if self.nodes[id].stopped {
+            return self.over_in_time(id);
+        }
+        let step = self.name(id);
+        self.record(id, StepCancelled { step });
+    }
+
+    /// Stops what runs inside a node. What has not begun is cancelled when it is decided.
+    pub(super) fn cancel_inside(&mut self, id: NodeId) {
+        let inner: Vec<NodeId> = match &self.nodes[id].inside {
+            Inside::Nothing | Inside::Child(..) => Vec::new(),
+            Inside::Loop(inside) => inside.open.values().copied().collect(),
+            Inside::Rounds(rounds) => rounds.current.into_iter().collect(),
+            // What stands under `finally` goes on.
+            Inside::Group(opened) => self.frames[opened.main].nodes.clone(),
+        };
+        for node in inner {
+            self.cancel_node(node);
+        }
+    }
+
+    /// Stops what runs in a node.
+    pub(super) fn cancel_node(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        match node.status {
+            StepStatus::Ended(_) | StepStatus::Waiting { .. } => {}
+            StepStatus::Ready => self.todo.push_back(id),
+            StepStatus::Open { .. } => {
+                if let Inside::Child(run, _) = &node.inside {
+                    let run = run.clone();
+                    self.out.push_back(Output::StopChild { run });
+                    let step = self.name(id);
+                    return self.record(id, StepCancelled { step });
+                }
+                self.cancel_inside(id);
+                self.todo.push_back(id);
+            }
+            StepStatus::Running { .. }
+            | StepStatus::Backoff { .. }
+            | StepStatus::Held { .. }
+            | StepStatus::Interrupted { .. } => {
+                self.stop_attempt(id);
+                let step = self.name(id);
+                self.record(id, StepCancelled { step });
+            }
+        }
+    }
+
+    fn has_on_error_value(&self, id: NodeId) -> bool {
+        let node = &self.nodes[id];
+        node.layer == Layer::Step
+            && matches!(self.workflow.steps[node.step].on_error, OnError::Value(_))
+    }
+
+    pub(super) fn stop_attempt(&mut self, id: NodeId) {
+        if let StepStatus::Running { attempt, .. } = self.nodes[id].status {
+            self.out.push_back(Output::Stop { node: id, attempt });
         }
     }
 
     /// A step failed for good, unless its `on_error` gives it a value.
-    pub(super) fn fail(&mut self, step: usize, failure: Failure) {
-        if let OnError::Value(_) = self.workflow.steps[step].on_error {
-            match self.control(Control::OnError(step)) {
+    pub(super) fn fail(&mut self, id: NodeId, failure: Failure) {
+        if self.has_on_error_value(id) {
+            match self.control(id, What::OnError) {
                 Some(Ok(value)) => {
-                    let name = self.name(step);
-                    self.record(StepSucceeded { step: name, value });
+                    let step = self.name(id);
+                    self.record(id, StepSucceeded { step, value });
                     return;
                 }
                 Some(Err(_)) => {}
                 None => {
-                    self.steps[step].failure = Some(failure);
+                    self.nodes[id].failure = Some(failure);
                     return;
                 }
             }
         }
-        let name = self.name(step);
-        self.record(StepFailed {
-            step: name,
-            failure,
-        });
+        let step = self.name(id);
+        self.record(id, StepFailed { step, failure });
     }
 }
 

@@ -3,70 +3,88 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
+use super::node::NodeId;
 use super::values::apply_output;
 use super::{Failure, Values};
 use crate::eval::BlobRead;
 use crate::expr::{RefKind, RefPart, Roots, Scope};
 use crate::value::{Map, Value};
-use crate::workflow::{Argument, Does, OnError, Stop, Workflow};
+use crate::workflow::{Argument, Does, OnError, Stop, Tree, Workflow};
 
-/// One control expression. Steps are given by their index.
+/// One control expression of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Control {
+pub struct Control {
+    /// The node it belongs to; `None` for the run itself.
+    pub node: Option<NodeId>,
+    /// Which one.
+    pub what: What,
+}
+
+/// The control expressions that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
     /// `if` of a step: a boolean.
-    Condition(usize),
+    Condition,
     /// `value` of a step.
-    Value(usize),
-    /// Parameters of a trigger: a map.
-    Arguments(usize),
+    Value,
+    /// Parameters of a trigger or of an action of the run itself, inputs of a child: a map.
+    Arguments,
     /// `timeout` of a step: text.
-    Timeout(usize),
+    Timeout,
     /// `on_error.value` of a step.
-    OnError(usize),
+    OnError,
+    /// The items of `for_each`, picked and named: `{source, keyed, count}`.
+    Items,
+    /// The list of what the items of a loop gave.
+    Results,
+    /// `start` of `repeat`.
+    Start,
+    /// `until` of `repeat`: a boolean.
+    Until,
+    /// `outputs` of a group.
+    Group,
     /// `vars`: a map.
     Vars,
     /// `outputs`: a map.
     Outputs,
 }
 
-impl Control {
-    /// The step it belongs to.
-    pub fn step(self) -> Option<usize> {
-        match self {
-            Control::Condition(step)
-            | Control::Value(step)
-            | Control::Arguments(step)
-            | Control::Timeout(step)
-            | Control::OnError(step) => Some(step),
-            Control::Vars | Control::Outputs => None,
-        }
-    }
+impl What {
+    const ALL: [(What, &'static str); 12] = [
+        (What::Condition, "if"),
+        (What::Value, "value"),
+        (What::Arguments, "arguments"),
+        (What::Timeout, "timeout"),
+        (What::OnError, "on_error"),
+        (What::Items, "for_each"),
+        (What::Results, "results"),
+        (What::Start, "start"),
+        (What::Until, "until"),
+        (What::Group, "group"),
+        (What::Vars, "vars"),
+        (What::Outputs, "outputs"),
+    ];
 
     /// Its name in the journal.
-    pub fn what(self) -> &'static str {
-        match self {
-            Control::Condition(_) => "if",
-            Control::Value(_) => "value",
-            Control::Arguments(_) => "arguments",
-            Control::Timeout(_) => "timeout",
-            Control::OnError(_) => "on_error",
-            Control::Vars => "vars",
-            Control::Outputs => "outputs",
-        }
+    pub fn as_str(self) -> &'static str {
+        let found = What::ALL.iter().find(|(what, _)| *what == self);
+        found.map_or("", |(_, name)| name)
     }
 
-    /// From its form in the journal.
-    pub fn parse(what: &str, step: Option<usize>) -> Option<Control> {
-        Some(match (what, step) {
-            ("if", Some(step)) => Control::Condition(step),
-            ("value", Some(step)) => Control::Value(step),
-            ("arguments", Some(step)) => Control::Arguments(step),
-            ("timeout", Some(step)) => Control::Timeout(step),
-            ("on_error", Some(step)) => Control::OnError(step),
-            ("vars", None) => Control::Vars,
-            ("outputs", None) => Control::Outputs,
-            _ => return None,
-        })
+    /// From its name in the journal.
+    pub fn parse(text: &str) -> Option<What> {
+        let found = What::ALL.iter().find(|(_, name)| *name == text);
+        found.map(|(what, _)| *what)
+    }
+
+    /// Whether its value is one of a step, and may be stored where it is large.
+    pub(super) fn may_be_large(self) -> bool {
+        matches!(
+            self,
+            What::Value | What::Items | What::Results | What::Group
+        )
     }
 }
 
@@ -76,7 +94,8 @@ impl Control {
 /// [`Stop::NeedsContent`] without `blobs` where content is needed; [`Stop::Failed`] with the place otherwise.
 pub fn evaluate(
     workflow: &Workflow,
-    control: Control,
+    step: Option<usize>,
+    what: What,
     values: &Values,
     blobs: Option<&dyn BlobRead>,
 ) -> Result<Value, Stop> {
@@ -87,34 +106,98 @@ pub fn evaluate(
     };
     let scope = Scope::new(roots);
     let source = &workflow.source;
-    let of = |step: usize| &workflow.steps[step];
-    match control {
-        Control::Condition(step) => match &of(step).condition {
+    let Some((at, shape)) = step.map(|step| (step, &workflow.steps[step])) else {
+        return match what {
+            What::Vars => vars(workflow, values, blobs),
+            _ => outputs(workflow, values, &scope),
+        };
+    };
+    match what {
+        What::Condition => match &shape.condition {
             Some(condition) => condition.eval_bool(&scope, source).map(Value::Bool),
             None => Ok(Value::Bool(true)),
         },
-        Control::Value(step) => match &of(step).does {
+        What::Value => match &shape.does {
             Does::Value(tree) => {
                 let value = tree.render(&scope, source)?;
-                apply_output(workflow, step, value, roots)
+                apply_output(workflow, at, value, roots)
             }
             _ => Ok(Value::Null),
         },
-        Control::Arguments(step) => match &of(step).does {
+        What::Arguments => match &shape.does {
             Does::Hold(watch) => arguments(watch.call.arguments.iter(), &scope, workflow),
+            Does::Engine(_, call) => arguments(call.arguments.iter(), &scope, workflow),
+            Does::Child(child) => trees(&child.with, &scope, workflow),
             _ => Ok(Value::Null),
         },
-        Control::Timeout(step) => of(step)
+        What::Timeout => shape
             .timeout
             .as_ref()
             .map_or(Ok(Value::Null), |tree| tree.render(&scope, source)),
-        Control::OnError(step) => match &of(step).on_error {
+        What::OnError => match &shape.on_error {
             OnError::Value(tree) => tree.render(&scope, source),
             _ => Ok(Value::Null),
         },
-        Control::Vars => vars(workflow, values, blobs),
-        Control::Outputs => outputs(workflow, values, &scope),
+        What::Items => match &shape.each {
+            Some(each) => super::items::of_loop(workflow, each, roots),
+            None => Ok(Value::Null),
+        },
+        What::Results => Ok(roots.root("result").unwrap_or_default()),
+        What::Start => match shape
+            .repeat
+            .as_ref()
+            .and_then(|repeat| repeat.start.as_ref())
+        {
+            Some(start) => start.eval(&scope, source),
+            None => Ok(Value::Null),
+        },
+        What::Until => match shape
+            .repeat
+            .as_ref()
+            .and_then(|repeat| repeat.until.as_ref())
+        {
+            Some(until) => until.eval_bool(&scope, source).map(Value::Bool),
+            None => Ok(Value::Bool(false)),
+        },
+        What::Group => {
+            let value = group(workflow, at, values, &scope)?;
+            apply_output(workflow, at, value, roots)
+        }
+        What::Vars | What::Outputs => Ok(Value::Null),
     }
+}
+
+/// The value of a group: its `outputs`, else what its steps gave.
+fn group(
+    workflow: &Workflow,
+    step: usize,
+    values: &Values,
+    scope: &Scope<'_>,
+) -> Result<Value, Stop> {
+    let Does::Group(group) = &workflow.steps[step].does else {
+        return Ok(Value::Null);
+    };
+    if let Some(outputs) = &group.outputs {
+        return trees_or_null(outputs, values, scope, workflow);
+    }
+    let steps = workflow.bodies[group.body].steps.iter();
+    let given = steps.filter_map(|step| {
+        let name = &workflow.steps[*step].name;
+        Some((name.clone(), values.steps.get(name)?.clone()))
+    });
+    Ok(Value::map(given.collect::<Vec<_>>()))
+}
+
+fn trees(
+    members: &IndexMap<Arc<str>, Tree>,
+    scope: &Scope<'_>,
+    workflow: &Workflow,
+) -> Result<Value, Stop> {
+    let mut map = Map::new();
+    for (name, tree) in members {
+        map.insert(name.clone(), tree.render(scope, &workflow.source)?);
+    }
+    Ok(Value::from(map))
 }
 
 /// Renders the parameters of kind value.
@@ -150,10 +233,19 @@ fn vars(workflow: &Workflow, values: &Values, blobs: Option<&dyn BlobRead>) -> R
     Ok(Value::from(map))
 }
 
-/// An output whose source has no value is null.
 fn outputs(workflow: &Workflow, values: &Values, scope: &Scope<'_>) -> Result<Value, Stop> {
+    trees_or_null(&workflow.outputs, values, scope, workflow)
+}
+
+/// An output whose source has no value is null.
+fn trees_or_null(
+    members: &IndexMap<Arc<str>, Tree>,
+    values: &Values,
+    scope: &Scope<'_>,
+    workflow: &Workflow,
+) -> Result<Value, Stop> {
     let mut map = Map::new();
-    for (name, tree) in &workflow.outputs {
+    for (name, tree) in members {
         let mut absent = false;
         tree.references(&workflow.source, &mut |reference, _| {
             let step = match reference.path.first() {

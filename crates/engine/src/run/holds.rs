@@ -1,8 +1,9 @@
 //! Triggers that hold a run: when they look, and what a look does.
 
-use super::io::{LookSpec, Output};
+use super::io::{IllegalInput, LookSpec, Output};
 use super::look::LookOutcome;
 use super::machine::Run;
+use super::node::NodeId;
 use super::values::apply_output;
 use super::{Failure, StepStatus};
 use crate::catalog::Look;
@@ -50,6 +51,23 @@ impl Hold {
         self.fires.or(self.next_look)
     }
 
+    /// Whether it waits for someone's word.
+    pub(super) fn is_signal(&self) -> bool {
+        self.every.is_none() && self.fires.is_none()
+    }
+
+    /// What a word that does not come in time is taken to be: `default_choice` of an approval.
+    pub(super) fn default_choice(&self) -> Option<Value> {
+        let choice = self
+            .arguments
+            .get("default_choice")
+            .filter(|_| self.is_signal())?;
+        Some(Value::map([
+            ("choice", choice.clone()),
+            ("by", Value::Null),
+        ]))
+    }
+
     /// Looks again at once: the process that looked is gone.
     pub(super) fn restart(&mut self, now: Timestamp) {
         self.looks = 0;
@@ -68,16 +86,16 @@ impl Hold {
 
 impl Run {
     /// The time of a held step has come: it fires, or it looks.
-    pub(super) fn hold_due(&mut self, step: usize) {
-        let Some(hold) = &mut self.steps[step].hold else {
+    pub(super) fn hold_due(&mut self, id: NodeId) {
+        let Some(hold) = &mut self.nodes[id].hold else {
             return;
         };
         if let Some(fires) = hold.fires {
             let value = Value::map([("at", Value::from(fires.to_string()))]);
             let workflow = self.workflow.clone();
-            match apply_output(&workflow, step, value, &self.values(step)) {
-                Ok(value) => self.hold_fired(step, value),
-                Err(why) => self.fail(step, why.into_failure()),
+            match apply_output(&workflow, self.nodes[id].step, value, &self.values(id)) {
+                Ok(value) => self.hold_fired(id, value),
+                Err(why) => self.fail(id, why.into_failure()),
             }
             return;
         }
@@ -85,88 +103,124 @@ impl Run {
         hold.looks += 1;
         let (arguments, state) = (hold.arguments.clone(), hold.state.clone());
         // Its time may be up while it looks.
-        self.schedule(step);
-        let values = self.values(step).into();
+        self.schedule(id);
+        let values = self.values(id).into();
         self.out.push_back(Output::Look(LookSpec {
-            step,
+            node: id,
+            step: self.nodes[id].step,
             arguments,
             state,
             values,
         }));
     }
 
+    /// Someone said the word that a node waits for.
+    pub(super) fn signalled(&mut self, id: NodeId, value: Value) -> Result<(), IllegalInput> {
+        let node = self.nodes.get(id);
+        let hold = node
+            .and_then(|node| node.hold.as_ref())
+            .filter(|hold| hold.is_signal());
+        let Some(hold) = hold else {
+            return Err(IllegalInput("the step waits for nobody's word".to_owned()));
+        };
+        let choice = value.get("choice").cloned();
+        if let (Some(choice), Some(choices)) = (
+            &choice,
+            hold.arguments.get("choices").and_then(Value::as_list),
+        ) && !choices.contains(choice)
+        {
+            let known: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
+            let message = format!("the choices are {}", known.join(", "));
+            return Err(IllegalInput(message));
+        }
+        let fails = hold.arguments.get("reject_fails").and_then(Value::as_bool) == Some(true);
+        if fails && choice.as_ref().and_then(Value::as_str) == Some("reject") {
+            let failure = Failure::permanent("flow.rejected", "it was rejected");
+            self.fail(id, failure);
+            return Ok(());
+        }
+        let workflow = self.workflow.clone();
+        match apply_output(&workflow, self.nodes[id].step, value, &self.values(id)) {
+            Ok(value) => self.hold_fired(id, value),
+            Err(why) => self.fail(id, why.into_failure()),
+        }
+        Ok(())
+    }
+
     /// A look ended.
-    pub(super) fn looked(&mut self, step: usize, result: Result<LookOutcome, Failure>) {
-        if !matches!(self.steps[step].status, StepStatus::Held { .. }) {
+    pub(super) fn looked(&mut self, id: NodeId, result: Result<LookOutcome, Failure>) {
+        let held = self.nodes.get(id).map(|node| node.status);
+        if !matches!(held, Some(StepStatus::Held { .. })) {
             return;
         }
         match result {
             Ok(outcome) => {
-                if let Some(hold) = &mut self.steps[step].hold {
+                if let Some(hold) = &mut self.nodes[id].hold {
                     hold.failures = 0;
                 }
                 if let Some(first) = outcome.found.into_iter().next() {
-                    self.hold_fired(step, first);
+                    self.hold_fired(id, first);
                     return;
                 }
                 if let Some(state) = outcome.state {
-                    self.record(HoldBaseline {
-                        step: self.name(step),
-                        state,
-                    });
+                    self.record(
+                        id,
+                        HoldBaseline {
+                            step: self.name(id),
+                            state,
+                        },
+                    );
                 }
             }
             Err(failure) if failure.kind.is_transient() => {
-                if let Some(hold) = &mut self.steps[step].hold {
+                if let Some(hold) = &mut self.nodes[id].hold {
                     hold.failures += 1;
                 }
             }
             Err(failure) => {
-                self.fail(step, failure);
+                self.fail(id, failure);
                 return;
             }
         }
         let now = self.now;
-        if let Some(hold) = &mut self.steps[step].hold {
+        if let Some(hold) = &mut self.nodes[id].hold {
             hold.next_look = Some(now.plus(hold.wait()));
         }
-        self.schedule(step);
+        self.schedule(id);
     }
 
-    fn hold_fired(&mut self, step: usize, value: Value) {
-        let name = self.name(step);
-        self.record(HoldEnded { step: name, value });
+    pub(super) fn hold_fired(&mut self, id: NodeId, value: Value) {
+        let name = self.name(id);
+        self.record(id, HoldEnded { step: name, value });
     }
 
     /// The first record of a hold.
-    pub(super) fn start_hold(
-        &mut self,
-        step: usize,
-        arguments: Value,
-        deadline: Option<Timestamp>,
-    ) {
+    pub(super) fn start_hold(&mut self, id: NodeId, arguments: Value, deadline: Option<Timestamp>) {
         let workflow = self.workflow.clone();
-        let Does::Hold(watch) = &workflow.steps[step].does else {
+        let Does::Hold(watch) = &workflow.steps[self.nodes[id].step].does else {
             return;
         };
         let mut started = HoldStarted {
-            step: self.name(step),
+            step: self.name(id),
             arguments,
             every: Some(watch.every),
             due: None,
             deadline,
         };
+        if watch.look == Look::Signal {
+            started.every = None;
+        }
         if watch.look == Look::Time {
             started.every = None;
             match fires_at(&started.arguments, self.now) {
                 Ok(due) => started.due = Some(due),
                 Err(failure) => {
-                    self.fail(step, failure.at(workflow.steps[step].span));
+                    self.fail(id, failure.at(workflow.steps[self.nodes[id].step].span));
                     return;
                 }
             }
         }
-        self.record(started);
+        self.record(id, started);
     }
 }
 

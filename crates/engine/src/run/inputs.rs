@@ -1,181 +1,244 @@
 //! What an input does.
 
 use super::attempts::timed_out;
-use super::evaluate::Control;
+use super::evaluate::{Control, What};
 use super::io::{IllegalInput, Input};
 use super::machine::Run;
+use super::node::{Inside, NodeId};
 use super::status::Progress;
 use super::{AttemptNo, Failure, StepStatus};
 use crate::journal::{
-    CancelAsked, Evaluated, InterruptionResolved, Resolution, RunEnded, RunStatus, StepCancelled,
-    StepFailed,
+    CancelAsked, Evaluated, InterruptionResolved, Resolution, RunEnded, RunStatus, StepFailed,
+    StepSucceeded,
 };
 use crate::value::Value;
 
 impl Run {
     pub(super) fn take(&mut self, input: Input) -> Result<(), IllegalInput> {
-        let step = match &input {
-            Input::Prepared { step, .. }
-            | Input::AttemptEnded { step, .. }
-            | Input::AttemptLost { step, .. }
-            | Input::Looked { step, .. }
-            | Input::Resolve { step, .. } => Some(*step),
-            Input::Evaluated { control, .. } => control.step(),
-            Input::Tick | Input::Cancel { .. } => None,
-        };
-        if let Some(step) = step.filter(|step| *step >= self.steps.len()) {
-            return Err(IllegalInput(format!(
-                "the workflow has no step number {step}"
-            )));
-        }
         match input {
             Input::Tick => self.tick(),
             Input::Prepared {
-                step,
+                node,
                 attempt,
                 result,
-            } if self.is_live(step, attempt) => self.prepared(step, attempt, result),
+            } if self.is_live(node, attempt) => self.prepared(node, attempt, result),
             Input::AttemptEnded {
-                step,
+                node,
                 attempt,
                 result,
-            } if self.is_live(step, attempt) => {
-                self.attempt_ended(step, attempt, result);
-            }
-            Input::AttemptLost { step, attempt } if self.is_live(step, attempt) => {
-                self.attempt_lost(step, attempt);
+            } if self.is_live(node, attempt) => self.attempt_ended(node, attempt, result),
+            Input::AttemptLost { node, attempt } if self.is_live(node, attempt) => {
+                self.attempt_lost(node, attempt);
             }
             Input::Prepared { .. } | Input::AttemptEnded { .. } | Input::AttemptLost { .. } => {}
-            Input::Looked { step, result } => self.looked(step, result),
+            Input::Looked { node, result } => self.looked(node, result),
             Input::Evaluated { control, result } => self.evaluated(control, result),
-            Input::Resolve { step, resolution } => return self.resolve(step, resolution),
-            Input::Cancel { by } => self.cancel(by),
+            Input::Fetched { node, at, result } => self.fetched(node, at, result),
+            Input::ChildEnded { node, ended } => self.child_ended(node, ended),
+            Input::Signal { node, value } => return self.signalled(node, value),
+            Input::Resolve { node, resolution } => return self.resolve(node, resolution),
+            Input::Cancel { by, hard } => self.cancel(by, hard),
         }
         Ok(())
     }
 
-    pub(super) fn tick(&mut self) {
-        for step in self.due_steps() {
+    fn tick(&mut self) {
+        if self.finally_bound().is_some_and(|bound| bound <= self.now) {
+            self.finally_over();
+        }
+        for id in self.due_nodes() {
+            let Some(node) = self.nodes.get(id) else {
+                continue;
+            };
             let (StepStatus::Running { deadline, .. }
             | StepStatus::Backoff { deadline, .. }
-            | StepStatus::Held { deadline }) = self.steps[step].status
+            | StepStatus::Held { deadline }
+            | StepStatus::Open { deadline }) = node.status
             else {
                 continue;
             };
-            if deadline.is_some_and(|deadline| deadline <= self.now) {
-                self.time_is_up(step);
+            if let Inside::Group(opened) = node.inside
+                && opened.finally.is_some()
+            {
+                self.finally_of_group_over(id);
                 continue;
             }
-            match self.steps[step].status {
-                StepStatus::Backoff { .. } => self.backoff_over(step),
-                StepStatus::Held { .. } => self.hold_due(step),
-                _ => {}
+            if deadline.is_some_and(|deadline| deadline <= self.now) {
+                self.time_is_up(id);
+                continue;
+            }
+            match node.status {
+                StepStatus::Backoff { .. } => self.backoff_over(id),
+                StepStatus::Held { .. } => self.hold_due(id),
+                _ => self.todo.push_back(id),
             }
         }
     }
 
-    pub(super) fn evaluated(&mut self, control: Control, result: Result<Value, Failure>) {
-        let Some(at) = self.asked.iter().position(|asked| *asked == control) else {
+    /// The time of the workflow's `finally` is up.
+    fn finally_over(&mut self) {
+        if let Some((frame, _)) = self.root.finally {
+            self.frames[frame].stopped = true;
+            for node in self.frames[frame].nodes.clone() {
+                self.time_is_up_in_finally(node);
+            }
+        }
+    }
+
+    fn finally_of_group_over(&mut self, id: NodeId) {
+        let Inside::Group(opened) = self.nodes[id].inside else {
+            return;
+        };
+        let Some((frame, _)) = opened.finally else {
+            return;
+        };
+        self.frames[frame].stopped = true;
+        for node in self.frames[frame].nodes.clone() {
+            self.time_is_up_in_finally(node);
+        }
+    }
+
+    /// What goes on under `finally` times out; what has not begun is cancelled when it is decided.
+    fn time_is_up_in_finally(&mut self, id: NodeId) {
+        match self.nodes[id].status {
+            StepStatus::Running { .. }
+            | StepStatus::Backoff { .. }
+            | StepStatus::Held { .. }
+            | StepStatus::Open { .. } => self.time_is_up(id),
+            _ => self.cancel_node(id),
+        }
+    }
+
+    fn evaluated(&mut self, control: Control, result: Result<Value, Failure>) {
+        let Some(id) = control.node else {
+            return self.evaluated_of_run(control.what, result);
+        };
+        let what = control.what;
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let Some(at) = node.asked.iter().position(|asked| *asked == what) else {
+            return;
+        };
+        node.asked.swap_remove(at);
+        if matches!(node.status, StepStatus::Ended(_)) {
+            return;
+        }
+        let failure = node.failure.clone().unwrap_or_else(timed_out);
+        let step = self.name(id);
+        match (result, what) {
+            (Ok(value), _) => {
+                let step = Some(step);
+                let what_text = what.as_str().to_owned();
+                self.record(
+                    id,
+                    Evaluated {
+                        step,
+                        what: what_text,
+                        value,
+                    },
+                );
+                match what {
+                    What::OnError => self.fail(id, failure),
+                    _ => self.todo.push_back(id),
+                }
+            }
+            (Err(_), What::OnError) => self.record(id, StepFailed { step, failure }),
+            (Err(failure), _) => self.fail(id, failure),
+        }
+    }
+
+    fn evaluated_of_run(&mut self, what: What, result: Result<Value, Failure>) {
+        let Some(at) = self.asked.iter().position(|asked| *asked == what) else {
             return;
         };
         self.asked.swap_remove(at);
-        let over = |step: usize| matches!(self.steps[step].status, StepStatus::Ended(_));
-        if control.step().is_some_and(over) {
+        match result {
+            Ok(value) => self.record_of_run(Evaluated {
+                step: None,
+                what: what.as_str().to_owned(),
+                value,
+            }),
+            Err(failure) => self.fail_run(failure),
+        }
+    }
+
+    fn child_ended(&mut self, id: NodeId, ended: RunEnded) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        let Inside::Child(run, _) = &node.inside else {
+            return;
+        };
+        if !matches!(node.status, StepStatus::Open { .. }) {
             return;
         }
-        match (result, control) {
-            (Ok(value), _) => {
-                let step = control.step().map(|step| self.name(step));
-                self.record(Evaluated {
-                    step,
-                    what: control.what().to_owned(),
-                    value,
-                });
-                match control {
-                    Control::OnError(step) => {
-                        let failure = self.steps[step].failure.clone().unwrap_or_else(timed_out);
-                        self.fail(step, failure);
+        let run = run.clone();
+        match ended.status {
+            RunStatus::Succeeded => {
+                let workflow = self.workflow.clone();
+                let (step, values) = (self.nodes[id].step, self.values(id));
+                match super::values::apply_output(&workflow, step, ended.outputs, &values) {
+                    Ok(value) => {
+                        let step = self.name(id);
+                        self.record(id, StepSucceeded { step, value });
                     }
-                    _ => self.todo.extend(control.step()),
+                    Err(why) => self.fail(id, why.into_failure()),
                 }
             }
-            (Err(failure), Control::Vars | Control::Outputs) => {
-                self.fail_run(failure);
-            }
-            (Err(_), Control::OnError(step)) => {
-                let failure = self.steps[step].failure.clone().unwrap_or_else(timed_out);
-                let name = self.name(step);
-                self.record(StepFailed {
-                    step: name,
-                    failure,
-                });
-            }
-            (Err(failure), _) => {
-                if let Some(step) = control.step() {
-                    self.fail(step, failure);
-                }
+            status => {
+                let message = format!(
+                    "run {run}, which it started, {}",
+                    match status {
+                        RunStatus::Cancelled => "was cancelled",
+                        _ => "failed",
+                    }
+                );
+                let failure = Failure::permanent("child.failed", message);
+                self.fail(
+                    id,
+                    failure.help(format!("`flow show {run}` tells what happened in it")),
+                );
             }
         }
     }
 
-    /// What is of the run itself failed: nothing else of it can run.
-    pub(super) fn fail_run(&mut self, failure: Failure) {
-        for step in 0..self.steps.len() {
-            if !matches!(self.steps[step].status, StepStatus::Ended(_)) {
-                let name = self.name(step);
-                self.record(StepCancelled { step: name });
-            }
+    fn resolve(&mut self, id: NodeId, resolution: Resolution) -> Result<(), IllegalInput> {
+        let status = self.nodes.get(id).map(|node| node.status);
+        if !matches!(status, Some(StepStatus::Interrupted { .. })) {
+            return Err(IllegalInput("the step is not interrupted".to_owned()));
         }
-        self.record(RunEnded {
-            status: RunStatus::Failed,
-            outputs: Value::Null,
-            failure: Some(failure),
-        });
-    }
-
-    pub(super) fn resolve(
-        &mut self,
-        step: usize,
-        resolution: Resolution,
-    ) -> Result<(), IllegalInput> {
-        if !matches!(self.steps[step].status, StepStatus::Interrupted { .. }) {
-            return Err(IllegalInput(format!(
-                "step `{}` is not interrupted",
-                self.workflow.steps[step].name
-            )));
-        }
-        let name = self.name(step);
-        self.record(InterruptionResolved {
-            step: name,
-            resolution,
-        });
+        let step = self.name(id);
+        self.record(id, InterruptionResolved { step, resolution });
         Ok(())
     }
 
-    pub(super) fn cancel(&mut self, by: String) {
-        if self.cancelled {
+    fn cancel(&mut self, by: String, hard: bool) {
+        if self.cancelled && (self.hard || !hard) {
             return;
         }
-        self.record(CancelAsked { by });
-        for step in 0..self.steps.len() {
-            match self.steps[step].status {
-                StepStatus::Ended(_) | StepStatus::Waiting { .. } | StepStatus::Ready => {}
-                StepStatus::Running { .. } => {
-                    self.stop_attempt(step);
-                    let name = self.name(step);
-                    self.record(StepCancelled { step: name });
-                }
-                StepStatus::Backoff { .. }
-                | StepStatus::Held { .. }
-                | StepStatus::Interrupted { .. } => {
-                    let name = self.name(step);
-                    self.record(StepCancelled { step: name });
-                }
+        self.record_of_run(CancelAsked { by, hard });
+        self.cancel_all();
+    }
+
+    /// Stops what runs; under `finally` and in an undo only if it is to be hard.
+    pub(super) fn cancel_all(&mut self) {
+        let mut frames = vec![self.root.main];
+        if self.hard {
+            frames.extend(self.root.finally.map(|(frame, _)| frame));
+            if let Some(undoing) = self.undoing {
+                self.cancel_node(undoing);
+            }
+        }
+        for frame in frames {
+            for node in self.frames[frame].nodes.clone() {
+                self.cancel_node(node);
             }
         }
     }
 
-    pub(super) fn is_live(&self, step: usize, attempt: AttemptNo) -> bool {
-        matches!(self.steps[step].status, StepStatus::Running { attempt: live, progress, .. } if live == attempt && progress != Progress::Over)
+    pub(super) fn is_live(&self, id: NodeId, attempt: AttemptNo) -> bool {
+        let status = self.nodes.get(id).map(|node| node.status);
+        matches!(status, Some(StepStatus::Running { attempt: live, progress, .. }) if live == attempt && progress != Progress::Over)
     }
 }

@@ -1,14 +1,16 @@
 //! What goes into a run and what comes out of it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::evaluate::Control;
 use super::look::LookOutcome;
+use super::node::NodeId;
 use super::{AttemptNo, Failure, Prepared, Values};
 use crate::duration::Millis;
 use crate::journal::{Event, Resolution, RunEnded};
 use crate::time::Timestamp;
-use crate::value::Value;
+use crate::value::{Blob, Value};
 
 /// Something happened outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +19,8 @@ pub enum Input {
     Tick,
     /// The first half of an attempt ended.
     Prepared {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// The attempt.
         attempt: AttemptNo,
         /// Its request, or why there is none.
@@ -26,8 +28,8 @@ pub enum Input {
     },
     /// An attempt ended.
     AttemptEnded {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// The attempt.
         attempt: AttemptNo,
         /// Its value, or why there is none.
@@ -35,15 +37,15 @@ pub enum Input {
     },
     /// The worker of an attempt was lost.
     AttemptLost {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// The attempt.
         attempt: AttemptNo,
     },
     /// A trigger looked.
     Looked {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// What it saw, or why it could not see.
         result: Result<LookOutcome, Failure>,
     },
@@ -56,15 +58,40 @@ pub enum Input {
     },
     /// A person decided about an interrupted step.
     Resolve {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// The decision.
         resolution: Resolution,
+    },
+    /// Items of a loop were read from a stored value.
+    Fetched {
+        /// The loop.
+        node: NodeId,
+        /// Where reading began.
+        at: u64,
+        /// What was read, or why nothing could be.
+        result: Result<Window, Failure>,
+    },
+    /// Another workflow that a step started has ended.
+    ChildEnded {
+        /// The step.
+        node: NodeId,
+        /// How.
+        ended: RunEnded,
+    },
+    /// Someone said the word that a node waits for.
+    Signal {
+        /// The node.
+        node: NodeId,
+        /// Its value.
+        value: Value,
     },
     /// The run is to be cancelled.
     Cancel {
         /// Who asked.
         by: String,
+        /// Nothing is undone, and `finally` is left out.
+        hard: bool,
     },
 }
 
@@ -86,15 +113,26 @@ pub enum Output {
     Look(LookSpec),
     /// Stop an attempt; its end is recorded already, so nothing of it is awaited.
     Stop {
-        /// The step.
-        step: usize,
+        /// The node.
+        node: NodeId,
         /// The attempt.
         attempt: AttemptNo,
+    },
+    /// Read items of a loop from a stored value.
+    Fetch(FetchSpec),
+    /// Start another workflow, unless it has been started already; its record came before.
+    StartChild(ChildSpec),
+    /// Cancel a workflow that a step started; nothing of it is awaited.
+    StopChild {
+        /// Its id.
+        run: Arc<str>,
     },
     /// Evaluate an expression that reads stored values.
     Evaluate {
         /// Which one.
         control: Control,
+        /// The step's place in the pinned definition; `None` for what is of the run itself.
+        step: Option<usize>,
         /// What it sees.
         values: Arc<Values>,
     },
@@ -121,6 +159,10 @@ pub enum Half {
 /// An attempt to start.
 #[derive(Debug, Clone)]
 pub struct AttemptSpec {
+    /// The node.
+    pub node: NodeId,
+    /// Its path.
+    pub path: Arc<str>,
     /// The step's place in the pinned definition.
     pub step: usize,
     /// The attempt.
@@ -138,6 +180,8 @@ pub struct AttemptSpec {
 /// A look to take.
 #[derive(Debug, Clone)]
 pub struct LookSpec {
+    /// The node.
+    pub node: NodeId,
     /// The step's place in the pinned definition.
     pub step: usize,
     /// The trigger's parameters, rendered.
@@ -146,4 +190,39 @@ pub struct LookSpec {
     pub state: Option<Value>,
     /// What its templates see.
     pub values: Arc<Values>,
+}
+
+/// A stored value to read items from.
+#[derive(Debug, Clone)]
+pub struct FetchSpec {
+    /// The loop.
+    pub node: NodeId,
+    /// The value.
+    pub source: Arc<Blob>,
+    /// Where to begin: 0, or what the last [`Window`] said.
+    pub at: u64,
+}
+
+/// Some items of a stored value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// They, each with where it stands; none at the end.
+    pub items: VecDeque<(u64, Value)>,
+    /// Where the next one stands.
+    pub next: u64,
+}
+
+/// Another workflow to start.
+#[derive(Debug, Clone)]
+pub struct ChildSpec {
+    /// The step that starts it.
+    pub node: NodeId,
+    /// Its id.
+    pub run: Arc<str>,
+    /// The file of its workflow, in [`crate::workflow::Workflow::children`].
+    pub workflow: Arc<str>,
+    /// Its inputs.
+    pub inputs: Value,
+    /// Whether nobody waits for its end.
+    pub detached: bool,
 }

@@ -42,7 +42,7 @@ pub fn look(
             }
         }
         Look::Edge(edge) => edge_outcome(edge, state, page, values, blobs)?,
-        Look::Either { .. } | Look::Time => LookOutcome {
+        Look::Either { .. } | Look::Time | Look::Signal => LookOutcome {
             state: None,
             found: Vec::new(),
         },

@@ -1,60 +1,58 @@
-//! The run: its state, and how an event changes it.
+//! The run: its state, what goes in, what comes out.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::evaluate::Control;
-use super::holds::Hold;
+use slotmap::SlotMap;
+
+use super::ending::Undoable;
+use super::evaluate::What;
 use super::io::{IllegalInput, Input, Output};
-use super::status::{IllegalEvent, Progress, next};
-use super::values::EndedStep;
-use super::{AttemptNo, Failure, Prepared, StepOutcome, StepStatus, Values};
-use crate::journal::{Event, Outcome, Resolution, RunEnded, RunStarted};
-use crate::plan::Need;
+use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
+use super::{Failure, StepStatus, Values};
+use crate::journal::{Event, RunEnded, RunStarted};
 use crate::time::Timestamp;
-use crate::value::{Hash, Map, Value};
+use crate::value::{Hash, Value};
 use crate::workflow::Workflow;
 
 /// One run of a workflow.
 pub struct Run {
     pub(super) workflow: Arc<Workflow>,
-    pub(super) needs: Vec<Vec<(usize, Need)>>,
-    needed_by: Vec<Vec<usize>>,
+    /// The steps of its own map that each step waits for, and those that wait for it.
+    pub(super) waits_for: Vec<u32>,
+    pub(super) needed_by: Vec<Vec<usize>>,
     pub(super) started: RunStarted,
-    pub(super) inputs: Value,
     pub(super) secrets: Value,
     pub(super) about: Value,
     pub(super) vars: Option<Value>,
-    pub(super) steps: Vec<StepState>,
-    /// Answers of the driver to control expressions.
-    pub(super) answers: HashMap<Control, Value>,
-    /// Control expressions that the driver was asked for and has not answered.
-    pub(super) asked: Vec<Control>,
+    pub(super) nodes: SlotMap<NodeId, Node>,
+    pub(super) frames: SlotMap<FrameId, Frame>,
+    pub(super) root: Opened,
+    /// Answers to control expressions of the run itself, and those the driver was asked for.
+    pub(super) answers: Vec<(What, Value)>,
+    pub(super) asked: Vec<What>,
     pub(super) cancelled: bool,
+    /// Nothing is undone, and `finally` is left out.
+    pub(super) hard: bool,
+    /// A step ended the run, well.
+    pub(super) stopped: bool,
+    /// What succeeded and can be undone, in the order of success.
+    pub(super) undoable: Vec<Undoable>,
+    pub(super) undoing: Option<NodeId>,
+    pub(super) not_undone: Vec<String>,
     pub(super) ended: Option<RunEnded>,
-    /// Steps to decide, in the order in which they became ready.
-    pub(super) todo: VecDeque<usize>,
-    /// Times at which a step may have something to do; entries that no longer hold are dropped when they come up.
-    timers: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// Steps that run, wait or hold: begun and not over.
-    active: BTreeSet<usize>,
-    pub(super) unfinished: usize,
+    /// Nodes to decide, in the order in which they became ready.
+    pub(super) todo: VecDeque<NodeId>,
+    /// Times at which a node may have something to do; entries that no longer hold are dropped when they come up.
+    timers: BinaryHeap<Reverse<(Timestamp, NodeId)>>,
+    /// Nodes that run, wait, hold or are open: begun and not over.
+    pub(super) active: BTreeSet<NodeId>,
+    /// Loops whose open items were read from a stored source that must be read again before anything is decided.
+    pub(super) rereading: usize,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
-}
-
-/// What is known of a step besides its status.
-pub(super) struct StepState {
-    pub(super) status: StepStatus,
-    pub(super) value: Option<Value>,
-    pub(super) failure: Option<Failure>,
-    /// The last attempt that was started.
-    pub(super) attempt: Option<AttemptNo>,
-    /// The request that retries send again.
-    pub(super) prepared: Option<Prepared>,
-    pub(super) hold: Option<Hold>,
 }
 
 /// What the store keeps beside the journal, so that it can list runs without replaying them.
@@ -76,57 +74,51 @@ impl Run {
         let mut run = Run::empty(workflow, started.clone(), now);
         run.out
             .push_back(Output::Record(Event::RunStarted(started)));
-        run.begin();
+        run.settle();
         run
     }
 
     /// A run of which nothing is known but its first event.
     pub(super) fn empty(workflow: Arc<Workflow>, started: RunStarted, at: Timestamp) -> Run {
         let count = workflow.steps.len();
-        let needs: Vec<_> = (0..count).map(|step| workflow.plan.needs(step)).collect();
+        let waits_for = (0..count)
+            .map(|step| u32::try_from(workflow.plan.needs(step).len()).unwrap_or(u32::MAX))
+            .collect();
         let needed_by = (0..count)
             .map(|step| workflow.plan.needed_by(step))
             .collect();
-        let mut todo = VecDeque::new();
-        let mut steps = Vec::with_capacity(count);
-        for (at, needs) in needs.iter().enumerate() {
-            let left = NonZeroU32::new(u32::try_from(needs.len()).unwrap_or(u32::MAX));
-            let status = left.map_or(StepStatus::Ready, |needs_left| StepStatus::Waiting {
-                needs_left,
-            });
-            if status == StepStatus::Ready {
-                todo.push_back(at);
-            }
-            steps.push(StepState {
-                status,
-                value: None,
-                failure: None,
-                attempt: None,
-                prepared: None,
-                hold: None,
-            });
-        }
-        Run {
+        let mut run = Run {
             secrets: Values::secrets_of(&workflow),
-            about: run_value(&started, at),
-            inputs: started.inputs.clone(),
-            needs,
+            about: super::values::about(&started, at),
+            waits_for,
             needed_by,
             started,
             vars: None,
-            steps,
-            answers: HashMap::new(),
+            nodes: SlotMap::with_key(),
+            frames: SlotMap::with_key(),
+            root: Opened {
+                main: FrameId::default(),
+                finally: None,
+            },
+            answers: Vec::new(),
             asked: Vec::new(),
             cancelled: false,
+            hard: false,
+            stopped: false,
+            undoable: Vec::new(),
+            undoing: None,
+            not_undone: Vec::new(),
             ended: None,
-            todo,
+            todo: VecDeque::new(),
             timers: BinaryHeap::new(),
             active: BTreeSet::new(),
-            unfinished: count,
+            rereading: 0,
             out: VecDeque::new(),
             now: at,
             workflow,
-        }
+        };
+        run.root.main = run.open_frame(0, None, None);
+        run
     }
 
     /// The run's id.
@@ -149,23 +141,49 @@ impl Run {
         &self.workflow
     }
 
-    /// The status of a step.
-    pub fn status(&self, step: usize) -> StepStatus {
-        self.steps[step].status
+    /// The status of a node; `None` once it is gone: items and rounds are, when they have ended.
+    pub fn status(&self, node: NodeId) -> Option<StepStatus> {
+        self.nodes.get(node).map(|node| node.status)
     }
 
-    /// The steps whose `once` attempt was lost and that wait for a person, with what is known.
-    pub fn interrupted(&self) -> impl Iterator<Item = (usize, Option<&Failure>)> {
-        let steps = self.steps.iter().enumerate();
-        steps
-            .filter(|(_, step)| matches!(step.status, StepStatus::Interrupted { .. }))
-            .map(|(at, step)| (at, step.failure.as_ref()))
+    /// The definition and the path of a node.
+    pub fn of(&self, node: NodeId) -> Option<(usize, &Arc<str>)> {
+        self.nodes.get(node).map(|node| (node.step, &node.path))
+    }
+
+    /// The nodes whose `once` attempt was lost and that wait for a person, with what is known.
+    pub fn interrupted(&self) -> impl Iterator<Item = (NodeId, &Arc<str>, Option<&Failure>)> {
+        self.active.iter().filter_map(|id| {
+            let node = &self.nodes[*id];
+            let waits = matches!(node.status, StepStatus::Interrupted { .. });
+            waits.then_some((*id, &node.path, node.failure.as_ref()))
+        })
+    }
+
+    /// The nodes that wait for someone's word: an approval, an event, a callback.
+    pub fn waiting_for_signals(&self) -> impl Iterator<Item = (NodeId, &Arc<str>)> {
+        self.active.iter().filter_map(|id| {
+            let node = &self.nodes[*id];
+            let held = matches!(node.status, StepStatus::Held { .. });
+            let signal = held
+                && node
+                    .hold
+                    .as_ref()
+                    .is_some_and(super::holds::Hold::is_signal);
+            signal.then_some((*id, &node.path))
+        })
+    }
+
+    /// Whether it waits for a run that it started.
+    pub fn has_children(&self) -> bool {
+        let mut active = self.active.iter().map(|id| &self.nodes[*id].inside);
+        active.any(|inside| matches!(inside, super::node::Inside::Child(..)))
     }
 
     /// Takes an input. An input that comes late, for an attempt that is over, changes nothing.
     ///
     /// # Errors
-    /// [`IllegalInput`] if it names a step that does not exist, or decides about one that is not interrupted.
+    /// [`IllegalInput`] if it decides about a node that waits for no such decision.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Result<(), IllegalInput> {
         self.now = self.now.max(now);
         if self.ended.is_some() {
@@ -191,21 +209,16 @@ impl Run {
 
     /// What the store keeps beside the journal.
     pub fn projection(&self) -> Projection {
-        let active = || {
-            self.active
-                .iter()
-                .map(|step| (&self.steps[*step].status, *step))
-        };
-        let name = |step: usize| self.workflow.steps[step].name.clone();
+        let active = || self.active.iter().map(|id| &self.nodes[*id]);
         let open: Vec<_> = active()
-            .filter_map(|(status, step)| match status {
-                StepStatus::Running { attempt, .. } => Some((name(step), attempt.get())),
+            .filter_map(|node| match node.status {
+                StepStatus::Running { attempt, .. } => Some((node.path.clone(), attempt.get())),
                 _ => None,
             })
             .collect();
         let first = |wanted: fn(&StepStatus) -> bool| {
-            let found = active().find(|(status, _)| wanted(status));
-            found.map(|(_, step)| name(step))
+            let found = active().find(|node| wanted(&node.status));
+            found.map(|node| node.path.clone())
         };
         let interrupted = first(|status| matches!(status, StepStatus::Interrupted { .. }));
         let waiting =
@@ -224,9 +237,8 @@ impl Run {
         let due = if self.ended.is_some() {
             None
         } else {
-            active()
-                .filter_map(|(_, step)| self.steps[step].due())
-                .min()
+            let bound = self.finally_bound();
+            active().filter_map(Node::due).chain(bound).min()
         };
         Projection {
             status,
@@ -236,258 +248,90 @@ impl Run {
         }
     }
 
-    /// Decides something: it is recorded, and then it is so.
-    pub(super) fn record(&mut self, event: impl Into<Event>) {
-        let event = event.into();
-        self.out.push_back(Output::Record(event.clone()));
-        self.apply(&event)
-            .expect("the machine records only what its state allows");
-    }
-
-    /// Changes the state by one event: the only way in which it changes, live and in recovery.
-    pub(super) fn apply(&mut self, event: &Event) -> Result<(), IllegalEvent> {
-        match event {
-            Event::RunStarted(_) => {}
-            Event::VarsRendered(rendered) => self.vars = Some(rendered.vars.clone()),
-            Event::CancelAsked(_) => self.cancelled = true,
-            Event::RunEnded(ended) => self.ended = Some(ended.clone()),
-            Event::Evaluated(evaluated) => {
-                let step = evaluated
-                    .step
-                    .as_deref()
-                    .and_then(|name| self.workflow.step_index(name));
-                if let Some(control) = Control::parse(&evaluated.what, step) {
-                    self.answers.insert(control, evaluated.value.clone());
+    /// Opens a map of steps: a node for each.
+    pub(super) fn open_frame(
+        &mut self,
+        body: usize,
+        owner: Option<NodeId>,
+        outer: Option<FrameId>,
+    ) -> FrameId {
+        let workflow = self.workflow.clone();
+        let steps = &workflow.bodies[body].steps;
+        let frame = self.frames.insert(Frame {
+            body,
+            owner,
+            outer,
+            nodes: Vec::with_capacity(steps.len()),
+            unfinished: steps.len(),
+            stopped: false,
+        });
+        let prefix = owner.map(|owner| self.nodes[owner].path.clone());
+        let mut nodes = Vec::with_capacity(steps.len());
+        for step in steps.iter().copied() {
+            let name = &workflow.steps[step].name;
+            let path = match &prefix {
+                Some(prefix) => format!("{prefix}/{name}").into(),
+                None => name.clone(),
+            };
+            let mut node = Node::new(step, Layer::Step, frame, path);
+            let ready = match NonZeroU32::new(self.waits_for[step]) {
+                Some(needs_left) => {
+                    node.status = StepStatus::Waiting { needs_left };
+                    false
                 }
-            }
-            of_step => {
-                let Some(step) = step_of(of_step).and_then(|name| self.workflow.step_index(name))
-                else {
-                    return Ok(());
-                };
-                return self.apply_to(step, of_step);
+                None => true,
+            };
+            let id = self.nodes.insert(node);
+            nodes.push(id);
+            if ready {
+                self.todo.push_back(id);
             }
         }
-        Ok(())
+        self.frames[frame].nodes = nodes;
+        frame
     }
 
-    fn apply_to(&mut self, step: usize, event: &Event) -> Result<(), IllegalEvent> {
-        let state = &mut self.steps[step];
-        let sent = matches!(
-            state.status,
-            StepStatus::Running {
-                progress: Progress::Sent,
-                ..
-            }
-        );
-        state.status = next(&state.status, event)?;
-        match event {
-            Event::AttemptStarted(started) => state.attempt = Some(AttemptNo::new(started.attempt)),
-            Event::AttemptPrepared(prepared) => state.prepared = Some(prepared.prepared.clone()),
-            Event::AttemptEnded(ended) => match &ended.outcome {
-                Outcome::Succeeded(value) => state.value = Some(value.clone()),
-                Outcome::Failed(failure) => state.failure = Some(failure.clone()),
-                Outcome::Lost => state.failure = Some(super::recover::lost(sent)),
-            },
-            Event::StepSucceeded(succeeded) => state.value = Some(succeeded.value.clone()),
-            Event::HoldStarted(started) => state.hold = Some(Hold::new(started, self.now)),
-            Event::HoldBaseline(baseline) => {
-                if let Some(hold) = &mut state.hold {
-                    hold.state = Some(baseline.state.clone());
-                }
-            }
-            Event::HoldEnded(ended) => state.value = Some(ended.value.clone()),
-            Event::StepFailed(failed) => state.failure = Some(failed.failure.clone()),
-            Event::StepTimedOut(_) => state.failure = Some(super::attempts::timed_out()),
-            Event::InterruptionResolved(resolved) => {
-                if let Resolution::Set(value) = &resolved.resolution {
-                    state.value = Some(value.clone());
-                }
-            }
-            _ => {}
-        }
-        match state.status {
-            StepStatus::Ended(_) | StepStatus::Ready | StepStatus::Waiting { .. } => {
-                self.active.remove(&step);
-            }
-            _ => {
-                self.active.insert(step);
-            }
-        }
-        match state.status {
-            StepStatus::Ended(_) => {
-                state.hold = None;
-                state.prepared = None;
-                self.step_ended(step);
-            }
-            StepStatus::Ready => self.todo.push_back(step),
-            _ => self.schedule(step),
-        }
-        Ok(())
-    }
-
-    fn step_ended(&mut self, step: usize) {
-        self.unfinished -= 1;
-        for at in 0..self.needed_by[step].len() {
-            let other = self.needed_by[step][at];
-            if let StepStatus::Waiting { needs_left } = self.steps[other].status {
-                self.steps[other].status =
-                    if let Some(needs_left) = NonZeroU32::new(needs_left.get() - 1) {
-                        StepStatus::Waiting { needs_left }
-                    } else {
-                        self.todo.push_back(other);
-                        StepStatus::Ready
-                    };
-            }
+    /// Remembers when a node has something to do.
+    pub(super) fn schedule(&mut self, node: NodeId) {
+        if let Some(due) = self.nodes[node].due() {
+            self.timers.push(Reverse((due, node)));
         }
     }
 
-    /// Remembers when a step has something to do.
-    pub(super) fn schedule(&mut self, step: usize) {
-        if let Some(due) = self.steps[step].due() {
-            self.timers.push(Reverse((due, step)));
-        }
-    }
-
-    /// The steps whose time has come.
-    pub(super) fn due_steps(&mut self) -> Vec<usize> {
+    /// The nodes whose time has come.
+    pub(super) fn due_nodes(&mut self) -> Vec<NodeId> {
         let mut due = Vec::new();
-        while let Some(Reverse((at, step))) = self.timers.peek().copied() {
+        while let Some(Reverse((at, node))) = self.timers.peek().copied() {
             if at > self.now {
                 break;
             }
             self.timers.pop();
-            if self.steps[step].due().is_some_and(|due| due <= self.now) && !due.contains(&step) {
-                due.push(step);
+            let is_due = self.nodes.get(node).and_then(Node::due);
+            if is_due.is_some_and(|at| at <= self.now) && !due.contains(&node) {
+                due.push(node);
             }
         }
         due
     }
 
     fn next_due(&mut self) -> Option<Timestamp> {
-        while let Some(Reverse((at, step))) = self.timers.peek().copied() {
-            if self.steps[step].due() == Some(at) {
-                return Some(at);
+        let bound = self.finally_bound();
+        while let Some(Reverse((at, node))) = self.timers.peek().copied() {
+            if self.nodes.get(node).and_then(Node::due) == Some(at) {
+                return Some(bound.map_or(at, |bound| bound.min(at)));
             }
             self.timers.pop();
         }
-        None
+        bound
     }
 
-    /// What the templates of a step see: the steps that it needs, and no others.
-    pub(super) fn values(&self, step: usize) -> Values {
-        self.values_of(self.needs[step].iter().map(|(needed, _)| *needed))
-    }
-
-    /// What `outputs` see.
-    pub(super) fn all_values(&self) -> Values {
-        self.values_of(0..self.steps.len())
-    }
-
-    fn values_of(&self, seen: impl Iterator<Item = usize>) -> Values {
-        let mut steps = Map::new();
-        let mut ended = Vec::new();
-        for needed in seen {
-            let (state, name) = (&self.steps[needed], &self.workflow.steps[needed].name);
-            if let Some(value) = &state.value {
-                steps.insert(name.clone(), value.clone());
-            }
-            if let StepStatus::Ended(outcome) = state.status {
-                let error = state
-                    .failure
-                    .as_ref()
-                    .filter(|_| outcome != StepOutcome::Succeeded);
-                let error = error.map(|failure| error_value(failure, state.attempt));
-                ended.push(EndedStep {
-                    name: name.clone(),
-                    outcome,
-                    error,
-                });
-            }
-        }
-        Values {
-            inputs: self.inputs.clone(),
-            trigger: self.started.trigger.clone(),
-            vars: self.vars.clone().unwrap_or_default(),
-            run: self.about.clone(),
-            secrets: self.secrets.clone(),
-            steps: Value::from(steps),
-            ended,
-        }
-    }
-
-    /// The idempotency key of a step: the same for every attempt.
-    pub(super) fn key(&self, step: usize) -> Arc<str> {
-        let text = format!("{}/{}", self.started.run, self.workflow.steps[step].name);
+    /// The idempotency key of a node: the same for every attempt.
+    pub(super) fn key(&self, node: NodeId) -> Arc<str> {
+        let text = format!("{}/{}", self.started.run, self.nodes[node].path);
         Hash::of(text.as_bytes()).to_string()[..32].into()
     }
-}
 
-impl StepState {
-    /// When the step has something to do by itself.
-    pub(super) fn due(&self) -> Option<Timestamp> {
-        match self.status {
-            StepStatus::Running {
-                deadline, progress, ..
-            } if progress != Progress::Over => deadline,
-            StepStatus::Backoff {
-                until, deadline, ..
-            } => Some(deadline.map_or(until, |deadline| until.min(deadline))),
-            StepStatus::Held { deadline } => {
-                let look = self.hold.as_ref().and_then(Hold::due);
-                look.into_iter().chain(deadline).min()
-            }
-            _ => None,
-        }
+    pub(super) fn name(&self, node: NodeId) -> String {
+        self.nodes[node].path.to_string()
     }
-}
-
-fn run_value(started: &RunStarted, at: Timestamp) -> Value {
-    let by = &started.started_by;
-    let trigger = Value::map([
-        ("name", Value::from(by.name.as_deref())),
-        ("kind", Value::from(by.kind.as_str())),
-        ("key", Value::from(by.key.as_deref())),
-        ("at", Value::from(at.to_string())),
-    ]);
-    Value::map([
-        ("id", Value::from(started.run.as_str())),
-        ("name", Value::from(started.workflow.as_str())),
-        ("started_at", Value::from(at.to_string())),
-        ("trigger", trigger),
-    ])
-}
-
-fn error_value(failure: &Failure, attempt: Option<AttemptNo>) -> Value {
-    Value::map([
-        ("code", Value::from(failure.code.as_str())),
-        ("message", Value::from(failure.message.as_str())),
-        ("status", Value::from(failure.status.map(u32::from))),
-        ("attempt", Value::from(attempt.map(AttemptNo::get))),
-    ])
-}
-
-/// The step that an event is about.
-pub fn step_of(event: &Event) -> Option<&str> {
-    Some(match event {
-        Event::StepSkipped(event) => &event.step,
-        Event::AttemptStarted(event) => &event.step,
-        Event::AttemptPrepared(event) => &event.step,
-        Event::AttemptEnded(event) => &event.step,
-        Event::BackoffStarted(event) => &event.step,
-        Event::HoldStarted(event) => &event.step,
-        Event::HoldBaseline(event) => &event.step,
-        Event::HoldEnded(event) => &event.step,
-        Event::StepSucceeded(event) => &event.step,
-        Event::StepFailed(event) => &event.step,
-        Event::StepTimedOut(event) => &event.step,
-        Event::StepCancelled(event) => &event.step,
-        Event::StepInterrupted(event) => &event.step,
-        Event::InterruptionResolved(event) => &event.step,
-        Event::Evaluated(event) => event.step.as_deref()?,
-        Event::RunStarted(_)
-        | Event::VarsRendered(_)
-        | Event::CancelAsked(_)
-        | Event::RunEnded(_) => return None,
-    })
 }

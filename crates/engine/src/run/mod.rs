@@ -5,18 +5,29 @@
 //! round in one transaction (with other runs' rounds), and only then performs what else the round gave. Live and in
 //! recovery the same function, [`status::next`], changes the state of a step; every decision is an event.
 //!
-//! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `machine` (the run), `inputs` (what an
-//! input does), `decide` (what happens next), `attempts`, `holds`, `recover`; then [`values`] and [`evaluate`] (what expressions see), [`look`] (triggers).
+//! A run is a tree of nodes: a step, its items, their rounds, and the steps inside a group, each with a path such as
+//! `each[3]/ask#2`.
+//!
+//! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
+//! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
+//! `holds`, `loops`, `ending` (groups, undo, finally), `recover`; then [`values`], [`evaluate`] and `items` (what expressions
+//! see), [`look`] (triggers).
 
+mod apply;
 mod attempts;
 mod decide;
+mod ending;
 pub mod evaluate;
 mod failure;
 mod holds;
 mod inputs;
 pub mod io;
+mod items;
 pub mod look;
+mod loops;
 mod machine;
+mod node;
+mod path;
 mod prepared;
 mod recover;
 pub mod retry;
@@ -24,10 +35,12 @@ pub mod status;
 pub mod values;
 
 pub use failure::{Done, Failure, FailureKind};
-pub use io::{AttemptSpec, Half, IllegalInput, Input, LookSpec, Output};
-pub use machine::step_of;
+pub use io::{
+    AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, Window,
+};
 pub use machine::{Projection, Run};
+pub use node::NodeId;
 pub use prepared::Prepared;
-pub use recover::ReplayError;
+pub use recover::{ReplayError, step_of};
 pub use status::{AttemptNo, StepOutcome, StepStatus};
 pub use values::Values;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use super::io::{ChildSpec, FetchSpec, Output};
 use super::machine::Run;
+use super::node::{Inside, NodeId};
 use super::status::{IllegalEvent, Progress};
 use super::{Done, Failure, FailureKind, StepStatus};
 use crate::journal::Event;
 use crate::time::Timestamp;
-use crate::workflow::Workflow;
+use crate::value::Value;
+use crate::workflow::{Does, Workflow};
 
 /// Code of an attempt whose worker was lost.
 pub(super) const LOST: &str = "run.attempt_lost";
@@ -47,43 +50,144 @@ impl Run {
         let mut run = Run::empty(workflow, started, at);
         for (before, (at, event)) in events.enumerate() {
             run.now = run.now.max(at);
-            if let Some(step) = super::machine::step_of(&event)
-                && run.workflow.step_index(step).is_none()
-            {
-                return Err(ReplayError::UnknownStep(step.to_owned()));
-            }
-            run.apply(&event).map_err(|error| ReplayError::Illegal {
-                seq: before + 2,
-                error,
-            })?;
+            let Some(path) = step_of(&event) else {
+                run.apply_to_run(&event);
+                continue;
+            };
+            let Some(node) = run.find(path) else {
+                return Err(ReplayError::UnknownStep(path.to_owned()));
+            };
+            run.apply_to(node, &event)
+                .map_err(|error| ReplayError::Illegal {
+                    seq: before + 2,
+                    error,
+                })?;
         }
         Ok(run)
     }
 
-    /// Takes up a replayed run: open attempts were lost, holds look again, what was ready is decided.
+    /// Takes up a replayed run: open attempts were lost, holds look again, what was ready is decided. Items of stored
+    /// sources are read again first.
     pub fn recover(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if self.ended.is_some() {
             return;
         }
-        for step in 0..self.steps.len() {
-            match self.steps[step].status {
-                StepStatus::Running {
-                    progress: Progress::Over,
-                    ..
-                } => self.after_failure(step),
-                StepStatus::Running { attempt, .. } => self.attempt_lost(step, attempt),
-                StepStatus::Held { .. } => {
-                    if let Some(hold) = &mut self.steps[step].hold {
-                        hold.restart(now);
-                    }
-                    self.schedule(step);
-                }
-                _ => {}
+        let active: Vec<NodeId> = self.active.iter().copied().collect();
+        for id in active {
+            let Some(inside) = self.nodes[id].as_loop() else {
+                continue;
+            };
+            let Value::Blob(source) = inside.source.clone() else {
+                continue;
+            };
+            let missing = inside.places.iter().filter(|(index, _)| {
+                let item = inside.open.get(*index);
+                item.is_some_and(|item| self.nodes[*item].locals.is_empty())
+            });
+            let missing: Vec<u64> = missing.map(|(_, at)| *at).collect();
+            for at in missing {
+                self.rereading += 1;
+                let source = source.clone();
+                let node = id;
+                self.out
+                    .push_back(Output::Fetch(FetchSpec { node, source, at }));
             }
+        }
+        if self.rereading == 0 {
+            self.recover_nodes();
         }
         self.settle();
     }
+
+    /// Everything that an expression may need is there.
+    pub(super) fn recover_nodes(&mut self) {
+        let active: Vec<NodeId> = self.active.iter().copied().collect();
+        for id in active {
+            let Some(node) = self.nodes.get(id) else {
+                continue;
+            };
+            match node.status {
+                StepStatus::Running {
+                    progress: Progress::Over,
+                    ..
+                } => self.after_failure(id),
+                StepStatus::Running { attempt, .. } => self.attempt_lost(id, attempt),
+                StepStatus::Held { .. } => {
+                    let now = self.now;
+                    if let Some(hold) = &mut self.nodes[id].hold {
+                        hold.restart(now);
+                    }
+                    self.schedule(id);
+                }
+                StepStatus::Open { .. } => self.recover_open(id),
+                _ => {}
+            }
+        }
+        if self.stopped || self.cancelled {
+            self.cancel_all();
+        }
+    }
+
+    fn recover_open(&mut self, id: NodeId) {
+        self.schedule(id);
+        if self.nodes[id].stopped {
+            self.cancel_inside(id);
+        }
+        let node = &self.nodes[id];
+        let (Inside::Child(run, inputs), Does::Child(child)) =
+            (&node.inside, &self.workflow.steps[node.step].does)
+        else {
+            self.todo.push_back(id);
+            return;
+        };
+        // A start that is repeated is the same child.
+        let spec = ChildSpec {
+            node: id,
+            run: run.clone(),
+            workflow: child.workflow.clone(),
+            inputs: inputs.clone(),
+            detached: child.detach,
+        };
+        self.out.push_back(Output::StartChild(spec));
+    }
+}
+
+/// The step, item or round that an event is about; `None` for events of the run itself.
+pub fn step_of(event: &Event) -> Option<&str> {
+    Some(match event {
+        Event::StepSkipped(event) => &event.step,
+        Event::AttemptStarted(event) => &event.step,
+        Event::AttemptPrepared(event) => &event.step,
+        Event::AttemptEnded(event) => &event.step,
+        Event::BackoffStarted(event) => &event.step,
+        Event::HoldStarted(event) => &event.step,
+        Event::HoldBaseline(event) => &event.step,
+        Event::HoldEnded(event) => &event.step,
+        Event::StepSucceeded(event) => &event.step,
+        Event::StepFailed(event) => &event.step,
+        Event::StepTimedOut(event) => &event.step,
+        Event::StepCancelled(event) => &event.step,
+        Event::StepInterrupted(event) => &event.step,
+        Event::InterruptionResolved(event) => &event.step,
+        Event::GroupStarted(event) => &event.step,
+        Event::LoopStarted(event) => &event.step,
+        Event::ItemStarted(event) => &event.step,
+        Event::RoundsStarted(event) => &event.step,
+        Event::RoundStarted(event) => &event.step,
+        Event::RoundsPaused(event) => &event.step,
+        Event::ChildStarted(event) => &event.step,
+        Event::StopAsked(event) => &event.step,
+        Event::Emitted(event) => &event.step,
+        Event::FinallyStarted(event) => event.step.as_deref()?,
+        Event::Evaluated(event) => event.step.as_deref()?,
+        Event::RunStarted(_)
+        | Event::VarsRendered(_)
+        | Event::UndoStarted(_)
+        | Event::RunStopped(_)
+        | Event::CancelAsked(_)
+        | Event::RunEnded(_) => return None,
+    })
 }
 
 /// The failure of an attempt whose worker was lost. If its request was on disk, nobody knows whether it happened.

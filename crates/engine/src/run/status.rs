@@ -81,6 +81,11 @@ pub enum StepStatus {
         /// When the step's time is up.
         deadline: Option<Timestamp>,
     },
+    /// Things go on inside it: items, rounds, steps of its own, another run.
+    Open {
+        /// When the step's time is up.
+        deadline: Option<Timestamp>,
+    },
     /// The end of a `once` attempt was lost: waits for a person.
     Interrupted {
         /// That attempt.
@@ -132,7 +137,7 @@ pub struct IllegalEvent {
 /// [`IllegalEvent`] if the event cannot happen in this state: a final state never changes.
 pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEvent> {
     use StepOutcome::{Cancelled, Failed, Skipped, Succeeded, TimedOut};
-    use StepStatus::{Backoff, Ended, Held, Interrupted, Ready, Running};
+    use StepStatus::{Backoff, Ended, Held, Interrupted, Open, Ready, Running};
 
     let live = !matches!(status, Ended(_));
     Ok(match (*status, event) {
@@ -203,7 +208,19 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
         (Ready, Event::HoldStarted(started)) => Held {
             deadline: started.deadline,
         },
-        (Held { .. }, Event::HoldBaseline(_)) => *status,
+        (Ready, event) if opens(event).is_some() => Open {
+            deadline: opens(event).flatten(),
+        },
+        (
+            Open { .. },
+            Event::ItemStarted(_)
+            | Event::RoundStarted(_)
+            | Event::RoundsPaused(_)
+            | Event::FinallyStarted(_)
+            | Event::StopAsked(_),
+        )
+        | (Ready, Event::Emitted(_))
+        | (Held { .. }, Event::HoldBaseline(_)) => *status,
         (Held { .. }, Event::HoldEnded(_)) => Ended(Succeeded),
         (_, Event::StepSucceeded(_)) if live => Ended(Succeeded),
         (_, Event::StepFailed(_)) if live => Ended(Failed),
@@ -215,5 +232,20 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
                 status: format!("{status:?}"),
             });
         }
+    })
+}
+
+/// The deadline of an event after which things go on inside a step.
+#[expect(
+    clippy::option_option,
+    reason = "no such event, no bound, and a bound are three things"
+)]
+fn opens(event: &Event) -> Option<Option<Timestamp>> {
+    Some(match event {
+        Event::GroupStarted(started) => started.deadline,
+        Event::LoopStarted(started) => started.deadline,
+        Event::RoundsStarted(started) => started.deadline,
+        Event::ChildStarted(started) => started.deadline,
+        _ => return None,
     })
 }

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Failure, StepOutcome};
+use super::evaluate::What;
+use super::machine::Run;
+use super::node::{FrameId, Inside, NodeId};
+use super::{AttemptNo, Failure, StepOutcome, StepStatus};
 use crate::eval::BlobRead;
 use crate::expr::{Roots, Scope};
+use crate::journal::RunStarted;
+use crate::plan::Need;
+use crate::time::Timestamp;
 use crate::value::{Map, Secret, Value};
-use crate::workflow::{Output, OutputPart, OutputPath, Stop, Workflow};
+use crate::workflow::{BodyRole, Output, OutputPart, OutputPath, Stop, Workflow};
 
 /// The values of all names in scope for one step: what it may reference and nothing else.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,6 +31,8 @@ pub struct Values {
     pub steps: Value,
     /// How the steps that it needs ended.
     pub ended: Vec<EndedStep>,
+    /// Names of items and rounds, and `result`: the innermost first.
+    pub locals: Vec<(Arc<str>, Value)>,
 }
 
 /// How one needed step ended.
@@ -69,6 +77,9 @@ impl Values {
 
 impl Roots for Values {
     fn root(&self, name: &str) -> Option<Value> {
+        if let Some((_, value)) = self.locals.iter().find(|(local, _)| &**local == name) {
+            return Some(value.clone());
+        }
         Some(match name {
             "inputs" => self.inputs.clone(),
             "trigger" => self.trigger.clone(),
@@ -81,9 +92,9 @@ impl Roots for Values {
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        ["inputs", "trigger", "steps", "secrets", "vars", "run"]
-            .map(Arc::from)
-            .to_vec()
+        let roots = ["inputs", "trigger", "steps", "secrets", "vars", "run"].map(Arc::from);
+        let locals = self.locals.iter().map(|(name, _)| name.clone());
+        roots.into_iter().chain(locals).collect()
     }
 
     fn status(&self, step: &str) -> Option<&str> {
@@ -183,4 +194,173 @@ impl Roots for Reading<'_> {
     fn blobs(&self) -> Option<&dyn BlobRead> {
         Some(self.blobs)
     }
+}
+
+impl Run {
+    /// The node of a step that is seen from a frame: its own, or one around it.
+    pub(super) fn seen(&self, frame: FrameId, step: usize) -> Option<NodeId> {
+        let shape = &self.workflow.steps[step];
+        let mut at = Some(frame);
+        while let Some(id) = at {
+            let frame = &self.frames[id];
+            if frame.body == shape.body {
+                return frame.nodes.get(shape.place).copied();
+            }
+            at = frame.outer;
+        }
+        None
+    }
+
+    /// What the templates of a node see: the steps that it needs, the names around it, and no others.
+    pub(super) fn values(&self, id: NodeId) -> Values {
+        match &self.nodes[id].seen {
+            Some(seen) => (**seen).clone(),
+            None => self.values_seen(id, &self.workflow.steps[self.nodes[id].step].sees),
+        }
+    }
+
+    pub(super) fn values_seen(&self, id: NodeId, sees: &[(usize, Need)]) -> Values {
+        let frame = self.nodes[id].frame;
+        let nodes = sees.iter().filter_map(|(step, _)| self.seen(frame, *step));
+        let mut values = self.values_of(nodes);
+        values.locals = self.locals_around(id);
+        if let Some(about) = self.about_what_is_over(frame) {
+            values.run = about;
+        }
+        values
+    }
+
+    /// What one control expression of a node sees.
+    pub(super) fn values_for(&self, id: NodeId, what: What) -> Values {
+        let mut values = self.values(id);
+        match (what, &self.nodes[id].inside) {
+            (What::Group, Inside::Group(opened)) => {
+                let inner = self.values_of(self.frames[opened.main].nodes.iter().copied());
+                let mut steps = values.steps.as_map().cloned().unwrap_or_default();
+                for (name, value) in inner.steps.as_map().into_iter().flat_map(Map::iter) {
+                    steps.insert(name.clone(), value.clone());
+                }
+                values.steps = Value::from(steps);
+                values.ended.extend(inner.ended);
+            }
+            (What::Results, Inside::Loop(inside)) => {
+                let results = Value::list(inside.results.iter().cloned());
+                values.locals.insert(0, ("result".into(), results));
+            }
+            (What::Until, Inside::Rounds(rounds)) => {
+                let last = rounds.last.as_ref().and_then(|last| last.as_ref().ok());
+                let now = [
+                    ("result".into(), last.cloned().unwrap_or_default()),
+                    ("previous".into(), rounds.previous.clone()),
+                    ("index".into(), Value::from(rounds.round)),
+                ];
+                values.locals.splice(0..0, now);
+            }
+            _ => {}
+        }
+        values
+    }
+
+    /// What expressions of the run itself see.
+    pub(super) fn values_of_run(&self, what: What) -> Values {
+        match what {
+            What::Vars => self.values_of(std::iter::empty()),
+            _ => self.values_of(self.frames[self.root.main].nodes.iter().copied()),
+        }
+    }
+
+    /// Names of the items and rounds around a node, its own in front.
+    fn locals_around(&self, id: NodeId) -> Vec<(Arc<str>, Value)> {
+        let mut locals = Vec::new();
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = &self.nodes[id];
+            locals.extend(node.locals.iter().cloned());
+            at = node.parent.or(self.frames[node.frame].owner);
+        }
+        locals
+    }
+
+    /// `run` under `finally`: with how the run, or the group, went.
+    fn about_what_is_over(&self, frame: FrameId) -> Option<Value> {
+        let frame = &self.frames[frame];
+        if self.workflow.bodies[frame.body].role != BodyRole::Finally {
+            return None;
+        }
+        let main = frame.outer?;
+        let failed = self.failed_in(main);
+        let status = match frame.owner {
+            None => self.status_of_run().as_str(),
+            Some(owner) if self.nodes[owner].stopped => "timed_out",
+            Some(owner) if self.is_stopping(owner) => "cancelled",
+            Some(_) if failed.is_some() => "failed",
+            Some(_) => "succeeded",
+        };
+        let error = failed.map(|failed| &self.nodes[failed]).and_then(|node| {
+            let failure = node.failure.as_ref()?;
+            Some(error_value(failure, node.attempt))
+        });
+        let mut about = self.about.as_map().cloned().unwrap_or_default();
+        about.insert(Arc::from("status"), Value::from(status));
+        about.insert(Arc::from("error"), error.unwrap_or_default());
+        Some(Value::from(about))
+    }
+
+    fn values_of(&self, seen: impl Iterator<Item = NodeId>) -> Values {
+        let mut steps = Map::new();
+        let mut ended = Vec::new();
+        for node in seen.map(|id| &self.nodes[id]) {
+            let name = &self.workflow.steps[node.step].name;
+            if let Some(value) = &node.value {
+                steps.insert(name.clone(), value.clone());
+            }
+            if let StepStatus::Ended(outcome) = node.status {
+                let failure = node.failure.as_ref();
+                let error = failure.filter(|_| outcome != StepOutcome::Succeeded);
+                let error = error.map(|failure| error_value(failure, node.attempt));
+                ended.push(EndedStep {
+                    name: name.clone(),
+                    outcome,
+                    error,
+                });
+            }
+        }
+        Values {
+            inputs: self.started.inputs.clone(),
+            trigger: self.started.trigger.clone(),
+            vars: self.vars.clone().unwrap_or_default(),
+            run: self.about.clone(),
+            secrets: self.secrets.clone(),
+            steps: Value::from(steps),
+            ended,
+            locals: Vec::new(),
+        }
+    }
+}
+
+/// `run` as expressions see it.
+pub(super) fn about(started: &RunStarted, at: Timestamp) -> Value {
+    let by = &started.started_by;
+    let trigger = Value::map([
+        ("name", Value::from(by.name.as_deref())),
+        ("kind", Value::from(by.kind.as_str())),
+        ("key", Value::from(by.key.as_deref())),
+        ("at", Value::from(at.to_string())),
+    ]);
+    Value::map([
+        ("id", Value::from(started.run.as_str())),
+        ("name", Value::from(started.workflow.as_str())),
+        ("started_at", Value::from(at.to_string())),
+        ("trigger", trigger),
+    ])
+}
+
+/// `error` of a failure.
+pub(super) fn error_value(failure: &Failure, attempt: Option<AttemptNo>) -> Value {
+    Value::map([
+        ("code", Value::from(failure.code.as_str())),
+        ("message", Value::from(failure.message.as_str())),
+        ("status", Value::from(failure.status.map(u32::from))),
+        ("attempt", Value::from(attempt.map(AttemptNo::get))),
+    ])
 }

@@ -174,6 +174,35 @@ impl InputKind {
     }
 }
 
+/// Checks what a step gives the workflow that it starts, and fills in defaults.
+///
+/// # Errors
+/// The first [`InputError`], in the order of the declared inputs. Files are checked by whoever reads them.
+pub fn of_child(workflow: &super::Workflow, given: &Value) -> Result<Value, InputError> {
+    let mut inputs = crate::value::Map::new();
+    for input in workflow.inputs.values() {
+        match given
+            .get(&input.name)
+            .cloned()
+            .or_else(|| input.default.clone())
+        {
+            Some(value) => {
+                let value = input.accept(value).map_err(|error| InputError {
+                    help: None,
+                    ..error
+                })?;
+                inputs.insert(input.name.clone(), value);
+            }
+            None if input.required => {
+                let message = "it is required, and was not given".to_owned();
+                return Err(input.error("input.missing", message));
+            }
+            None => {}
+        }
+    }
+    Ok(Value::from(inputs))
+}
+
 impl Input {
     /// Reads what was typed on a command line, then accepts it.
     ///

@@ -1,7 +1,9 @@
 //! A checked workflow: names resolved, types agreed, ready to be planned and run.
 //!
-//! Read in this order: [`Workflow`], [`tree`] (templates with their places), [`check`] (how a document becomes one).
+//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`tree`] (templates with their places), [`check`] (how a
+//! document becomes one).
 
+pub mod body;
 mod check;
 pub mod input;
 pub mod tree;
@@ -11,13 +13,17 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::catalog::{Effect, Look, OperationKind};
+use crate::catalog::{Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;
-use crate::plan::Plan;
+use crate::finding::Finding;
+use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
 use crate::types::Type;
 
+pub use body::{
+    Body, BodyRole, ChildCall, Computed, Each, Group, LoopNames, OnMax, Repeat, Tolerate,
+};
 pub use check::check;
 pub use input::Input;
 pub use tree::{Bare, Stop, Tree};
@@ -39,14 +45,26 @@ pub struct Workflow {
     pub connections: IndexMap<Arc<str>, Connection>,
     /// What starts a run, by name.
     pub triggers: IndexMap<Arc<str>, Trigger>,
-    /// The steps in source order.
+    /// All steps in source order, those inside groups behind their group; `undo` of a step right behind it.
     pub steps: Vec<Step>,
-    /// Their indexes by name.
+    /// Their indexes by name; the `undo` of `x` is named `x.undo`.
     pub by_name: HashMap<Arc<str>, usize>,
+    /// The maps that steps stand in; the first one is that of the workflow.
+    pub bodies: Vec<Body>,
+    /// `finally:` of the workflow: its body.
+    pub finally: Option<usize>,
+    /// How long `finally` of the workflow may take.
+    pub finally_timeout: Millis,
     /// What a successful run gives.
     pub outputs: IndexMap<Arc<str>, Tree>,
-    /// The graph of the steps.
+    /// Their types.
+    pub output_types: IndexMap<Arc<str>, Type>,
+    /// The graph of the steps: edges lead between steps of one body.
     pub plan: Plan,
+    /// The workflows that it starts, by the path of their files.
+    pub children: IndexMap<Arc<str>, Arc<Workflow>>,
+    /// What in it is checked, but cannot run on this machine alone: the same findings that were warnings.
+    pub unserved: Vec<Finding>,
     /// Whether anything in it reads `trigger`.
     pub uses_trigger: bool,
     /// Every secret it names.
@@ -121,6 +139,20 @@ pub struct Step {
     pub span: Span,
     /// What it does.
     pub does: Does,
+    /// The body it stands in.
+    pub body: usize,
+    /// Its place among the steps of that body.
+    pub place: usize,
+    /// `for_each:`.
+    pub each: Option<Each>,
+    /// `repeat:`.
+    pub repeat: Option<Repeat>,
+    /// `undo:`: the index of what undoes it.
+    pub undo: Option<usize>,
+    /// The step that it undoes, if it is an `undo`.
+    pub undoes: Option<usize>,
+    /// The steps whose values or states it may use, in its own body and around it, and how it needs them.
+    pub sees: Vec<(usize, Need)>,
     /// `if:`.
     pub condition: Option<Bare>,
     /// `always()` stands in its `if`.
@@ -146,6 +178,12 @@ pub enum Does {
     Hold(Watch),
     /// Computes a value.
     Value(Tree),
+    /// Is done by the run itself.
+    Engine(EngineAction, CallShape),
+    /// Runs steps of its own.
+    Group(Group),
+    /// Runs another workflow.
+    Child(ChildCall),
 }
 
 /// A step that calls an operation.
@@ -243,6 +281,31 @@ pub enum OnInterrupt {
 }
 
 impl Workflow {
+    /// The index of the body of a step's map, from the innermost outwards.
+    pub fn bodies_around(&self, body: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(body), |body| self.bodies[*body].outer)
+    }
+
+    /// This workflow and all that it starts, at any depth.
+    pub fn with_children(&self) -> Vec<&Workflow> {
+        let below = self.children.values();
+        let below = below.flat_map(|child| child.with_children());
+        std::iter::once(self).chain(below).collect()
+    }
+
+    /// The step that a path of a run is about, such as `ask` of `each[3]/ask#2`.
+    pub fn step_of_path(&self, path: &str) -> Option<&Step> {
+        let last = path.rsplit('/').next().unwrap_or(path);
+        let undo = last.strip_suffix(".undo");
+        let bare = undo.unwrap_or(last);
+        let name = &bare[..bare.find(['[', '#']).unwrap_or(bare.len())];
+        let index = match undo {
+            Some(_) => self.step_index(&format!("{name}.undo")),
+            None => self.step_index(name),
+        };
+        index.map(|index| &self.steps[index])
+    }
+
     /// The index of a step.
     pub fn step_index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()

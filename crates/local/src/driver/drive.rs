@@ -8,6 +8,7 @@ use flow_engine::run::Input;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
 use super::Progress;
+use super::children;
 use super::driven::Driven;
 use super::happening::Happening;
 use crate::clock::now;
@@ -23,6 +24,8 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    // Those who want to know when no run is left, and runs that are about to be.
+    let mut resting = Vec::new();
     loop {
         let first = tokio::select! {
             happening = receiver.recv() => match happening {
@@ -34,7 +37,13 @@ pub(super) async fn drive(
         let mut touched: Vec<Arc<str>> = Vec::new();
         let mut next = first;
         while let Some(happening) = next {
-            touched.extend(take(happening, &mut runs, &sender));
+            match happening {
+                Happening::StartChild(child) => {
+                    children::start(*child, store.clone(), sender.clone());
+                }
+                Happening::Rest(done) => resting.push(done),
+                happening => touched.extend(take(happening, &mut runs, &sender)),
+            }
             next = receiver.try_recv().ok();
         }
         let at = now();
@@ -52,6 +61,11 @@ pub(super) async fn drive(
             }
         }
         runs.retain(|_, driven| !driven.is_over());
+        if runs.is_empty() {
+            for done in resting.drain(..) {
+                let _: Result<(), ()> = done.send(());
+            }
+        }
     }
 }
 
@@ -99,6 +113,7 @@ fn take(
             driven.tell(Progress::StoreFailed(error));
             None
         }
+        Happening::StartChild(_) | Happening::Rest(_) => None,
         Happening::Stop => {
             runs.values_mut().for_each(Driven::stop);
             None

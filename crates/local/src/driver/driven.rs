@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use flow_backend::attempt::{evaluate_control, perform, take_look};
+use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
-use flow_engine::run::{AttemptNo, AttemptSpec, Done, Failure, Half, Input, LookSpec, Output, Run};
+use flow_engine::run::{
+    AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId, Output, Run,
+};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Does;
 use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio_util::sync::CancellationToken;
 
-use super::happening::{Happening, Round};
+use super::children::Child;
+use super::happening::{Happening, Round, send};
 use super::{Progress, Services, Taken};
 use crate::clock::now;
 use crate::store::{Commit, RunHead, Store};
@@ -32,7 +35,7 @@ pub(super) struct Driven {
     saving: usize,
     /// Tasks that will send an input.
     tasks: usize,
-    attempts: HashMap<(usize, AttemptNo), Attempt>,
+    attempts: HashMap<(NodeId, AttemptNo), Attempt>,
     stopping: bool,
     pub(super) due: Option<Timestamp>,
 }
@@ -67,8 +70,8 @@ impl Driven {
     /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
     pub(super) fn take(&mut self, input: Input) {
         let ended = match &input {
-            Input::Prepared { step, attempt, .. } | Input::AttemptEnded { step, attempt, .. } => {
-                self.attempts.remove(&(*step, *attempt))
+            Input::Prepared { node, attempt, .. } | Input::AttemptEnded { node, attempt, .. } => {
+                self.attempts.remove(&(*node, *attempt))
             }
             _ => None,
         };
@@ -136,8 +139,8 @@ impl Driven {
         }
         for effect in round.effects {
             match effect {
-                Output::Stop { step, attempt } => {
-                    if let Some(attempt) = self.attempts.remove(&(step, attempt)) {
+                Output::Stop { node, attempt } => {
+                    if let Some(attempt) = self.attempts.remove(&(node, attempt)) {
                         attempt.cancel.cancel();
                     }
                 }
@@ -148,14 +151,25 @@ impl Driven {
                 _ if self.stopping => {}
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
-                Output::Evaluate { control, values } => {
-                    let (workflow, context) = (
-                        self.run.workflow().clone(),
-                        self.context(None, CancellationToken::new()),
-                    );
-                    self.spawn(sender, async move {
-                        evaluate_control(workflow, control, values, context).await
-                    });
+                Output::Fetch(spec) => {
+                    let context = self.context("items".into(), CancellationToken::new());
+                    self.spawn(sender, fetch(spec, context));
+                }
+                Output::StartChild(spec) => self.start_child(spec, sender),
+                Output::StopChild { run } => {
+                    let (by, hard) = (format!("run {}", self.id), false);
+                    let input = Input::Cancel { by, hard };
+                    send(sender, Happening::Input { run, input });
+                }
+                Output::Evaluate {
+                    control,
+                    step,
+                    values,
+                } => {
+                    let workflow = self.run.workflow().clone();
+                    let context = self.context("expressions".into(), CancellationToken::new());
+                    let work = evaluate_control(workflow, control, step, values, context);
+                    self.spawn(sender, work);
                 }
             }
         }
@@ -166,7 +180,7 @@ impl Driven {
         let once = matches!(&self.run.workflow().steps[spec.step].does, Does::Call(call) if call.effect == Effect::Once);
         let precious = once && matches!(spec.half, Half::Send(_));
         self.attempts.insert(
-            (spec.step, spec.attempt),
+            (spec.node, spec.attempt),
             Attempt {
                 cancel: cancel.clone(),
                 precious,
@@ -175,7 +189,7 @@ impl Driven {
         let (workflow, runner, context) = (
             self.run.workflow().clone(),
             self.services.runner.clone(),
-            self.context(Some(spec.step), cancel),
+            self.context(spec.path.clone(), cancel),
         );
         self.spawn(sender, async move {
             let work =
@@ -188,7 +202,7 @@ impl Driven {
                 };
                 let failure = Failure { done, ..panicked() };
                 Input::AttemptEnded {
-                    step: spec.step,
+                    node: spec.node,
                     attempt: spec.attempt,
                     result: Err(failure),
                 }
@@ -198,25 +212,29 @@ impl Driven {
 
     fn look(&mut self, spec: LookSpec, sender: &WeakUnboundedSender<Happening>) {
         self.tell(Progress::Looking { step: spec.step });
+        let path = self.run.of(spec.node).map(|(_, path)| path.clone());
         let (workflow, runner, context) = (
             self.run.workflow().clone(),
             self.services.runner.clone(),
-            self.context(Some(spec.step), CancellationToken::new()),
+            self.context(
+                path.unwrap_or_else(|| "look".into()),
+                CancellationToken::new(),
+            ),
         );
         self.spawn(sender, async move {
-            let step = spec.step;
+            let (node, step) = (spec.node, spec.step);
             let Does::Hold(watch) = &workflow.steps[step].does else {
                 let failure =
                     Failure::permanent("internal.not_a_hold", "the step does not hold the run");
                 return Input::Looked {
-                    step,
+                    node,
                     result: Err(failure),
                 };
             };
             let work = take_look(&workflow, watch, Some(step), spec, &*runner, &context);
             let result = AssertUnwindSafe(work).catch_unwind().await;
             let result = result.unwrap_or_else(|_| Err(panicked()));
-            Input::Looked { step, result }
+            Input::Looked { node, result }
         });
     }
 
@@ -235,11 +253,21 @@ impl Driven {
         });
     }
 
-    fn context(&self, step: Option<usize>, cancel: CancellationToken) -> StepContext {
-        let step = step.map_or_else(
-            || Arc::from("outputs"),
-            |step| self.run.workflow().steps[step].name.clone(),
-        );
+    /// The run that a step starts is one of its own, driven beside this one.
+    fn start_child(&mut self, spec: ChildSpec, sender: &WeakUnboundedSender<Happening>) {
+        let child = Child {
+            parent: self.id.clone(),
+            workflow: self.run.workflow().children.get(&spec.workflow).cloned(),
+            bundle: self.run.started().bundle.clone(),
+            sandbox: self.run.started().sandbox,
+            project: self.run.started().project.clone(),
+            services: self.services.clone(),
+            spec,
+        };
+        send(sender, Happening::StartChild(Box::new(child)));
+    }
+
+    fn context(&self, step: Arc<str>, cancel: CancellationToken) -> StepContext {
         StepContext {
             blobs: self.services.blobs.clone(),
             secrets: self.services.secrets.clone(),
@@ -281,7 +309,7 @@ impl Driven {
             self.tell(Progress::Stopped);
             return true;
         }
-        let idle = self.tasks == 0 && self.due.is_none();
+        let idle = self.tasks == 0 && self.due.is_none() && !self.run.has_children();
         if idle {
             self.tell(Progress::Interrupted);
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use flow_engine::journal::Event;
 use flow_engine::run::{Input, Output};
 use flow_engine::time::Timestamp;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
+use super::children::Child;
 use super::{Progress, Services, Taken};
 use crate::store::StoreError;
 
@@ -28,8 +29,19 @@ pub(super) enum Happening {
         result: Result<(), StoreError>,
         round: Round,
     },
+    /// A step starts another workflow.
+    StartChild(Box<Child>),
+    /// Someone wants to know when no run is left.
+    Rest(tokio::sync::oneshot::Sender<()>),
     /// Stop in order.
     Stop,
+}
+
+/// Tells the loop; nobody hears it once the loop is gone.
+pub(super) fn send(sender: &WeakUnboundedSender<Happening>, happening: Happening) {
+    if let Some(sender) = sender.upgrade() {
+        let _ = sender.send(happening);
+    }
 }
 
 /// What one round of a run gave.

@@ -1,7 +1,9 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
-//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run).
+//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
+//! `children` (runs that runs start).
 
+mod children;
 mod drive;
 mod driven;
 mod happening;
@@ -103,6 +105,13 @@ impl Driver {
     /// awaited.
     pub fn stop(&self) {
         self.send(Happening::Stop);
+    }
+
+    /// Waits until no run is left: those that steps started and nobody waits for included.
+    pub async fn rest(&self) {
+        let (done, rests) = tokio::sync::oneshot::channel();
+        self.send(Happening::Rest(done));
+        let _ = rests.await;
     }
 
     fn send(&self, happening: Happening) {

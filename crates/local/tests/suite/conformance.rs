@@ -41,11 +41,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
     let workflow = case.workflow();
     let new = NewRun {
         workflow: workflow.clone(),
-        bundle: Bundle::new(
-            "test.yml",
-            workflow.source.text(),
-            std::collections::BTreeMap::new(),
-        ),
+        bundle: Bundle::new(&workflow, std::collections::BTreeMap::new()),
         inputs: Value::map::<&str>([]),
         started_by: StartedBy {
             name: None,

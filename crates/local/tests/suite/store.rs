@@ -13,6 +13,7 @@ fn commit(store: &Store, seq: u64) -> Result<(), StoreError> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let event = Event::CancelAsked(CancelAsked {
         by: "test".to_owned(),
+        hard: false,
     });
     let head = RunHead {
         workflow: "w".to_owned(),

@@ -18,7 +18,7 @@ use super::signals::Signals;
 use super::{print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::show::live::Live;
-use crate::show::style::{self, DIM, paint};
+use crate::show::style::{self, DIM, RED, paint};
 use crate::show::values;
 use crate::show::{plain, summary};
 
@@ -94,6 +94,10 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
     if let View::Live(live) = &mut view {
         live.finish();
     }
+    if matches!(end, Progress::Ended(_)) {
+        // Runs that it started and does not wait for.
+        driver.rest().await;
+    }
     finish(&workflow, &report, &end, stopped, json)
 }
 
@@ -141,7 +145,7 @@ fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, e
 
 /// The message of a `log` step that has just ended.
 fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
-    let step = &workflow.steps[workflow.step_index(name)?];
+    let step = workflow.step_of_path(name)?;
     let Does::Call(call) = &step.does else {
         return None;
     };
@@ -211,6 +215,15 @@ fn finish(
             anstream::eprintln!("  nothing is lost: `flow resume {run}` goes on");
         }
         _ => {}
+    }
+    if let Progress::Ended(RunEnded { not_undone, .. }) = end
+        && !not_undone.is_empty()
+    {
+        let list = not_undone.join("`, `");
+        anstream::eprintln!(
+            "  {} what `{list}` did stays done",
+            paint(RED, "not undone:")
+        );
     }
     if let Progress::Ended(RunEnded {
         outputs: Value::Map(outputs),

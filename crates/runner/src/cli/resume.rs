@@ -6,7 +6,6 @@ use std::sync::Arc;
 use flow_engine::journal::{Event, Resolution};
 use flow_engine::report::report;
 use flow_engine::run::{Input, Run};
-use flow_engine::source::SourceFile;
 use flow_engine::value::{Value, json};
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
@@ -62,8 +61,8 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     let store = Arc::new(Store::open(&folders.store)?);
     let stored = load(&reader, &folders.store, row).map_err(load_trouble)?;
     let connectors = services::pinned(&stored.bundle)?;
-    let source = SourceFile::new(&*stored.bundle.file, &*stored.bundle.text);
-    let checked = workflows::check(source, &connectors.catalog());
+    let source = stored.bundle.source();
+    let checked = workflows::check(&source, &connectors.catalog(), &stored.bundle);
     let Some(workflow) = checked.workflow else {
         diagnostics::print(&checked.source, &checked.findings);
         return Err(Trouble::new(
@@ -132,7 +131,7 @@ fn decide(run: &mut Run, workflow: &Workflow, arguments: &Arguments) -> Result<(
         (step.as_str(), Resolution::Set(value))
     });
     for (name, resolution) in retried.chain(skipped).chain(set) {
-        let Some(step) = workflow.step_index(name) else {
+        let Some(node) = run.find(name) else {
             let near =
                 flow_engine::finding::nearest(name, workflow.steps.iter().map(|step| &*step.name));
             let trouble = Trouble::new(
@@ -145,7 +144,7 @@ fn decide(run: &mut Run, workflow: &Workflow, arguments: &Arguments) -> Result<(
                 None => trouble,
             });
         };
-        run.handle(now(), Input::Resolve { step, resolution }).map_err(|error| {
+        run.handle(now(), Input::Resolve { node, resolution }).map_err(|error| {
             let trouble = Trouble::new(Exit::Usage, "run.not_interrupted", error.to_string());
             trouble.help("only a step whose end was lost takes a decision; `flow show RUN` shows which do")
         })?;

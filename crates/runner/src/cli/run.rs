@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flow_backend::context::StepContext;
 use flow_connector::Connectors;
-use flow_engine::finding::Finding;
+use flow_engine::finding::{Finding, Severity};
 use flow_engine::journal::StartedBy;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::input::InputError;
@@ -163,8 +163,23 @@ pub(super) fn services_of(
 /// The checked workflow of a file; its findings are printed.
 fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Workflow>, Trouble> {
     let checked = load::check_file(file, &connectors.catalog())?;
-    diagnostics::print(&checked.source, &checked.findings);
-    Ok(checked.workflow)
+    let unserved = match &checked.workflow {
+        Some(workflow) if !workflow.unserved.is_empty() => workflow.unserved.clone(),
+        _ => {
+            diagnostics::print(&checked.source, &checked.findings);
+            return Ok(checked.workflow);
+        }
+    };
+    // What is a warning in a check cannot run here.
+    let refused: Vec<Finding> = unserved
+        .into_iter()
+        .map(|finding| Finding {
+            severity: Severity::Error,
+            ..finding
+        })
+        .collect();
+    diagnostics::print(&checked.source, &refused);
+    Ok(None)
 }
 
 fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {

@@ -2,7 +2,6 @@
 
 use comfy_table::{ContentArrangement, Table};
 use flow_engine::report::report;
-use flow_engine::source::SourceFile;
 use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::start::load;
@@ -154,8 +153,14 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
     }
     print(&text);
     // The failures at their lines, if the pinned workflow still reads.
-    let source = SourceFile::new(&*stored.bundle.file, &*stored.bundle.text);
-    if let Some(workflow) = check(source, &services::pinned(&stored.bundle)?.catalog()).workflow {
+    let source = stored.bundle.source();
+    if let Some(workflow) = check(
+        &source,
+        &services::pinned(&stored.bundle)?.catalog(),
+        &stored.bundle,
+    )
+    .workflow
+    {
         diagnostics::print(&workflow.source, &summary::failures(&workflow, &report));
     }
     Ok(Exit::Success)

@@ -17,6 +17,28 @@ fn does(step: &Step) -> String {
             watch.call.connection, watch.call.operation
         ),
         Does::Value(_) => "value".to_owned(),
+        Does::Engine(_, call) => format!("{}.{}", call.connection, call.operation),
+        Does::Group(_) => "group".to_owned(),
+        Does::Child(child) => format!("workflow {}", child.workflow),
+    }
+}
+
+/// What a step is inside: a loop, rounds.
+fn around(step: &Step) -> String {
+    let mut words = Vec::new();
+    if step.each.is_some() {
+        words.push("for each");
+    }
+    if step.repeat.is_some() {
+        words.push("repeated");
+    }
+    if step.undo.is_some() {
+        words.push("with undo");
+    }
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", words.join(", "))
     }
 }
 
@@ -38,25 +60,35 @@ pub(crate) fn tree(workflow: &Workflow) -> String {
         );
     }
     let ranks = workflow.plan.rank();
-    let width = workflow
-        .steps
-        .iter()
-        .map(|step| step.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let deepest = ranks.iter().max().copied().unwrap_or(0);
-    for (place, step) in workflow.plan.order().iter().enumerate() {
-        let shape = &workflow.steps[*step];
-        let last = place + 1 == workflow.plan.order().len();
+    body(workflow, 0, "", &ranks, &mut text);
+    if let Some(finally) = workflow.finally {
+        let _ = writeln!(text, "{}", paint(DIM, "finally"));
+        body(workflow, finally, "", &ranks, &mut text);
+    }
+    text
+}
+
+/// The steps of one map, and below each what stands inside it.
+fn body(workflow: &Workflow, at: usize, indent: &str, ranks: &[usize], text: &mut String) {
+    let order = workflow.plan.order().iter().copied();
+    let steps: Vec<usize> = order
+        .filter(|step| workflow.steps[*step].body == at && workflow.steps[*step].undoes.is_none())
+        .collect();
+    let name_width = |step: &usize| workflow.steps[*step].name.chars().count();
+    let width = steps.iter().map(name_width).max().unwrap_or(0);
+    let deepest = steps.iter().map(|step| ranks[*step]).max().unwrap_or(0);
+    for (place, step) in steps.iter().copied().enumerate() {
+        let shape = &workflow.steps[step];
+        let last = place + 1 == steps.len();
         let branch = format!(
-            "{}{}",
-            "   ".repeat(ranks[*step]),
+            "{indent}{}{}",
+            "   ".repeat(ranks[step]),
             if last { "└─ " } else { "├─ " }
         );
-        let pad = "   ".repeat(deepest - ranks[*step]);
+        let pad = "   ".repeat(deepest - ranks[step]);
         let needs: Vec<String> = workflow
             .plan
-            .needs(*step)
+            .needs(step)
             .iter()
             .map(|(needed, need)| need_words(&workflow.steps[*needed].name, *need))
             .collect();
@@ -67,12 +99,24 @@ pub(crate) fn tree(workflow: &Workflow) -> String {
         };
         let _ = writeln!(
             text,
-            "{branch}{:width$}{pad}  {}{after}",
+            "{branch}{:width$}{pad}  {}{}{after}",
             shape.name,
-            paint(BLUE, does(shape))
+            paint(BLUE, does(shape)),
+            around(shape)
         );
+        if let Does::Group(group) = &shape.does {
+            let indent = format!(
+                "{indent}{}{}",
+                "   ".repeat(ranks[step]),
+                if last { "      " } else { "│     " }
+            );
+            body(workflow, group.body, &indent, ranks, text);
+            if let Some(finally) = group.finally {
+                let _ = writeln!(text, "{indent}{}", paint(DIM, "finally"));
+                body(workflow, finally, &indent, ranks, text);
+            }
+        }
     }
-    text
 }
 
 fn need_words(name: &str, need: Need) -> String {
@@ -83,17 +127,25 @@ fn need_words(name: &str, need: Need) -> String {
     }
 }
 
-/// A Mermaid flowchart.
+/// A Mermaid flowchart; groups are boxes around their steps.
 pub(crate) fn mermaid(workflow: &Workflow) -> String {
     let mut text = String::from("flowchart LR\n");
-    for step in &workflow.steps {
-        let label = format!("<b>{}</b><br/>{}", step.name, does(step));
-        let shape = match step.does {
-            Does::Hold(_) => format!("{{{{\"{label}\"}}}}"),
-            Does::Value(_) => format!("(\"{label}\")"),
-            Does::Call(_) => format!("[\"{label}\"]"),
+    let mut nodes = |step: &Step, depth: usize, opens: bool| {
+        let indent = "    ".repeat(depth + 1);
+        let label = format!("<b>{}</b><br/>{}{}", step.name, does(step), around(step));
+        let _ = match step.does {
+            Does::Group(_) if opens => {
+                writeln!(text, "{indent}subgraph {}[\"{label}\"]", step.name)
+            }
+            Does::Group(_) => writeln!(text, "{indent}end"),
+            Does::Hold(_) => writeln!(text, "{indent}{}{{{{\"{label}\"}}}}", step.name),
+            Does::Value(_) => writeln!(text, "{indent}{}(\"{label}\")", step.name),
+            _ => writeln!(text, "{indent}{}[\"{label}\"]", step.name),
         };
-        let _ = writeln!(text, "    {}{shape}", step.name);
+    };
+    nested(workflow, 0, 0, &mut nodes);
+    if let Some(finally) = workflow.finally {
+        nested(workflow, finally, 0, &mut nodes);
     }
     for (at, step) in workflow.steps.iter().enumerate() {
         for (needed, need) in workflow.plan.needs(at) {
@@ -102,33 +154,57 @@ pub(crate) fn mermaid(workflow: &Workflow) -> String {
             } else {
                 "-.->"
             };
-            let _ = writeln!(
-                text,
-                "    {} {arrow} {}",
-                workflow.steps[needed].name, step.name
-            );
+            let needed = &workflow.steps[needed].name;
+            let _ = writeln!(text, "    {needed} {arrow} {}", step.name);
         }
     }
     text
 }
 
-/// A Graphviz graph.
+/// Visits the steps of a body; a group before and after what stands inside it.
+fn nested(
+    workflow: &Workflow,
+    body: usize,
+    depth: usize,
+    visit: &mut dyn FnMut(&Step, usize, bool),
+) {
+    for step in &workflow.bodies[body].steps {
+        let step = &workflow.steps[*step];
+        visit(step, depth, true);
+        if let Does::Group(group) = &step.does {
+            nested(workflow, group.body, depth + 1, visit);
+            if let Some(finally) = group.finally {
+                nested(workflow, finally, depth + 1, visit);
+            }
+            visit(step, depth, false);
+        }
+    }
+}
+
+/// A Graphviz graph; groups are clusters around their steps.
 pub(crate) fn dot(workflow: &Workflow) -> String {
     let mut text = String::from(
-        "digraph workflow {\n    rankdir=LR;\n    node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
+        "digraph workflow {\n    rankdir=LR;\n    compound=true;\n    node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
     );
-    for step in &workflow.steps {
-        let shape = if matches!(step.does, Does::Hold(_)) {
-            ", shape=hexagon"
-        } else {
-            ""
+    let mut nodes = |step: &Step, depth: usize, opens: bool| {
+        let indent = "    ".repeat(depth + 1);
+        let (name, label) = (&step.name, format!("{}{}", does(step), around(step)));
+        let _ = match step.does {
+            Does::Group(_) if opens => writeln!(
+                text,
+                "{indent}subgraph \"cluster_{name}\" {{\n{indent}    label=\"{name}\";\n{indent}    \"{name}\" [label=\"{label}\", shape=plaintext];"
+            ),
+            Does::Group(_) => writeln!(text, "{indent}}}"),
+            Does::Hold(_) => writeln!(
+                text,
+                "{indent}\"{name}\" [label=\"{name}\\n{label}\", shape=hexagon];"
+            ),
+            _ => writeln!(text, "{indent}\"{name}\" [label=\"{name}\\n{label}\"];"),
         };
-        let _ = writeln!(
-            text,
-            "    \"{0}\" [label=\"{0}\\n{1}\"{shape}];",
-            step.name,
-            does(step)
-        );
+    };
+    nested(workflow, 0, 0, &mut nodes);
+    if let Some(finally) = workflow.finally {
+        nested(workflow, finally, 0, &mut nodes);
     }
     for (at, step) in workflow.steps.iter().enumerate() {
         for (needed, need) in workflow.plan.needs(at) {
@@ -137,11 +213,8 @@ pub(crate) fn dot(workflow: &Workflow) -> String {
             } else {
                 " [style=dashed]"
             };
-            let _ = writeln!(
-                text,
-                "    \"{}\" -> \"{}\"{style};",
-                workflow.steps[needed].name, step.name
-            );
+            let needed = &workflow.steps[needed].name;
+            let _ = writeln!(text, "    \"{needed}\" -> \"{}\"{style};", step.name);
         }
     }
     text.push_str("}\n");

@@ -23,7 +23,10 @@ impl Live {
         let width = workflow
             .steps
             .iter()
-            .map(|step| step.name.chars().count())
+            .filter(|step| step.undoes.is_none())
+            .map(|step| {
+                step.name.chars().count() + 2 * workflow.bodies_around(step.body).count() - 2
+            })
             .max()
             .unwrap_or(0);
         Live {
@@ -49,6 +52,8 @@ impl Live {
 
     /// Redraws the lines of steps that changed or that go on.
     pub(crate) fn update(&mut self, report: &Report, changed: Option<&str>, now: Timestamp) {
+        // Items and rounds are counted in the line of their step.
+        let changed = changed.filter(|name| !name.contains(['[', '#']));
         if let Some((name, step)) = changed.and_then(|name| report.steps.get_key_value(name)) {
             if step.ended_at.is_some() {
                 if let Some(bar) = self.active.remove(name) {

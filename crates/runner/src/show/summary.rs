@@ -3,7 +3,7 @@
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
 use flow_engine::journal::SkipReason;
-use flow_engine::report::{Report, StepReport, StepState};
+use flow_engine::report::{Items, Report, StepReport, StepState};
 use flow_engine::run::Failure;
 use flow_engine::source::Span;
 use flow_engine::time::Timestamp;
@@ -24,7 +24,10 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
     };
     let rest = match &step.state {
         StepState::Succeeded => step.value.as_ref().map(values::brief).unwrap_or_default(),
-        StepState::Running => "running".to_owned(),
+        StepState::Running => match &step.items {
+            Some(items) => items_words(*items),
+            None => "running".to_owned(),
+        },
         StepState::Backoff { until, next } => {
             let why = step
                 .failure
@@ -54,6 +57,14 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
     format!("{took:>7}{tries}  {rest}")
 }
 
+fn items_words(items: Items) -> String {
+    let failed = match items.failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    format!("{} of {} items{failed}", items.over, items.count)
+}
+
 fn skip_words(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "skipped: its `if` was false".to_owned(),
@@ -76,11 +87,40 @@ pub(crate) fn step_line(name: &str, width: usize, step: &StepReport, now: Timest
     format!("  {} {name:width$}  {words}", paint(style, sign))
 }
 
+/// How many failures are shown at their lines: the first ones tell most.
+const SHOWN_MAX: usize = 10;
+
 /// Every failure of a run in the shape of a finding, at the line of its step.
 pub(crate) fn failures(workflow: &Workflow, report: &Report) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // What failed because of something inside it is told by that.
+    let failed = |state: &StepState| {
+        matches!(
+            state,
+            StepState::Failed | StepState::Interrupted | StepState::TimedOut
+        )
+    };
+    let inner: Vec<&str> = report
+        .steps
+        .iter()
+        .filter(|(name, step)| failed(&step.state) && name.contains(['/', '[', '#']))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let explained = |name: &str| {
+        let inside = |other: &&str| {
+            let rest = other.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['/', '[', '#']))
+        };
+        inner.iter().any(inside)
+    };
     for (name, step) in &report.steps {
-        let Some(shape) = workflow.steps.iter().find(|step| *step.name == **name) else {
+        if explained(name) && step.state == StepState::Failed {
+            continue;
+        }
+        if findings.len() >= SHOWN_MAX {
+            break;
+        }
+        let Some(shape) = workflow.step_of_path(name) else {
             continue;
         };
         match (&step.state, &step.failure) {

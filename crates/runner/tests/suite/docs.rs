@@ -9,7 +9,14 @@ use flow_engine::expr::{filter_docs, test_docs};
 use crate::support::{entries, root, run};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 24] = [
+const AREAS: [&str; 31] = [
+    "child",
+    "flow",
+    "include",
+    "load",
+    "loop",
+    "repeat",
+    "test",
     "call",
     "check",
     "connection",
@@ -37,7 +44,13 @@ const AREAS: [&str; 24] = [
 ];
 
 /// Literals of that form that are something else.
-const NO_CODES: [&str; 1] = ["run.callback_url"];
+const NO_CODES: [&str; 5] = [
+    "flow.db",
+    "flow.toml",
+    "run.callback_url",
+    "test.unscripted",
+    "test.yml",
+];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -281,13 +294,12 @@ fn the_language_page_has_every_filter_test_and_key() {
     let served = keys::WORKFLOW
         .iter()
         .chain(keys::STEP.iter().map(|(key, _)| key));
-    let later = keys::WORKFLOW_LATER.iter().chain(keys::STEP_LATER);
     let others = keys::INPUT
         .iter()
         .chain(keys::INPUT_TYPES)
         .chain(keys::TRIGGER)
         .chain(keys::RETRY);
-    for key in served.chain(later).chain(others) {
+    for key in served.chain(others) {
         let named = [
             format!("`{key}`"),
             format!("`{key}:"),

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use flow_backend::virtual_world::script::Script;
+use flow_backend::virtual_world::script::{Script, Word};
 use flow_backend::virtual_world::{BEGINNING, World};
 use flow_connector::Connectors;
-use flow_engine::document;
+use flow_engine::document::{self, Files, resolve};
+use flow_engine::duration::Millis;
 use flow_engine::report::report;
 use flow_engine::run::step_of;
 use flow_engine::source::SourceFile;
@@ -35,14 +36,15 @@ fn told(folder: &Path) -> String {
     };
     let connectors = Connectors::builtin();
     let source = SourceFile::new("workflow.yml", read("workflow.yml"));
-    let (document, findings) = document::parse(&source);
-    let (workflow, findings) = workflow::check(&document, &connectors.catalog(), findings);
+    let files = Beside(folder);
+    let (document, findings) = document::parse(&source, &files);
+    let (workflow, findings) = workflow::check(&document, &connectors.catalog(), &files, findings);
     let workflow =
         Arc::new(workflow.unwrap_or_else(|| panic!("{}: {findings:?}", folder.display())));
     let outside: serde_json::Value = serde_yaml::from_str(&read("world.yml")).expect("YAML");
     let outside = Value::from(outside);
     let script = Script::new(outside.get("operations").unwrap_or(&Value::Null));
-    let mut world = World::new(script, Arc::new(connectors));
+    let mut world = World::new(script, Arc::new(connectors)).with_words(words(&outside));
     let inputs = inputs(&workflow, outside.get("inputs"), &world);
     let event = outside
         .get("event")
@@ -88,12 +90,55 @@ fn told(folder: &Path) -> String {
             step_of(event).unwrap_or_default()
         );
     }
+    for (_, journal) in world.children() {
+        let _ = writeln!(text, "\nchild");
+        for (at, event) in journal {
+            let _ = writeln!(
+                text,
+                "{:>8} {} {}",
+                at.since(BEGINNING),
+                event.kind(),
+                step_of(event).unwrap_or_default()
+            );
+        }
+    }
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join(
         "
 ",
     ) + "
 "
+}
+
+/// The files in the folder of a case.
+struct Beside<'a>(&'a Path);
+
+impl Files for Beside<'_> {
+    fn read(&self, from: &str, path: &str) -> Result<SourceFile, String> {
+        let name = resolve(from, path);
+        let text =
+            std::fs::read_to_string(self.0.join(&name)).map_err(|error| error.to_string())?;
+        Ok(SourceFile::new(name, text))
+    }
+}
+
+/// `people: [{ after: 10s, cancel: true }, { after: 1m, step: ask, value: { choice: approve } }]`
+fn words(outside: &Value) -> Vec<(Millis, Word)> {
+    let people = outside.get("people").and_then(Value::as_list);
+    let word = |said: &Value| {
+        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
+        let word = match said.get("cancel") {
+            Some(how) => Word::Cancel {
+                hard: how.as_str() == Some("hard"),
+            },
+            None => Word::Signal {
+                path: text("step").to_owned(),
+                value: said.get("value").cloned().unwrap_or_default(),
+            },
+        };
+        (Millis::parse(text("after")).unwrap_or_default(), word)
+    };
+    people.unwrap_or_default().iter().map(word).collect()
 }
 
 /// Files are given by their content.

@@ -30,13 +30,13 @@ fn lookup(ty: &Type, name: &str) -> Lookup {
         },
         Type::Map(value) => Lookup::Is(Type::clone(value)),
         Type::List(_) if name == "count" => Lookup::Is(Type::Integer),
-        Type::List(_) => Lookup::Unknown(vec!["count".into()]),
+        Type::List(item) => of_results(item, name),
         Type::Blob(item) => match name {
             "count" | "size" => Lookup::Is(Type::Integer),
             "name" | "sha256" => Lookup::Is(Type::string()),
             // Nothing is known of its content, which may be a map.
             _ if **item == Type::Unknown => Lookup::Is(Type::Unknown),
-            _ => Lookup::Unknown(vec!["count".into()]),
+            _ => of_results(item, name),
         },
         Type::Union(options) => {
             let mut found: Option<Type> = None;
@@ -67,6 +67,30 @@ fn lookup(ty: &Type, name: &str) -> Lookup {
         Type::Boolean => Lookup::None("a boolean".to_owned()),
         Type::Integer => Lookup::None("an integer".to_owned()),
         Type::Number => Lookup::None("a number".to_owned()),
+    }
+}
+
+/// What lists of this type of item have beside `count`: the results of loops have `values`, `failed` and `succeeded`.
+fn of_results(item: &Type, name: &str) -> Lookup {
+    let result = match item {
+        Type::Unknown => return Lookup::Is(Type::Unknown),
+        Type::Record(record) => {
+            let keys: Vec<&str> = record.fields.keys().map(|key| &**key).collect();
+            Some(record).filter(|_| keys == ["key", "status", "value", "error"])
+        }
+        _ => None,
+    };
+    let Some(result) = result else {
+        return Lookup::Unknown(vec!["count".into()]);
+    };
+    match name {
+        "values" => Lookup::Is(Type::list(result.fields["value"].ty.clone())),
+        "failed" | "succeeded" => Lookup::Is(Type::list(item.clone())),
+        _ => Lookup::Unknown(
+            ["count", "values", "failed", "succeeded"]
+                .map(Arc::from)
+                .to_vec(),
+        ),
     }
 }
 

@@ -63,8 +63,17 @@ impl Checker<'_> {
         let mut settings = Vec::new();
         for member in &section.members {
             let key = &member.name.text;
-            if &**key == "connector" {
-                continue;
+            match &**key {
+                "connector" => continue,
+                "limits" => {
+                    self.limits(&member.value);
+                    continue;
+                }
+                "queue" => {
+                    self.queue(&member.value);
+                    continue;
+                }
+                _ => {}
             }
             if !connector.settings.contains_key(key) {
                 let message = format!(
@@ -103,15 +112,19 @@ impl Checker<'_> {
                 )));
             }
             if &**key == "base_url" && tree.constant().is_none() {
-                let message = "the address of a service cannot be a template: its key would follow";
-                let finding = Finding::error("check.address_template", member.value.span, message);
-                self.findings
-                    .push(finding.help("write the address out; two services are two connections"));
+                self.address_template(member.value.span);
             }
             self.setting_value(key, &connector.settings[key].one_of, &tree);
             settings.push((key.clone(), tree));
         }
         self.add_connection(name.text.clone(), connector, settings, name.span);
+    }
+
+    fn address_template(&mut self, at: Span) {
+        let message = "the address of a service cannot be a template: its key would follow";
+        let finding = Finding::error("check.address_template", at, message);
+        self.findings
+            .push(finding.help("write the address out; two services are two connections"));
     }
 
     /// A setting that is written out must be one of those allowed.

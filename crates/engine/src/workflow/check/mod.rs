@@ -1,11 +1,19 @@
 //! The checker: from shape to meaning. All findings at once, in source order; silent about what was reported before.
 //!
-//! Read in this order: `inputs`, `connections`, `steps` with `arguments`, `settings` (retry and its kin) and `output`,
-//! `triggers`, then what needs all of them: `references` (names), `needs` (edges) and `types`.
+//! Read in this order: `inputs`, `connections`, `defaults`, `bodies` (how steps nest), `steps` with `arguments`, `loops`,
+//! `children`, `settings` (retry and its kin), `costs` and `output`, `triggers`, then what needs all of them:
+//! `names` and `references` (what may be named where), `needs` (edges), `types` and `fitting`.
 
 mod arguments;
+mod bodies;
+mod children;
 mod connections;
+mod costs;
+mod defaults;
+mod fitting;
 mod inputs;
+mod loops;
+mod names;
 mod needs;
 mod output;
 mod references;
@@ -18,29 +26,50 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{Connection, Workflow};
+use self::defaults::Defaults;
+use super::{Body, BodyRole, Connection, Step, Workflow};
 use crate::catalog::Catalog;
-use crate::document::{Document, Member};
+use crate::document::{Document, Files, Member, StepShape};
 use crate::finding::Finding;
 use crate::plan::Plan;
 use crate::source::SourceFile;
 use crate::workflow::Tree;
 use crate::yaml::Node;
 
-/// Checks a document against the operations that exist.
+/// Checks a document against the operations that exist, with the files that it names.
 ///
 /// The workflow is there if and only if no finding is an error, among those of the parser too (`findings`).
 pub fn check(
     document: &Document,
     catalog: &Catalog,
+    files: &dyn Files,
     findings: Vec<Finding>,
+) -> (Option<Workflow>, Vec<Finding>) {
+    let ancestors = vec![document.source.name().to_owned()];
+    check_with(document, catalog, files, findings, ancestors)
+}
+
+fn check_with(
+    document: &Document,
+    catalog: &Catalog,
+    files: &dyn Files,
+    findings: Vec<Finding>,
+    ancestors: Vec<String>,
 ) -> (Option<Workflow>, Vec<Finding>) {
     let mut checker = Checker {
         catalog,
+        files,
+        ancestors,
         source: &document.source,
         findings,
         connections: IndexMap::new(),
         secrets: Vec::new(),
+        defaults: Defaults::default(),
+        steps: Vec::new(),
+        shapes: Vec::new(),
+        bodies: Vec::new(),
+        children: IndexMap::new(),
+        unserved: Vec::new(),
     };
     let workflow = checker.workflow(document);
     let mut findings = checker.findings;
@@ -54,26 +83,50 @@ pub fn check(
 
 struct Checker<'a> {
     catalog: &'a Catalog,
+    files: &'a dyn Files,
+    /// Files of the workflows that start this one, and its own.
+    ancestors: Vec<String>,
     source: &'a SourceFile,
     findings: Vec<Finding>,
     connections: IndexMap<Arc<str>, Connection>,
     secrets: Vec<super::SecretUse>,
+    defaults: Defaults,
+    steps: Vec<Step>,
+    /// How each step was written.
+    shapes: Vec<&'a StepShape>,
+    bodies: Vec<Body>,
+    children: IndexMap<Arc<str>, Arc<Workflow>>,
+    unserved: Vec<Finding>,
 }
 
-impl Checker<'_> {
-    fn workflow(&mut self, document: &Document) -> Option<Workflow> {
+impl<'a> Checker<'a> {
+    fn workflow(&mut self, document: &'a Document) -> Option<Workflow> {
         let name = self.identity(document);
         let description = self.text(document.fields.get("description"));
         self.version(document.fields.get("flow"));
         let inputs = self.inputs(&document.inputs);
         let vars = self.trees(&document.vars);
         self.declared_connections(&document.connections);
-        let sequential = self
-            .boolean(document.fields.get("sequential"), "`sequential`")
-            .unwrap_or(false);
-        let steps = self.steps(&document.steps);
+        self.read_defaults(document.fields.get("defaults"));
+        self.limits_of_runs(document);
+        let root = self.body(&document.steps, None, None, BodyRole::Main);
+        let finally = document
+            .finally
+            .as_ref()
+            .map(|finally| self.body(finally, None, Some(root), BodyRole::Finally));
+        let finally_timeout =
+            self.finally_timeout(document.fields.get("finally_timeout"), finally.is_some());
         let triggers = self.triggers(&document.triggers, &inputs);
         let outputs = self.trees(&document.outputs);
+        let steps = std::mem::take(&mut self.steps);
+        for child in self.children.values() {
+            if let Some(first) = child.unserved.first() {
+                let place = child.source.position(first.span.start);
+                let message = format!("{}:{}: {}", child.source.name(), place.line, first.message);
+                let finding = Finding::warning("check.not_served", document.steps.span, message);
+                self.unserved.push(finding);
+            }
+        }
         let mut workflow = Workflow {
             source: self.source.clone(),
             name,
@@ -88,17 +141,23 @@ impl Checker<'_> {
                 .map(|(at, step)| (step.name.clone(), at))
                 .collect(),
             steps,
+            bodies: std::mem::take(&mut self.bodies),
+            finally,
+            finally_timeout,
             outputs,
+            output_types: IndexMap::new(),
             plan: Plan::default(),
+            children: std::mem::take(&mut self.children),
+            unserved: std::mem::take(&mut self.unserved),
             uses_trigger: false,
             secrets: Vec::new(),
         };
-        let needs = self.references(&mut workflow, document, sequential);
+        let needs = self.references(&mut workflow, document);
         workflow.secrets = std::mem::take(&mut self.secrets);
         match Plan::new(workflow.steps.len(), needs) {
             Ok(plan) => {
                 workflow.plan = plan;
-                self.unordered_commands(&workflow, sequential);
+                self.unordered_commands(&workflow, document);
                 let order = workflow.plan.order().to_vec();
                 self.types(&mut workflow, &order);
                 Some(workflow)

@@ -1,40 +1,23 @@
-//! Names in expressions: what is in scope where, which edges references make, where secrets may stand.
+//! Which names may stand where: every place of a workflow in which an expression stands, and the edges that they make.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Checker;
-use super::needs::{Edge, edge, strongest};
+use super::names::{ITEM_ROOTS, Names, Place, RESULT_ROOTS, STEP_ROOTS};
+use super::needs::Needs;
 use crate::catalog::{Catalog, ParameterKind};
 use crate::document::Document;
-use crate::expr::{RefKind, RefPart, Reference};
+use crate::expr::{RefPart, Reference};
 use crate::finding::Finding;
 use crate::plan::Need;
 use crate::source::Span;
 use crate::types::Type;
 use crate::workflow::{
-    Argument, CallShape, Does, OnError, Output, OutputPart, SecretUse, Starts, Step, Trigger,
-    Workflow,
+    Argument, CallShape, Does, OnError, Output, OutputPart, Starts, Step, Trigger, Workflow,
 };
 
-/// What an expression may name, by where it stands.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    /// Roots in scope.
-    roots: &'a [&'a str],
-    /// Whether a secret may stand here.
-    secrets: bool,
-    /// How messages call the place.
-    what: &'a str,
-}
-
-const STEP_ROOTS: &[&str] = &["inputs", "trigger", "steps", "secrets", "vars", "run"];
-const RESULT_ROOTS: &[&str] = &[
-    "inputs", "trigger", "steps", "secrets", "vars", "run", "result",
-];
-const ITEM_ROOTS: &[&str] = &[
-    "inputs", "trigger", "steps", "secrets", "vars", "run", "item", "index", "key",
-];
+/// A reference with its place in the text, and what may stand there.
+type Found<'a> = (Reference, Span, Place<'a>);
 
 impl Checker<'_> {
     /// Judges every name in the workflow and returns the edges between its steps.
@@ -42,30 +25,18 @@ impl Checker<'_> {
         &mut self,
         workflow: &mut Workflow,
         document: &Document,
-        sequential: bool,
-    ) -> Vec<Edge> {
+    ) -> Vec<(usize, usize, Need)> {
         let mut names = Names::default();
         self.outside_steps(workflow, &mut names);
-        let mut edges = Vec::new();
-        let mut always = vec![false; workflow.steps.len()];
-        for (at, step) in workflow.steps.iter().enumerate() {
-            let before = edges.len();
-            self.step_references(
-                workflow,
-                step,
-                &mut names,
-                &mut |reference| match reference.kind {
-                    RefKind::Always => always[at] = true,
-                    _ => edge(workflow, at, reference, &mut edges),
-                },
-            );
-            self.explicit_needs(workflow, document, at, &mut edges);
-            if sequential && at > 0 {
-                edges.push((at, at - 1, Need::Required));
-            }
-            strongest(&mut edges, before, always[at]);
+        let mut needs = Needs::new(workflow.steps.len());
+        for at in 0..workflow.steps.len() {
+            self.step_references(workflow, at, &mut names, &mut needs);
+            self.explicit_needs(workflow, at, &mut needs);
         }
-        for (step, always) in workflow.steps.iter_mut().zip(always) {
+        self.sequences(workflow, document, &mut needs);
+        let (edges, sees, always) = needs.done();
+        for ((step, sees), always) in workflow.steps.iter_mut().zip(sees).zip(always) {
+            step.sees = sees;
             step.always = always;
         }
         workflow.uses_trigger = names.uses_trigger;
@@ -75,18 +46,14 @@ impl Checker<'_> {
 
     fn outside_steps(&mut self, workflow: &Workflow, names: &mut Names) {
         let source = self.source.clone();
-        let var_place = Place {
-            roots: &["inputs", "trigger", "run", "vars"],
-            secrets: false,
-            what: "`vars`",
-        };
+        let var_place = Place::outside(&["inputs", "trigger", "run", "vars"], "`vars`");
         for (at, (name, tree)) in workflow.vars.iter().enumerate() {
             let mut found = Vec::new();
             tree.references(&source, &mut |reference, span| {
                 found.push((reference.clone(), span));
             });
             for (reference, span) in found {
-                self.name(workflow, &reference, span, var_place, names);
+                self.name(workflow, &reference, span, var_place, None, names);
                 if let (true, Some(RefPart::Key(other))) =
                     (&*reference.root == "vars", reference.path.first())
                     && workflow
@@ -105,9 +72,8 @@ impl Checker<'_> {
         }
         for (name, connection) in &workflow.connections {
             let place = Place {
-                roots: &["inputs", "secrets"],
                 secrets: true,
-                what: "`connections`",
+                ..Place::outside(&["inputs", "secrets"], "`connections`")
             };
             let mut found = Vec::new();
             connection
@@ -116,7 +82,7 @@ impl Checker<'_> {
                     found.push((reference.clone(), span));
                 });
             for (reference, span) in found {
-                self.name(workflow, &reference, span, place, names);
+                self.name(workflow, &reference, span, place, None, names);
                 if let (true, Some(secret)) =
                     (&*reference.root == "secrets", names.secrets.last_mut())
                 {
@@ -127,18 +93,14 @@ impl Checker<'_> {
         for trigger in workflow.triggers.values() {
             self.trigger_references(workflow, trigger, names);
         }
-        let place = Place {
-            roots: STEP_ROOTS,
-            secrets: false,
-            what: "`outputs`",
-        };
+        let place = Place::outside(STEP_ROOTS, "`outputs`");
         for tree in workflow.outputs.values() {
             let mut found = Vec::new();
             tree.references(&source, &mut |reference, span| {
                 found.push((reference.clone(), span));
             });
             for (reference, span) in found {
-                self.name(workflow, &reference, span, place, names);
+                self.name(workflow, &reference, span, place, Some(0), names);
             }
         }
     }
@@ -147,11 +109,7 @@ impl Checker<'_> {
     fn trigger_references(&mut self, workflow: &Workflow, trigger: &Trigger, names: &mut Names) {
         let source = self.source.clone();
         let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
-        let inputs = Place {
-            roots: &["trigger", "run"],
-            secrets: false,
-            what: "the inputs of a trigger",
-        };
+        let inputs = Place::outside(&["trigger", "run"], "the inputs of a trigger");
         for tree in trigger.inputs.values() {
             tree.references(&source, &mut |reference, span| {
                 found.push((reference.clone(), span, inputs));
@@ -160,271 +118,217 @@ impl Checker<'_> {
         // That a trigger's own inputs read its event says nothing of the steps.
         let mut apart = Names::default();
         for (reference, span, place) in found.drain(..) {
-            self.name(workflow, &reference, span, place, &mut apart);
+            self.name(workflow, &reference, span, place, None, &mut apart);
         }
         let Starts::Poll(watch) = &trigger.starts else {
             return;
         };
-        call_references(self.catalog, &watch.call, &source, &mut found);
+        let parameters = Place::outside(STEP_ROOTS, "a step");
+        call_references(self.catalog, &watch.call, &source, parameters, &mut found);
         for (_, _, place) in &mut found {
             place.roots = &["inputs", "secrets"];
             place.what = "the parameters of a trigger";
         }
         if let Some(condition) = &watch.condition {
-            let place = Place {
-                roots: &["result"],
-                secrets: false,
-                what: "a trigger's `where`",
-            };
+            let place = Place::outside(&["result"], "a trigger's `where`");
             condition.references(&source, &mut |reference, span| {
                 found.push((reference.clone(), span, place));
             });
         }
         for (reference, span, place) in found {
-            self.name(workflow, &reference, span, place, names);
+            self.name(workflow, &reference, span, place, None, names);
         }
     }
 
-    /// Visits every reference of a step that was judged to be in scope.
+    /// Judges every reference of a step, and takes the edges that they make.
     fn step_references(
         &mut self,
         workflow: &Workflow,
-        step: &Step,
+        at: usize,
         names: &mut Names,
-        visit: &mut dyn FnMut(&Reference),
+        needs: &mut Needs,
     ) {
         let source = self.source.clone();
-        let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
-        let plain = Place {
-            roots: STEP_ROOTS,
+        let step = &workflow.steps[at];
+        let around = locals_around(workflow, step.body);
+        let in_item: Vec<_> = around.iter().cloned().chain(loop_names(step)).collect();
+        let inside: Vec<_> = in_item.iter().cloned().chain(round_names(step)).collect();
+        self.hidden(workflow, step, &around);
+        let place = |locals, roots, what| Place {
+            roots,
+            locals,
             secrets: false,
-            what: "a step",
+            what,
         };
-        let result = Place {
-            roots: RESULT_ROOTS,
-            secrets: false,
-            what: "a step's `output`",
-        };
+        let outer = place(&around, STEP_ROOTS, "a step");
+        let item = place(&in_item, STEP_ROOTS, "an item of a loop");
+        let plain = place(&inside, STEP_ROOTS, "a step");
+        let result = place(&inside, RESULT_ROOTS, "a step's `output`");
+        let mut found: Vec<Found<'_>> = Vec::new();
         if let Some(condition) = &step.condition {
-            condition.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain));
-            });
+            condition.references(&source, &mut push(&mut found, outer));
         }
         if let Some(timeout) = &step.timeout {
-            timeout.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain));
-            });
+            timeout.references(&source, &mut push(&mut found, outer));
         }
         if let OnError::Value(tree) = &step.on_error {
-            tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain));
-            });
+            tree.references(&source, &mut push(&mut found, outer));
+        }
+        if let Some(each) = &step.each {
+            each.items.references(&source, &mut push(&mut found, outer));
+            for bare in each.condition.iter().chain(&each.key) {
+                bare.references(&source, &mut push(&mut found, item));
+            }
+        }
+        if let Some(repeat) = &step.repeat {
+            if let Some(start) = &repeat.start {
+                start.references(&source, &mut push(&mut found, item));
+            }
+            if let Some(until) = &repeat.until {
+                until.references(&source, &mut push(&mut found, result));
+            }
         }
         match &step.output {
-            Some(Output::Tree(tree)) => tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, result));
-            }),
+            Some(Output::Tree(tree)) => tree.references(&source, &mut push(&mut found, result)),
             Some(Output::Map(parts)) => {
                 for (_, part) in parts {
                     if let OutputPart::Tree(tree) = part {
-                        tree.references(&source, &mut |reference, span| {
-                            found.push((reference.clone(), span, result));
-                        });
+                        tree.references(&source, &mut push(&mut found, result));
                     }
                 }
             }
             Some(Output::Path(_)) | None => {}
         }
+        let own = if step.undoes.is_some() { result } else { plain };
         match &step.does {
-            Does::Value(tree) => tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, plain));
-            }),
-            Does::Call(call) => call_references(self.catalog, &call.call, &source, &mut found),
+            Does::Value(tree) => tree.references(&source, &mut push(&mut found, own)),
+            Does::Call(call) => {
+                call_references(self.catalog, &call.call, &source, own, &mut found);
+            }
+            Does::Engine(_, call) => {
+                call_references(self.catalog, call, &source, own, &mut found);
+            }
             Does::Hold(watch) => {
-                call_references(self.catalog, &watch.call, &source, &mut found);
+                call_references(self.catalog, &watch.call, &source, own, &mut found);
                 if let Some(condition) = &watch.condition {
-                    condition.references(&source, &mut |reference, span| {
-                        found.push((reference.clone(), span, result));
+                    condition.references(&source, &mut push(&mut found, result));
+                }
+            }
+            Does::Child(child) => self.child_references(workflow, child, plain, &mut found),
+            Does::Group(group) => {
+                // What a group gives is told from inside it.
+                let inner = Place {
+                    what: "the `outputs` of a group",
+                    ..plain
+                };
+                let mut inner_found = Vec::new();
+                for tree in group.outputs.iter().flat_map(indexmap::IndexMap::values) {
+                    tree.references(&source, &mut push(&mut inner_found, inner));
+                }
+                for (reference, span, place) in inner_found {
+                    let inner = Some(group.body);
+                    let fits = self.name(workflow, &reference, span, place, inner, names);
+                    let step = reference.path.first().and_then(|part| match part {
+                        RefPart::Key(name) => workflow.step_index(name),
+                        _ => None,
                     });
+                    // What stands around the group must be there when it ends.
+                    if fits && step.is_some_and(|step| workflow.steps[step].body != group.body) {
+                        needs.reference(workflow, at, &reference);
+                    }
                 }
             }
         }
+        let body = step.body;
         for (reference, span, place) in found {
-            if self.name(workflow, &reference, span, place, names) {
-                visit(&reference);
+            if self.name(workflow, &reference, span, place, Some(body), names) {
+                needs.reference(workflow, at, &reference);
             }
         }
     }
 
-    /// Judges one name; true if it is in scope.
-    fn name(
-        &mut self,
+    fn child_references<'p>(
+        &self,
         workflow: &Workflow,
-        reference: &Reference,
-        span: Span,
-        place: Place<'_>,
-        names: &mut Names,
-    ) -> bool {
-        let root = &*reference.root;
-        if reference.kind != RefKind::Value && !place.roots.contains(&"steps") {
-            let finding = Finding::error(
-                "check.out_of_scope",
-                span,
-                format!("the state of steps is not known in {}", place.what),
-            );
-            self.findings.push(finding);
-            return false;
-        }
-        if !place.roots.contains(&root) {
-            self.unknown_root(workflow, root, span, place);
-            return false;
-        }
-        if reference.kind == RefKind::Callback {
-            let message = "`run.callback_url` is part of the language, but this version of flow does not serve it yet";
-            self.findings
-                .push(Finding::error("check.not_served", span, message));
-            return false;
-        }
-        let member = match reference.path.first() {
-            Some(RefPart::Key(name)) => Some(name),
-            _ => None,
-        };
-        match (root, member) {
-            ("trigger", _) => names.uses_trigger = true,
-            ("secrets", Some(name)) => self.secret(reference, name, span, place, names),
-            ("secrets" | "steps", None) if reference.kind == RefKind::Value => {
-                let message = format!("`{root}` alone cannot be used: say which one");
-                let finding = Finding::error("check.whole_namespace", span, message);
-                self.findings
-                    .push(finding.help(format!("write `{root}.NAME` with the name written out")));
-                return false;
-            }
-            ("inputs", Some(name)) if !workflow.inputs.contains_key(name) => {
-                let finding = Finding::error(
-                    "check.unknown_input",
-                    span,
-                    format!("the workflow has no input `{name}`"),
-                );
-                self.findings.push(finding.help_nearest(
-                    name,
-                    workflow.inputs.keys().map(AsRef::as_ref),
-                    "declare it under `inputs:`",
-                ));
-            }
-            ("vars", Some(name)) if !workflow.vars.contains_key(name) => {
-                let finding = Finding::error(
-                    "check.unknown_var",
-                    span,
-                    format!("there is no `{name}` under `vars`"),
-                );
-                self.findings.push(finding.help_nearest(
-                    name,
-                    workflow.vars.keys().map(AsRef::as_ref),
-                    "declare it under `vars:`",
-                ));
-            }
-            ("steps", Some(name)) if !workflow.by_name.contains_key(name) => {
-                let finding = Finding::error(
-                    "check.unknown_step",
-                    span,
-                    format!("there is no step `{name}`"),
-                );
-                let steps = workflow.steps.iter().take(self.compared());
-                let known = steps.map(|step| &*step.name);
-                self.findings
-                    .push(finding.label("unknown step").help_nearest(
-                        name,
-                        known,
-                        "steps are named by the keys under `steps:`",
-                    ));
-                return false;
-            }
-            _ => {}
-        }
-        true
-    }
-
-    /// With how many steps an unknown name is compared: after a hundred findings a guess helps nobody any more.
-    pub(super) fn compared(&self) -> usize {
-        if self.findings.len() < 100 {
-            usize::MAX
-        } else {
-            0
-        }
-    }
-
-    fn unknown_root(&mut self, workflow: &Workflow, root: &str, span: Span, place: Place<'_>) {
-        let roots = place
-            .roots
-            .iter()
-            .map(|root| format!("`{root}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let known_elsewhere =
-            ITEM_ROOTS.contains(&root) || RESULT_ROOTS.contains(&root) || root == "previous";
-        let message = if known_elsewhere {
-            format!("`{root}` is not in scope in {}", place.what)
-        } else {
-            format!("`{root}` is not defined")
-        };
-        let finding = Finding::error("check.unknown_name", span, message);
-        let help = if workflow.inputs.contains_key(root) {
-            format!("an input is written `inputs.{root}`")
-        } else if workflow.steps.iter().any(|step| &*step.name == root) {
-            format!("a step's value is written `steps.{root}`")
-        } else if workflow.vars.contains_key(root) {
-            format!("a var is written `vars.{root}`")
-        } else {
-            match crate::finding::nearest(root, place.roots.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("in scope here: {roots}; text is written in quotes"),
-            }
-        };
-        self.findings.push(finding.help(help));
-    }
-
-    fn secret(
-        &mut self,
-        reference: &Reference,
-        name: &Arc<str>,
-        span: Span,
-        place: Place<'_>,
-        names: &mut Names,
+        child: &crate::workflow::ChildCall,
+        plain: Place<'p>,
+        found: &mut Vec<Found<'p>>,
     ) {
-        if !place.secrets {
-            let finding = Finding::error(
-                "check.secret_placement",
-                span,
-                format!("the secret `{name}` may not be used here"),
-            );
-            self.findings.push(finding.help("secrets may stand in `connections`, in parameters that take a secret, and in `env:` of `run:`"));
-        } else if reference.path.len() > 1 {
-            let finding = Finding::error("check.secret_placement", span, "a secret has no members");
-            self.findings.push(finding);
+        let inputs = workflow
+            .children
+            .get(&child.workflow)
+            .map(|child| &child.inputs);
+        for (name, tree) in &child.with {
+            let is_secret = inputs
+                .and_then(|inputs| inputs.get(name))
+                .is_some_and(|input| input.kind == crate::workflow::input::InputKind::Secret);
+            let place = Place {
+                secrets: is_secret,
+                ..plain
+            };
+            tree.references(self.source, &mut push(found, place));
         }
-        if names.seen_secrets.insert((name.clone(), span)) {
-            names.secrets.push(SecretUse {
-                name: name.clone(),
-                span,
-                connection: None,
-            });
+    }
+
+    /// A name of a loop must not hide one that is in scope.
+    fn hidden(&mut self, workflow: &Workflow, step: &Step, around: &[Arc<str>]) {
+        if let Some(each) = &step.each
+            && let Some(name) = each
+                .names
+                .all()
+                .into_iter()
+                .find(|name| around.contains(name))
+        {
+            let message = format!("this loop's `{name}` would hide that of a loop around it");
+            let finding = Finding::error("check.hidden_name", each.span, message);
+            self.findings.push(finding.help(
+                "name the items of one of them, such as `for_each: { in: ..., as: ticket }`",
+            ));
+        }
+        let call = match &step.does {
+            Does::Call(call) => &call.call,
+            Does::Hold(watch) => &watch.call,
+            _ => return,
+        };
+        let per_item = call
+            .arguments
+            .values()
+            .find(|argument| !matches!(argument, Argument::Value(_)));
+        let plain = |step: &Step| {
+            step.each
+                .as_ref()
+                .is_some_and(|each| &*each.names.item == "item")
+        };
+        let owners = workflow
+            .bodies_around(step.body)
+            .filter_map(|body| workflow.bodies[body].owner);
+        let looped = plain(step)
+            || owners
+                .into_iter()
+                .any(|owner| plain(&workflow.steps[owner]));
+        if let (true, Some(argument)) = (looped, per_item) {
+            let span = match argument {
+                Argument::Expression(bare) => bare.span,
+                Argument::Value(tree) | Argument::Template(tree) => tree.span,
+            };
+            let message = format!(
+                "`item` here is that of `{}.{}`, and would hide the loop's `item`",
+                call.connection, call.operation
+            );
+            let finding = Finding::error("check.hidden_name", span, message);
+            self.findings.push(
+                finding.help("name the items of the loop: `for_each: { in: ..., as: ticket }`"),
+            );
         }
     }
 }
 
-/// What was seen on the way.
-#[derive(Default)]
-struct Names {
-    uses_trigger: bool,
-    secrets: Vec<SecretUse>,
-    seen_secrets: HashSet<(Arc<str>, Span)>,
-}
-
-fn call_references(
+fn call_references<'p>(
     catalog: &Catalog,
     call: &CallShape,
     source: &crate::source::SourceFile,
-    found: &mut Vec<(Reference, Span, Place<'static>)>,
+    plain: Place<'p>,
+    found: &mut Vec<Found<'p>>,
 ) {
     let operation = catalog
         .connector(&call.connector)
@@ -435,21 +339,63 @@ fn call_references(
             || (&*call.connector == "shell" && &**name == "env");
         let over = parameter.is_some_and(|parameter| parameter.kind != ParameterKind::Value);
         let place = Place {
-            roots: if over { ITEM_ROOTS } else { STEP_ROOTS },
             secrets: takes_secrets,
-            what: if over {
-                "what is evaluated for each item"
+            ..if over {
+                Place {
+                    roots: ITEM_ROOTS,
+                    what: "what is evaluated for each item",
+                    ..plain
+                }
             } else {
-                "a step"
-            },
+                plain
+            }
         };
-        let mut push =
-            |reference: &Reference, span: Span| found.push((reference.clone(), span, place));
         match argument {
-            Argument::Value(tree) | Argument::Template(tree) => tree.references(source, &mut push),
-            Argument::Expression(bare) => bare.references(source, &mut push),
+            Argument::Value(tree) | Argument::Template(tree) => {
+                tree.references(source, &mut push(found, place));
+            }
+            Argument::Expression(bare) => bare.references(source, &mut push(found, place)),
         }
     }
+}
+
+fn push<'f, 'p>(
+    found: &'f mut Vec<Found<'p>>,
+    place: Place<'p>,
+) -> impl FnMut(&Reference, Span) + use<'f, 'p> {
+    move |reference: &Reference, span: Span| found.push((reference.clone(), span, place))
+}
+
+/// The names that loops and rounds around a body add, outermost first.
+fn locals_around(workflow: &Workflow, body: usize) -> Vec<Arc<str>> {
+    let mut around = Vec::new();
+    let mut body = Some(body);
+    while let Some(at) = body {
+        let inside = &workflow.bodies[at];
+        if let Some(owner) = inside.owner {
+            let owner = &workflow.steps[owner];
+            around.splice(0..0, loop_names(owner).chain(round_names(owner)));
+            body = Some(owner.body);
+        } else {
+            body = None;
+        }
+    }
+    around
+}
+
+fn loop_names(step: &Step) -> impl Iterator<Item = Arc<str>> {
+    step.each
+        .iter()
+        .flat_map(|each| each.names.all().into_iter().cloned())
+}
+
+fn round_names(step: &Step) -> impl Iterator<Item = Arc<str>> {
+    let names = if step.repeat.is_some() {
+        &["previous", "index"][..]
+    } else {
+        &[]
+    };
+    names.iter().map(|name| Arc::from(*name))
 }
 
 fn may_hold_secret(ty: &Type) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::Checker;
+use super::bodies::Standing;
 use crate::catalog::{Catalog, Effect, Look, Operation, OperationKind};
 use crate::document::StepShape;
 use crate::document::keys::Verb;
@@ -31,44 +32,49 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn steps(&mut self, shapes: &[StepShape]) -> Vec<Step> {
-        shapes.iter().map(|shape| self.step(shape)).collect()
-    }
-
     /// Steps keep their place even where something in them was reported, so that references to them are judged.
-    fn step(&mut self, shape: &StepShape) -> Step {
+    pub(super) fn step(&mut self, shape: &StepShape, standing: Standing) -> Step {
         let does = shape.verb.as_ref().and_then(|(verb, node)| match verb {
             Verb::Value => Some(Does::Value(self.tree(node))),
             Verb::Run => Some(Does::Call(self.command(shape, node))),
             Verb::Trigger => self.hold(shape, node).map(Does::Hold),
-            Verb::Action => self
-                .call_step(shape, node, OperationKind::Action)
-                .map(Does::Call),
-            Verb::Query => self
-                .call_step(shape, node, OperationKind::Query)
-                .map(Does::Call),
+            Verb::Action => self.call_step(shape, node, OperationKind::Action),
+            Verb::Query => self.call_step(shape, node, OperationKind::Query),
+            Verb::Workflow => self.child(shape, node).map(Does::Child),
+            // What is in it is read once the group has its place.
+            Verb::Steps => None,
         });
-        let effect = match &does {
-            Some(Does::Call(call)) => call.effect,
-            _ => Effect::Read,
+        let (effect, is_call) = match &does {
+            Some(Does::Call(call)) => (call.effect, true),
+            _ => (Effect::Read, false),
         };
         let is_command = matches!(shape.verb, Some((Verb::Run, _)));
-        let tries = if is_command || !matches!(does, Some(Does::Call(_))) {
-            1
-        } else {
-            5
-        };
+        let tries = if is_command || !is_call { 1 } else { 5 };
+        self.costs(shape);
+        let retry = shape.field("retry").cloned().or_else(|| {
+            let default = self.defaults.retry.clone();
+            default.filter(|_| is_call && !is_command)
+        });
+        let timeout = shape
+            .field("timeout")
+            .map(|node| self.duration_tree(node))
+            .or_else(|| self.defaults.timeout.clone().filter(|_| is_call));
         Step {
             name: shape.name.text.clone(),
             span: shape.name.span,
             does: does.unwrap_or_else(|| Does::Value(Tree::of(Value::Null, shape.span))),
-            condition: shape
-                .field("if")
-                .and_then(|node| Bare::parse(node, self.source, &mut self.findings)),
+            body: standing.body,
+            place: standing.place,
+            each: self.each(shape),
+            repeat: self.repeat(shape),
+            undo: None,
+            undoes: None,
+            sees: Vec::new(),
+            condition: self.bare(shape.field("if")),
             always: false,
             output: shape.field("output").and_then(|node| self.output(node)),
-            timeout: shape.field("timeout").map(|node| self.duration_tree(node)),
-            retry: self.retry(shape.field("retry"), effect, RetryPolicy::of(tries)),
+            timeout,
+            retry: self.retry(retry.as_ref(), effect, RetryPolicy::of(tries)),
             on_error: shape
                 .field("on_error")
                 .map(|node| self.on_error(node))
@@ -103,8 +109,14 @@ impl<'a> Checker<'a> {
     /// Finds `connection.resource.operation` or `connection.operation`.
     pub(super) fn find(&mut self, node: &Node) -> Option<Found<'a>> {
         let written = self.text(Some(node))?;
-        let (first, rest) = written.split_once('.').unwrap_or((&*written, ""));
-        let Some(handle) = self.connection(first, node.span) else {
+        let (mut first, mut rest) = written.split_once('.').unwrap_or((&*written, ""));
+        let default = self.defaults.connection.clone();
+        let mut handle = self.connection(first, node.span);
+        if let (None, Some(default)) = (&handle, &default) {
+            (first, rest) = (default, &written);
+            handle = self.connection(first, node.span);
+        }
+        let Some(handle) = handle else {
             let message = format!("there is no connection or connector `{first}`");
             let span = Span::new(
                 node.span.start as usize,
@@ -155,12 +167,7 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn call_step(
-        &mut self,
-        shape: &StepShape,
-        node: &Node,
-        wanted: OperationKind,
-    ) -> Option<CallStep> {
+    fn call_step(&mut self, shape: &StepShape, node: &Node, wanted: OperationKind) -> Option<Does> {
         let found = self.find(node)?;
         let effect = self
             .effect(shape.field("effect"))
@@ -171,12 +178,29 @@ impl<'a> Checker<'a> {
             .map(|node| self.on_interrupt(node))
             .unwrap_or_default();
         let call = self.call(shape, &found);
-        Some(CallStep {
+        self.served(found.operation, &found, node);
+        if let Some(action) = found.operation.engine {
+            return Some(Does::Engine(action, call));
+        }
+        Some(Does::Call(CallStep {
             call,
             kind: wanted,
             effect,
             on_interrupt,
-        })
+        }))
+    }
+
+    /// Some operations need more than one machine's `flow run`: that is said now, and keeps `flow run` from starting.
+    pub(super) fn served(&mut self, operation: &Operation, found: &Found<'_>, node: &Node) {
+        let Some(by) = &operation.served_by else {
+            return;
+        };
+        let message = format!("`{}.{}` needs {by}", found.connection, found.name);
+        let finding = Finding::warning("check.not_served", node.span, message).help(
+            "it is checked, and `flow test` plays it; this version of flow does not serve it yet",
+        );
+        self.unserved.push(finding.clone());
+        self.findings.push(finding);
     }
 
     pub(super) fn kind(&mut self, found: &Found<'_>, node: &Node, wanted: OperationKind) {
@@ -217,10 +241,13 @@ impl<'a> Checker<'a> {
         let found = self.find(node)?;
         self.kind(&found, node, OperationKind::Trigger);
         let call = self.call(shape, &found);
+        self.served(found.operation, &found, node);
         let every = shape.field("every").and_then(|node| self.duration(node));
+        // In a loop, `where` picks items.
         let condition = shape
             .field("where")
-            .and_then(|node| Bare::parse(node, self.source, &mut self.findings));
+            .filter(|_| shape.field("for_each").is_none());
+        let condition = self.bare(condition);
         self.watch(&found, call, every, condition, node)
     }
 
@@ -311,6 +338,8 @@ impl<'a> Checker<'a> {
         ] {
             if let Some(node) = shape.field(key) {
                 arguments.insert(Arc::from(key), Argument::Value(self.tree(node)));
+            } else if let Some(tree) = self.defaults.run.get(key) {
+                arguments.insert(Arc::from(key), Argument::Value(tree.clone()));
             }
         }
         let call = CallShape {

@@ -1,29 +1,40 @@
-//! Types: what each step gives, whether what is given for a parameter can fit it.
+//! Types: what each step gives, in the order of the graph, what is inside a step before the step itself.
 
 use std::sync::Arc;
 
 use super::Checker;
-use super::settings::shown;
-use crate::catalog::{Operation, OutputType, ParameterKind};
 use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
 use crate::workflow::{
-    Argument, Bare, CallShape, Does, OnError, Output, OutputPart, Starts, Workflow,
+    Bare, Does, Each, Group, OnError, Output, OutputPart, Starts, Step, Workflow,
 };
 
 /// The types of the names in scope, with local names in front.
-struct Types<'a> {
-    roots: &'a [(&'static str, Type)],
-    locals: Vec<(&'static str, Type)>,
+pub(super) struct Types<'a> {
+    pub(super) roots: &'a [(&'static str, Type)],
+    pub(super) locals: Vec<(Arc<str>, Type)>,
+}
+
+impl Types<'_> {
+    /// The same with more names in front.
+    pub(super) fn with(&self, names: impl IntoIterator<Item = (Arc<str>, Type)>) -> Types<'_> {
+        let locals = names.into_iter().chain(self.locals.iter().cloned());
+        Types {
+            roots: self.roots,
+            locals: locals.collect(),
+        }
+    }
 }
 
 impl TypeScope for Types<'_> {
     fn root(&self, name: &str) -> Option<Type> {
-        let local = self.locals.iter().find(|(local, _)| *local == name);
-        local
-            .or_else(|| self.roots.iter().find(|(root, _)| *root == name))
-            .map(|(_, ty)| ty.clone())
+        let local = self.locals.iter().find(|(local, _)| &**local == name);
+        let local = local.map(|(_, ty)| ty.clone());
+        local.or_else(|| {
+            let root = self.roots.iter().find(|(root, _)| *root == name);
+            root.map(|(_, ty)| ty.clone())
+        })
     }
 }
 
@@ -57,7 +68,7 @@ impl Checker<'_> {
         let mut roots = vec![
             ("inputs", record(inputs)),
             ("trigger", payload),
-            ("run", run_type(false)),
+            ("run", run_type(false, false)),
             ("secrets", Type::Map(Arc::new(Type::Secret))),
             ("vars", record(Vec::new())),
             ("steps", record(Vec::new())),
@@ -84,26 +95,30 @@ impl Checker<'_> {
                 &mut self.findings,
             );
         }
+        // Every body in the order of its graph; what is inside a step comes before the step's own type.
+        let mut ordered = vec![Vec::new(); workflow.bodies.len()];
         for at in order.iter().copied() {
-            let ty = self.step_type(workflow, at, &roots);
-            let step = &mut workflow.steps[at];
-            step.ty = ty.clone();
-            add_member(&mut roots[5].1, step.name.clone(), ty);
+            ordered[workflow.steps[at].body].push(at);
         }
-        for tree in workflow.outputs.values() {
-            tree.infer(
-                &Types {
-                    roots: &roots,
-                    locals: Vec::new(),
-                },
-                &source,
-                &mut self.findings,
-            );
+        self.body_types(workflow, 0, &ordered, &mut roots, &[]);
+        if let Some(finally) = workflow.finally {
+            let before = roots[2].1.clone();
+            roots[2].1 = run_type(false, true);
+            self.body_types(workflow, finally, &ordered, &mut roots, &[]);
+            roots[2].1 = before;
+        }
+        for (name, tree) in &workflow.outputs {
+            let types = Types {
+                roots: &roots,
+                locals: Vec::new(),
+            };
+            let ty = tree.infer(&types, &source, &mut self.findings);
+            workflow.output_types.insert(name.clone(), ty);
         }
         for trigger in workflow.triggers.values() {
             let mut roots = roots.clone();
             roots[1].1 = trigger.payload.clone();
-            roots[2].1 = run_type(true);
+            roots[2].1 = run_type(true, false);
             for (name, tree) in &trigger.inputs {
                 let ty = tree.infer(
                     &Types {
@@ -121,58 +136,259 @@ impl Checker<'_> {
                 self.fits(&wanted, &ty, tree, name);
             }
             if let Starts::Poll(watch) = &trigger.starts {
-                self.call_types(&watch.call, &roots);
+                let types = Types {
+                    roots: &roots,
+                    locals: Vec::new(),
+                };
+                self.call_types(&watch.call, &types);
             }
+        }
+    }
+
+    /// Gives every step of a body its type.
+    fn body_types(
+        &mut self,
+        workflow: &mut Workflow,
+        body: usize,
+        ordered: &[Vec<usize>],
+        roots: &mut Vec<(&'static str, Type)>,
+        around: &[(Arc<str>, Type)],
+    ) {
+        for at in ordered[body].iter().copied() {
+            let ty = self.step_type(workflow, at, ordered, roots, around);
+            let step = &mut workflow.steps[at];
+            step.ty = ty.clone();
+            add_member(&mut roots[5].1, step.name.clone(), ty);
         }
     }
 
     fn step_type(
         &mut self,
-        workflow: &Workflow,
+        workflow: &mut Workflow,
         at: usize,
-        roots: &[(&'static str, Type)],
+        ordered: &[Vec<usize>],
+        roots: &mut Vec<(&'static str, Type)>,
+        around: &[(Arc<str>, Type)],
     ) -> Type {
-        let source = self.source.clone();
-        let types = Types {
-            roots,
-            locals: Vec::new(),
+        let inside = self.types_inside(&workflow.steps[at], roots, around);
+        let bodies = match &workflow.steps[at].does {
+            Does::Group(group) => Some((group.body, group.finally)),
+            _ => None,
         };
-        let step = &workflow.steps[at];
-        if let Some(condition) = &step.condition {
-            self.boolean_type(condition, &types, "`if`");
-        }
-        if let Some(timeout) = &step.timeout {
-            let ty = timeout.infer(&types, &source, &mut self.findings);
-            if timeout.constant().is_none() && !Type::string().may_accept(&ty) {
-                let message = format!("`timeout` must be a duration, and this gives {ty}");
-                let finding = Finding::error("check.type", timeout.span, message);
-                let help = "durations are text with a unit, such as `10s` or `1h30m`";
-                self.findings.push(finding.help(help));
+        if let Some((main, finally)) = bodies {
+            self.body_types(workflow, main, ordered, roots, &inside);
+            if let Some(finally) = finally {
+                let before = roots[2].1.clone();
+                roots[2].1 = run_type(false, true);
+                self.body_types(workflow, finally, ordered, roots, &inside);
+                roots[2].1 = before;
             }
         }
-        let own = match &step.does {
-            Does::Value(tree) => tree.infer(&types, &source, &mut self.findings),
-            Does::Call(call) => self.call_types(&call.call, roots),
+        let source = self.source.clone();
+        let step = &workflow.steps[at];
+        let outer = Types {
+            roots,
+            locals: around.to_vec(),
+        };
+        self.around_step(step, &outer);
+        let types = Types {
+            roots,
+            locals: inside.clone(),
+        };
+        let own = self.own_type(workflow, step, &types);
+        if let (Some(timeout), true) = (&step.timeout, step.undoes.is_some()) {
+            timeout.infer(&types, &source, &mut self.findings);
+        }
+        let with_result = types.with([(Arc::from("result"), own.clone())]);
+        let ty = self.output_type(step, own, &with_result);
+        if let Some(until) = step
+            .repeat
+            .as_ref()
+            .and_then(|repeat| repeat.until.as_ref())
+        {
+            let types = types.with([(Arc::from("result"), ty.clone())]);
+            self.boolean_type(until, &types, "`until`");
+        }
+        let ty = if step.each.is_some() {
+            loop_type(ty)
+        } else {
+            ty
+        };
+        match &step.on_error {
+            OnError::Value(tree) => ty.or(tree.infer(&outer, &source, &mut self.findings)),
+            _ => ty,
+        }
+    }
+
+    /// What stands around a step: its condition and its bounds.
+    fn around_step(&mut self, step: &Step, outer: &Types<'_>) {
+        let source = self.source.clone();
+        if let Some(condition) = &step.condition {
+            self.boolean_type(condition, outer, "`if`");
+        }
+        let Some(timeout) = step.timeout.as_ref().filter(|_| step.undoes.is_none()) else {
+            return;
+        };
+        let ty = timeout.infer(outer, &source, &mut self.findings);
+        if timeout.constant().is_none() && !Type::string().may_accept(&ty) {
+            let message = format!("`timeout` must be a duration, and this gives {ty}");
+            let finding = Finding::error("check.type", timeout.span, message);
+            let help = "durations are text with a unit, such as `10s` or `1h30m`";
+            self.findings.push(finding.help(help));
+        }
+    }
+
+    /// The names inside a step: those around it, with its item and its round.
+    fn types_inside(
+        &mut self,
+        step: &Step,
+        roots: &[(&'static str, Type)],
+        around: &[(Arc<str>, Type)],
+    ) -> Vec<(Arc<str>, Type)> {
+        let source = self.source.clone();
+        let mut inside = around.to_vec();
+        if let Some(each) = &step.each {
+            let types = Types {
+                roots,
+                locals: inside.clone(),
+            };
+            let given = each.items.infer(&types, &source, &mut self.findings);
+            let (item, key) = self.item_type(each, &given);
+            let of_item = [
+                (each.names.item.clone(), item.clone()),
+                (each.names.index.clone(), Type::Integer),
+                (each.names.key.clone(), key),
+            ];
+            let in_item = types.with(of_item);
+            if let Some(condition) = &each.condition {
+                self.boolean_type(condition, &in_item, "`where`");
+            }
+            if let Some(key) = &each.key {
+                key.infer(&in_item, &source, &mut self.findings);
+            }
+            inside = in_item.locals;
+            if each.chunk.is_some() {
+                inside[0].1 = Type::list(item);
+            }
+        }
+        if let Some(repeat) = &step.repeat {
+            let types = Types {
+                roots,
+                locals: inside.clone(),
+            };
+            if let Some(start) = &repeat.start {
+                start.infer(&types, &source, &mut self.findings);
+            }
+            // What a round gives is not known before its type is.
+            let rounds = [
+                (Arc::from("previous"), Type::Unknown),
+                (Arc::from("index"), Type::Integer),
+            ];
+            inside = types.with(rounds).locals;
+        }
+        inside
+    }
+
+    fn item_type(&mut self, each: &Each, given: &Type) -> (Type, Type) {
+        match given {
+            Type::List(item) | Type::Blob(item) => ((**item).clone(), Type::Unknown),
+            Type::Map(item) => ((**item).clone(), Type::string()),
+            Type::Record(record) => {
+                let types = record.fields.values().map(|field| field.ty.clone());
+                let item = if record.open {
+                    Type::Unknown
+                } else {
+                    types.reduce(Type::or).unwrap_or_default()
+                };
+                (item, Type::string())
+            }
+            Type::Null | Type::Boolean | Type::Integer | Type::Number | Type::String(_) => {
+                let message =
+                    format!("`for_each` needs a list, a map or a stream, and this gives {given}");
+                let finding = Finding::error("check.type", each.items.span(), message);
+                let help = match given {
+                    Type::String(_) => {
+                        "for one JSON value a line write `| jsonl`, for the parts of a text `| split(',')`"
+                    }
+                    Type::Integer => "for the numbers below it write `range(n)`",
+                    _ => "name the list to go through, such as `steps.fetch.items`",
+                };
+                self.findings.push(finding.help(help));
+                (Type::Unknown, Type::Unknown)
+            }
+            _ => (Type::Unknown, Type::Unknown),
+        }
+    }
+
+    fn own_type(&mut self, workflow: &Workflow, step: &Step, types: &Types<'_>) -> Type {
+        let source = self.source.clone();
+        match &step.does {
+            Does::Value(tree) => tree.infer(types, &source, &mut self.findings),
+            Does::Call(call) => self.call_types(&call.call, types),
+            Does::Engine(_, call) => self.call_types(call, types),
             Does::Hold(watch) => {
-                let ty = self.call_types(&watch.call, roots);
+                let ty = self.call_types(&watch.call, types);
                 if let Some(condition) = &watch.condition {
-                    let types = Types {
-                        roots,
-                        locals: vec![("result", ty.clone())],
-                    };
+                    let types = types.with([(Arc::from("result"), ty.clone())]);
                     self.boolean_type(condition, &types, "`where`");
                 }
                 ty
             }
-        };
-        let with_result = Types {
-            roots,
-            locals: vec![("result", own.clone())],
-        };
-        let ty = match &step.output {
+            Does::Child(child) => {
+                let Some(started) = workflow.children.get(&child.workflow) else {
+                    return Type::Unknown;
+                };
+                for (name, tree) in &child.with {
+                    let ty = tree.infer(types, &source, &mut self.findings);
+                    let wanted = started.inputs.get(name).map(|input| input.kind.ty());
+                    self.fits(&wanted.unwrap_or_default(), &ty, tree, name);
+                }
+                if child.detach {
+                    return Type::record([("run", Type::string())], false);
+                }
+                let given = started.outputs.keys();
+                Type::record(
+                    given.map(|name| {
+                        let ty = started.output_types.get(name).cloned();
+                        (&**name, ty.unwrap_or_default())
+                    }),
+                    false,
+                )
+            }
+            Does::Group(group) => self.group_type(workflow, group, types),
+        }
+    }
+
+    fn group_type(&mut self, workflow: &Workflow, group: &Group, types: &Types<'_>) -> Type {
+        let source = self.source.clone();
+        if let Some(outputs) = &group.outputs {
+            let fields = outputs
+                .iter()
+                .map(|(name, tree)| (&**name, tree.infer(types, &source, &mut self.findings)));
+            return Type::record(fields.collect::<Vec<_>>(), false);
+        }
+        let steps = workflow.bodies[group.body].steps.iter();
+        let steps = steps.map(|at| &workflow.steps[*at]);
+        let fields = steps.map(|step| {
+            let field = Field {
+                ty: step.ty.clone(),
+                required: false,
+                description: "".into(),
+            };
+            (step.name.clone(), field)
+        });
+        Type::Record(Arc::new(Record {
+            fields: fields.collect(),
+            open: false,
+        }))
+    }
+
+    fn output_type(&mut self, step: &Step, own: Type, with_result: &Types<'_>) -> Type {
+        let source = self.source.clone();
+        match &step.output {
             None => own,
             Some(Output::Path(_)) => Type::Unknown,
-            Some(Output::Tree(tree)) => tree.infer(&with_result, &source, &mut self.findings),
+            Some(Output::Tree(tree)) => tree.infer(with_result, &source, &mut self.findings),
             Some(Output::Map(parts)) => {
                 let fields: Vec<_> = parts
                     .iter()
@@ -180,20 +396,16 @@ impl Checker<'_> {
                         OutputPart::Path(_) => (&**name, Type::Unknown),
                         OutputPart::Tree(tree) => (
                             &**name,
-                            tree.infer(&with_result, &source, &mut self.findings),
+                            tree.infer(with_result, &source, &mut self.findings),
                         ),
                     })
                     .collect();
                 Type::record(fields, false)
             }
-        };
-        match &step.on_error {
-            OnError::Value(tree) => ty.or(tree.infer(&types, &source, &mut self.findings)),
-            _ => ty,
         }
     }
 
-    fn boolean_type(&mut self, bare: &Bare, types: &Types<'_>, what: &str) {
+    pub(super) fn boolean_type(&mut self, bare: &Bare, types: &Types<'_>, what: &str) {
         let source = self.source.clone();
         let ty = bare.infer(types, &source, &mut self.findings);
         if !Type::Boolean.may_accept(&ty) {
@@ -204,159 +416,6 @@ impl Checker<'_> {
             );
             self.findings
                 .push(finding.help(format!("compare it, such as `{} != null`", bare.text())));
-        }
-    }
-
-    /// Checks what is given for each parameter, and tells the type of the result.
-    fn call_types(&mut self, call: &CallShape, roots: &[(&'static str, Type)]) -> Type {
-        let catalog = self.catalog;
-        let operation = catalog
-            .connector(&call.connector)
-            .and_then(|connector| connector.operations.get(&call.operation));
-        let Some(operation) = operation else {
-            return Type::Unknown;
-        };
-        let mut given: Vec<(Arc<str>, Type)> = Vec::new();
-        for (name, argument) in &call.arguments {
-            let ty = self.argument_type(operation, name, argument, roots, &given);
-            given.push((name.clone(), ty));
-        }
-        let of = |name: &Arc<str>| {
-            given
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, ty)| ty.clone())
-                .unwrap_or_default()
-        };
-        if call.with_response {
-            // A map gains a member, anything else becomes a map of value and response.
-            return Type::Unknown;
-        }
-        match &operation.output {
-            OutputType::Fixed(ty) => ty.clone(),
-            OutputType::SameAs(name) => match of(name) {
-                list @ (Type::List(_) | Type::Blob(_)) => list,
-                _ => Type::blob(Type::Unknown),
-            },
-            OutputType::StreamOf(name) => Type::blob(of(name)),
-        }
-    }
-
-    fn argument_type(
-        &mut self,
-        operation: &Operation,
-        name: &Arc<str>,
-        argument: &Argument,
-        roots: &[(&'static str, Type)],
-        given: &[(Arc<str>, Type)],
-    ) -> Type {
-        let source = self.source.clone();
-        let parameter = operation.parameters.get(name);
-        let mut types = Types {
-            roots,
-            locals: Vec::new(),
-        };
-        if let Some(ParameterKind::Expression { over } | ParameterKind::Template { over }) =
-            parameter.map(|parameter| &parameter.kind)
-        {
-            let item = match given
-                .iter()
-                .find(|(known, _)| known == over)
-                .map(|(_, ty)| ty)
-            {
-                Some(Type::List(item) | Type::Blob(item)) => (**item).clone(),
-                _ => Type::Unknown,
-            };
-            types.locals = vec![
-                ("item", item),
-                ("index", Type::Integer),
-                ("key", Type::Unknown),
-            ];
-        }
-        let (ty, tree) = match argument {
-            Argument::Value(tree) | Argument::Template(tree) => {
-                (tree.infer(&types, &source, &mut self.findings), Some(tree))
-            }
-            Argument::Expression(bare) => {
-                let ty = bare.infer(&types, &source, &mut self.findings);
-                if parameter.is_some_and(|parameter| !parameter.ty.may_accept(&ty)) {
-                    let wanted = parameter
-                        .map(|parameter| parameter.ty.to_string())
-                        .unwrap_or_default();
-                    let message = format!("`{name}` must give {wanted}, and this gives {ty}");
-                    self.findings
-                        .push(Finding::error("check.type", bare.span, message));
-                }
-                (ty, None)
-            }
-        };
-        if let (Some(parameter), Some(tree)) = (parameter, tree) {
-            self.fits(&parameter.ty, &ty, tree, name);
-        }
-        ty
-    }
-
-    /// Reports a tree that can never be of the wanted type: constants by their value, the rest by their type.
-    fn fits(&mut self, wanted: &Type, found: &Type, tree: &crate::workflow::Tree, name: &str) {
-        if let Some(value) = tree.constant() {
-            // Where text is expected the written text is kept, so a number or boolean is text there.
-            let is_text = matches!(wanted, Type::String(text) if text.one_of.is_empty());
-            let scalar = !matches!(
-                value,
-                crate::value::Value::Null
-                    | crate::value::Value::List(_)
-                    | crate::value::Value::Map(_)
-            );
-            if is_text && scalar {
-                return;
-            }
-            if let Err(mismatch) = wanted.check(value) {
-                let place = if mismatch.path.is_empty() {
-                    format!("`{name}`")
-                } else {
-                    format!("`{name}.{}`", mismatch.path)
-                };
-                let message = format!(
-                    "{place} must be {}, found {}",
-                    mismatch.expected, mismatch.found
-                );
-                let mut finding = Finding::error("check.type", tree.span, message).label(format!(
-                    "this is {}",
-                    shown(value).chars().take(40).collect::<String>()
-                ));
-                if let (Type::String(text), Some(written)) = (wanted, value.as_str()) {
-                    finding =
-                        finding.help_nearest(written, text.one_of.iter().map(AsRef::as_ref), "");
-                }
-                self.findings
-                    .push(finding.help(format!("`{name}` takes {wanted}")));
-            }
-            return;
-        }
-        if let Some(members) = tree.members()
-            && let Type::Record(record) = wanted
-        {
-            let present: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
-            for (field, _) in record
-                .fields
-                .iter()
-                .filter(|(field, shape)| shape.required && !present.contains(&&***field))
-            {
-                let message = format!("`{name}` must have a member `{field}`");
-                self.findings.push(
-                    Finding::error("check.type", tree.span, message)
-                        .help(format!("add `{field}:`")),
-                );
-            }
-            return;
-        }
-        let text_of_mixed = tree.is_mixed_text() && matches!(wanted, Type::String(_));
-        if !text_of_mixed && !wanted.may_accept(found) {
-            let message = format!("`{name}` must be {wanted}, and this gives {found}");
-            self.findings.push(
-                Finding::error("check.type", tree.span, message)
-                    .help(format!("`{name}` takes {wanted}")),
-            );
         }
     }
 }
@@ -374,8 +433,32 @@ fn add_member(record: &mut Type, name: Arc<str>, ty: Type) {
     }
 }
 
-/// The type of `run`. When it was due is known only where a schedule gives a run its inputs.
-fn run_type(due: bool) -> Type {
+/// What a loop of steps of this type gives.
+fn loop_type(item: Type) -> Type {
+    let required = |ty| Field {
+        ty,
+        required: true,
+        description: "".into(),
+    };
+    let fields = [
+        ("key", Type::Unknown),
+        (
+            "status",
+            Type::one_of(["succeeded", "failed", "timed_out", "cancelled"]),
+        ),
+        ("value", item),
+        ("error", Type::Unknown),
+    ];
+    let fields = fields.map(|(name, ty)| (Arc::from(name), required(ty)));
+    Type::list(Type::Record(Arc::new(Record {
+        fields: fields.into_iter().collect(),
+        open: false,
+    })))
+}
+
+/// The type of `run`. When it was due is known only where a schedule gives a run its inputs, how it went only when it is
+/// over.
+fn run_type(due: bool, over: bool) -> Type {
     let trigger = Type::record(
         [
             ("name", Type::Unknown),
@@ -393,6 +476,9 @@ fn run_type(due: bool) -> Type {
     ];
     if due {
         members.extend([("due", Type::string()), ("due_previous", Type::Unknown)]);
+    }
+    if over {
+        members.extend([("status", Type::string()), ("error", Type::Unknown)]);
     }
     Type::record(members, false)
 }

@@ -1,0 +1,209 @@
+//! Keys that bound what runs cost and how many go at a time: `concurrency`, `priority`, `budget`, `cache`, `queue`, and
+//! `limits` of a connection. They are checked here; a warning says which of them this version does not hold runs to.
+
+use super::Checker;
+use crate::document::{Document, StepShape, keys};
+use crate::finding::Finding;
+use crate::source::Span;
+use crate::yaml::{Entry, Node, NodeKind};
+
+/// Priorities lie between these, 0 is the usual one.
+const PRIORITY_MAX: i64 = 100;
+
+impl Checker<'_> {
+    pub(super) fn limits_of_runs(&mut self, document: &Document) {
+        let field = |key: &str| document.fields.get(key);
+        if let Some(node) = field("concurrency") {
+            self.concurrency(node);
+        }
+        if let Some(node) = field("budget") {
+            self.budget(node);
+        }
+        if let Some(node) = field("priority").filter(|node| !node.is_hole()) {
+            let number = node
+                .as_scalar()
+                .and_then(|scalar| scalar.text.parse::<i64>().ok());
+            if number.is_none_or(|number| number.abs() > PRIORITY_MAX) {
+                let message =
+                    format!("`priority` is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}");
+                self.findings
+                    .push(Finding::error("schema.type", node.span, message));
+            }
+            self.not_yet("priority", node.span);
+        }
+        if let Some(node) = field("risk")
+            && self
+                .text(Some(node))
+                .is_some_and(|text| &*text != "accepted")
+        {
+            let finding = Finding::error(
+                "schema.type",
+                node.span,
+                "`risk` is `accepted`, or left out",
+            );
+            self.findings.push(finding);
+        }
+    }
+
+    pub(super) fn costs(&mut self, shape: &StepShape) {
+        if let Some(node) = shape.field("concurrency") {
+            self.concurrency(node);
+        }
+        if let Some(node) = shape.field("budget") {
+            self.budget(node);
+        }
+        if let Some(node) = shape.field("cache") {
+            self.cache(node);
+        }
+        if let Some(node) = shape.field("queue") {
+            self.queue(node);
+        }
+    }
+
+    fn concurrency(&mut self, node: &Node) {
+        for entry in self.entries(node, "`concurrency`", keys::CONCURRENCY) {
+            match &*entry.key {
+                "max" => {
+                    self.count(Some(&entry.value), "`max`");
+                }
+                "when_full" => self.word(&entry.value, "when_full", &["queue", "skip", "replace"]),
+                _ => {
+                    self.tree(&entry.value);
+                }
+            }
+        }
+        self.not_yet("concurrency", node.span);
+    }
+
+    fn budget(&mut self, node: &Node) {
+        let entries = self.entries(node, "`budget`", keys::BUDGET);
+        for entry in &entries {
+            match &*entry.key {
+                "when_spent" => self.word(&entry.value, "when_spent", &["hold", "fail"]),
+                "tokens" => {
+                    self.count(Some(&entry.value), "`tokens`");
+                }
+                _ => self.amount(&entry.value, "`usd`"),
+            }
+        }
+        let bounded = entries
+            .iter()
+            .any(|entry| matches!(&*entry.key, "usd" | "tokens"));
+        if !bounded && matches!(node.kind, NodeKind::Map(_)) {
+            let finding = Finding::error("schema.one_of", node.span, "this budget has no amount");
+            self.findings
+                .push(finding.help("give it `usd: 5`, `tokens: 100000`, or both"));
+        }
+        self.not_yet("budget", node.span);
+    }
+
+    fn cache(&mut self, node: &Node) {
+        let entries = self.entries(node, "`cache`", keys::CACHE);
+        for entry in &entries {
+            match &*entry.key {
+                "for" => {
+                    self.duration(&entry.value);
+                }
+                _ => {
+                    self.tree(&entry.value);
+                }
+            }
+        }
+        if !entries.iter().any(|entry| &*entry.key == "for")
+            && matches!(node.kind, NodeKind::Map(_))
+        {
+            let finding = Finding::error(
+                "schema.one_of",
+                node.span,
+                "this cache does not say for how long",
+            );
+            self.findings
+                .push(finding.help("such as `cache: { for: 1h }`"));
+        }
+        self.not_yet("cache", node.span);
+    }
+
+    pub(super) fn queue(&mut self, node: &Node) {
+        if let Some(name) = self.text(Some(node)) {
+            let fits = |letter: char| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter)
+            };
+            if !name.chars().all(fits)
+                || !name.starts_with(|first: char| first.is_ascii_lowercase())
+            {
+                let message = format!("`{name}` cannot be the name of a queue");
+                self.findings.push(
+                    Finding::error("schema.id", node.span, message)
+                        .help("names of queues are lower-case letters, digits, `_` and `-`"),
+                );
+            }
+        }
+        self.not_yet("queue", node.span);
+    }
+
+    /// `limits:` of a connection.
+    pub(super) fn limits(&mut self, node: &Node) {
+        for entry in self.entries(node, "`limits`", keys::LIMITS) {
+            let what = format!("`{}`", entry.key);
+            self.count(Some(&entry.value), &what);
+        }
+        self.not_yet("limits", node.span);
+    }
+
+    fn amount(&mut self, node: &Node, what: &str) {
+        let amount = node
+            .as_scalar()
+            .and_then(|scalar| scalar.value().ok())
+            .and_then(|value| value.as_f64());
+        if !node.is_hole() && amount.is_none_or(|amount| amount <= 0.0) {
+            let message = format!("{what} is an amount above 0, such as `2.5`");
+            self.findings
+                .push(Finding::error("schema.type", node.span, message));
+        }
+    }
+
+    pub(super) fn word(&mut self, node: &Node, key: &str, words: &[&'static str]) {
+        let Some(text) = self.text(Some(node)) else {
+            return;
+        };
+        if words.contains(&&*text) {
+            return;
+        }
+        let list = words
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let message = format!("`{key}` is one of {list}, found `{text}`");
+        let finding = Finding::error("schema.word", node.span, message);
+        self.findings
+            .push(finding.help_nearest(&text, words.iter().copied(), ""));
+    }
+
+    /// The entries of a map whose keys are all known.
+    fn entries(&mut self, node: &Node, what: &str, known: &[&'static str]) -> Vec<Entry> {
+        match &node.kind {
+            NodeKind::Map(entries) => {
+                self.only(node, what, known);
+                let known = |entry: &&Entry| known.contains(&&*entry.key);
+                entries.iter().filter(known).cloned().collect()
+            }
+            NodeKind::Hole => Vec::new(),
+            _ => {
+                let message = format!("{what} must be a map, found {}", node.describe());
+                self.findings
+                    .push(Finding::error("schema.type", node.span, message));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Says once a place that a key has no effect yet.
+    fn not_yet(&mut self, key: &str, at: Span) {
+        let message =
+            format!("`{key}` is checked, but this version of flow does not hold runs to it");
+        let finding = Finding::warning("check.not_served", at, message);
+        self.findings
+            .push(finding.help("the run goes on as if it were not there"));
+    }
+}

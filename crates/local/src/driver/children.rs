@@ -1,0 +1,118 @@
+//! Runs that steps of other runs start: made once, taken up again where they were left, their end told to who waits.
+
+use std::sync::Arc;
+
+use flow_engine::journal::{Event, RunEnded, RunStatus, StartedBy};
+use flow_engine::run::{ChildSpec, Failure, Input};
+use flow_engine::value::Value;
+use flow_engine::workflow::Workflow;
+use tokio::sync::mpsc::{WeakUnboundedSender, unbounded_channel};
+
+use super::happening::{Happening, send};
+use super::{Progress, Services, Taken};
+use crate::start::{self, NewRun};
+use crate::store::Store;
+
+/// A run to start, or to take up if it was started before.
+pub(super) struct Child {
+    pub(super) parent: Arc<str>,
+    pub(super) workflow: Option<Arc<Workflow>>,
+    /// Hash of the parent's bundle.
+    pub(super) bundle: String,
+    pub(super) sandbox: bool,
+    pub(super) project: Option<String>,
+    pub(super) services: Services,
+    pub(super) spec: ChildSpec,
+}
+
+/// What became of it.
+enum Found {
+    Goes(Box<Taken>),
+    Over(RunEnded),
+}
+
+/// Makes the child, or finds it, off the async threads; then it is driven like any other run.
+pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender<Happening>) {
+    tokio::spawn(async move {
+        let (parent, node, services) = (
+            child.parent.clone(),
+            child.spec.node,
+            child.services.clone(),
+        );
+        let detached = child.spec.detached;
+        let found = tokio::task::spawn_blocking(move || find(&child, &store)).await;
+        let found = found.unwrap_or_else(|_| Err("a bug in flow ended it".to_owned()));
+        let ended = match found {
+            Ok(Found::Over(ended)) => ended,
+            Err(why) => failed(&why),
+            Ok(Found::Goes(taken)) => {
+                let (observer, mut progress) = unbounded_channel();
+                send(
+                    &sender,
+                    Happening::Add {
+                        taken,
+                        services,
+                        observer,
+                    },
+                );
+                loop {
+                    match progress.recv().await {
+                        Some(Progress::Ended(ended)) => break ended,
+                        // It waits for a person, or stops with its parent: who resumes the parent resumes it.
+                        Some(Progress::Interrupted | Progress::Stopped) | None => return,
+                        Some(Progress::StoreFailed(error)) => break failed(&error.to_string()),
+                        Some(_) => {}
+                    }
+                }
+            }
+        };
+        if !detached {
+            let input = Input::ChildEnded { node, ended };
+            send(&sender, Happening::Input { run: parent, input });
+        }
+    });
+}
+
+fn find(child: &Child, store: &Store) -> Result<Found, String> {
+    let workflow = child.workflow.clone().ok_or("its workflow is not pinned")?;
+    let reader = Store::reader(store.folder()).map_err(|error| error.to_string())?;
+    let reader = reader.ok_or("the store is gone")?;
+    let known = reader
+        .find(&child.spec.run)
+        .map_err(|error| error.to_string())?;
+    if let Some(row) = known.into_iter().find(|row| *row.run == *child.spec.run) {
+        let stored =
+            start::load(&reader, store.folder(), row).map_err(|error| error.to_string())?;
+        if let Some((_, Event::RunEnded(ended))) = stored.events.last() {
+            return Ok(Found::Over(ended.clone()));
+        }
+        let taken = start::take_up(workflow, stored.events).map_err(|error| error.to_string())?;
+        return Ok(Found::Goes(Box::new(taken)));
+    }
+    let pinned = start::read_bundle(store.folder(), &child.bundle)?;
+    let new = NewRun {
+        bundle: pinned.of_child(&workflow),
+        workflow,
+        inputs: child.spec.inputs.clone(),
+        started_by: StartedBy {
+            name: None,
+            kind: "workflow".to_owned(),
+            key: Some(child.parent.to_string()),
+        },
+        trigger: Value::map::<&str>([]),
+        sandbox: child.sandbox,
+        project: child.project.clone(),
+    };
+    let taken = start::start_as(store, new, Some(child.spec.run.to_string()))
+        .map_err(|error| error.to_string())?;
+    Ok(Found::Goes(Box::new(taken)))
+}
+
+fn failed(why: &str) -> RunEnded {
+    RunEnded {
+        status: RunStatus::Failed,
+        outputs: Value::Null,
+        failure: Some(Failure::permanent("child.failed", why)),
+        not_undone: Vec::new(),
+    }
+}
