@@ -124,4 +124,6 @@ impl JsonPath {
 }
 
 #[cfg(test)]
+mod compliance;
+#[cfg(test)]
 mod tests;
