@@ -211,7 +211,7 @@ mod tests {
         );
         check(
             "x | jsonpath('$.a b')",
-            "jsonpath.syntax at ` `: white space inside a name or number of a JSONPath",
+            "jsonpath.syntax at ` `: white space inside a name or number of a JSONPath = a name with other characters is written `['a b']`",
         );
         check(
             "x | regex_replace('(', '')",

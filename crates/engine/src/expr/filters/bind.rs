@@ -111,16 +111,8 @@ fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
             (ParamKind::Value, _) | (ParamKind::Path | ParamKind::Pattern, None) => {}
             (ParamKind::Path, Some(path)) => {
                 return JsonPath::parse(path).map(Prepared::Path).map_err(|error| {
-                    // The place inside the quotes is right as long as nothing in them is escaped.
-                    let start = arg.span.start as usize + 1 + error.span.start as usize;
-                    let end = arg.span.start as usize + 1 + error.span.end as usize;
-                    let inside = end < arg.span.end as usize;
-                    let span = if inside {
-                        Span::new(start, end)
-                    } else {
-                        arg.span
-                    };
-                    SyntaxError::new(error.code, span, error.message)
+                    let span = inside_quotes(arg.span, error.span);
+                    SyntaxError::new(error.code, span, error.message).maybe_help(error.help)
                 });
             }
             (ParamKind::Pattern, Some(pattern)) => {
@@ -144,6 +136,17 @@ fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
         }
     }
     Ok(Prepared::Nothing)
+}
+
+/// The place `inside` of a text literal that stands at `quoted`: right as long as nothing before it is escaped.
+pub(in crate::expr) fn inside_quotes(quoted: Span, inside: Span) -> Span {
+    let start = quoted.start as usize + 1 + inside.start as usize;
+    let end = quoted.start as usize + 1 + inside.end as usize;
+    if end < quoted.end as usize {
+        Span::new(start, end)
+    } else {
+        quoted
+    }
 }
 
 /// The two arguments of `default`: the other value, and whether empty values are replaced too.

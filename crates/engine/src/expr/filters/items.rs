@@ -28,7 +28,7 @@ pub(super) const FILTERS: &[Filter] = &[
             "[{'a': 1}, {'a': 2}, {'a': 1}] | group_by('a') | map(attribute='key')",
             "[1,2]",
         ),
-        gives: Gives::List,
+        gives: Gives::Groups,
         params: &[Param::required("attribute")],
         takes: Takes::List,
         run: group_by,

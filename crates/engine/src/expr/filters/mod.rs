@@ -28,7 +28,7 @@ use super::operators::secret_used;
 use super::syntax::Node;
 use crate::value::Value;
 
-pub(super) use bind::{Given, bind, bind_default};
+pub(super) use bind::{Given, bind, bind_default, inside_quotes};
 pub(super) use call::Call;
 pub(super) use pattern::compile as compile_pattern;
 
@@ -116,12 +116,29 @@ pub(super) enum Gives {
     Same,
     /// One item of the list it was given.
     Item,
-    /// A list of whatever.
-    List,
+    /// The list of the items it was given; of a map, of its keys.
+    Items,
+    /// A list of what became of each item.
+    Mapped,
     Texts,
     /// A stream of whatever, or the list of it.
     Stream,
-    Map,
+    /// A list of `{key, items}`.
+    Groups,
+    /// Lists of items.
+    Chunks,
+    /// Lists of an item and one of the first argument.
+    Pairs,
+    /// The values of a map.
+    Values,
+    /// Lists of a key and a value.
+    Entries,
+    /// The map with another one put over it.
+    Merged,
+    /// A whole number if all items are.
+    Sum,
+    /// A whole number if no digits were asked for.
+    Rounded,
 }
 
 /// What a literal argument was made into at parse time.

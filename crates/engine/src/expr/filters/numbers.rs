@@ -11,7 +11,7 @@ pub(super) const FILTERS: &[Filter] = &[
         aliases: &[],
         about: "The number with so many digits after the point; without any, the nearest whole number.",
         example: ("2.675 | round(1)", "2.7"),
-        gives: Gives::Number,
+        gives: Gives::Rounded,
         params: &[Param::optional("digits")],
         takes: Takes::Number,
         run: round,

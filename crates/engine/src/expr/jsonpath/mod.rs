@@ -2,9 +2,11 @@
 //!
 //! The crate `jsonpath-rust` parses ([`parse`] is the only file that knows it); the tree and its evaluation are ours,
 //! because nested filters, the order of `..['a','b']`, exact numbers and a budget cannot be had from it. Read [`parse`],
-//! then [`syntax`], then [`query`].
+//! then [`syntax`], then [`query`]; [`infer`] does with types what [`query`] does with values.
 
+mod infer;
 mod parse;
+mod places;
 mod query;
 mod syntax;
 
