@@ -170,6 +170,23 @@ fn given(gives: Gives, to: &Given<'_>) -> Type {
             Type::Integer => Type::Integer,
             _ => Type::Number,
         },
+        Gives::TextMap => Type::Map(Arc::new(Type::string().or(Type::Null))),
+        Gives::Rows => match to.arg(1) {
+            None => Type::list(Type::Map(Arc::new(Type::string()))),
+            Some(_) => Type::list(Type::Unknown),
+        },
+        Gives::Both => {
+            let other = to.arg(0).map(item_of).unwrap_or_default();
+            Type::list(item.or(other))
+        }
+        Gives::Flat => match to.arg(0) {
+            None => Type::list(flat(&item)),
+            Some(_) => Type::list(Type::Unknown),
+        },
+        Gives::Compact => Type::list(not_null(item)),
+        Gives::Indexed => Type::Map(Arc::new(item)),
+        Gives::Part => part(to.input),
+        Gives::Map => Type::Map(Arc::new(Type::Unknown)),
         Gives::Rounded => match to.arg(0) {
             None => Type::Integer,
             Some(_) => Type::Number,
@@ -200,6 +217,45 @@ fn values_of(ty: &Type) -> Type {
             types.reduce(Type::or).unwrap_or_default()
         }
         _ => Type::Unknown,
+    }
+}
+
+/// Items of an item that is a list; other items stay.
+fn flat(item: &Type) -> Type {
+    match item {
+        Type::List(inner) => Type::clone(inner),
+        Type::Union(options) => {
+            let options = options.iter().map(flat);
+            options.reduce(Type::or).unwrap_or_default()
+        }
+        Type::Blob(_) => Type::Unknown,
+        other => other.clone(),
+    }
+}
+
+fn not_null(ty: Type) -> Type {
+    match ty {
+        Type::Union(options) => {
+            let options = options.iter().filter(|option| **option != Type::Null);
+            options.cloned().reduce(Type::or).unwrap_or_default()
+        }
+        Type::Null => Type::Unknown,
+        other => other,
+    }
+}
+
+/// The members that are left may be any of those that were there.
+fn part(ty: &Type) -> Type {
+    match ty {
+        Type::Record(record) => {
+            let mut record = Record::clone(record);
+            for field in record.fields.values_mut() {
+                field.required = false;
+            }
+            Type::Record(Arc::new(record))
+        }
+        Type::Map(_) => ty.clone(),
+        _ => Type::Map(Arc::new(Type::Unknown)),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::eval::BlobRead;
 use crate::source::Span;
 use crate::value::Value;
 
+pub(super) use query::{RESULTS_MAX, VISITS_MAX};
 use syntax::{Segment, Selector};
 
 /// Longest path, in characters.
