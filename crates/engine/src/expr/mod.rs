@@ -12,6 +12,8 @@
     reason = "`start, stop, step` are Jinja's and JSONPath's words for a slice"
 )]
 
+#[cfg(test)]
+mod bad_input;
 mod calls;
 mod context;
 mod depth;
