@@ -196,21 +196,18 @@ fn regex_groups(call: &Call<'_>) -> Result<Value, Fault> {
 
 fn regex_split(call: &Call<'_>) -> Result<Value, Fault> {
     let text = call.text()?;
-    let pieces: Vec<Value> = with_pattern(call, |pattern| {
-        Ok(pattern.split(&text).map(Value::from).collect())
-    })?;
-    call.context.budget.steps(pieces.len())?;
-    Ok(Value::from(pieces))
+    with_pattern(call, |pattern| {
+        call.gather(pattern.split(&text).map(Value::from))
+    })
 }
 
 fn regex_find_all(call: &Call<'_>) -> Result<Value, Fault> {
     let text = call.text()?;
-    let found: Vec<Value> = with_pattern(call, |pattern| {
-        Ok(pattern
-            .captures_iter(&text)
-            .filter_map(|found| piece(&found))
-            .collect())
-    })?;
-    call.context.budget.steps(found.len())?;
-    Ok(Value::from(found))
+    with_pattern(call, |pattern| {
+        call.gather(
+            pattern
+                .captures_iter(&text)
+                .filter_map(|found| piece(&found)),
+        )
+    })
 }

@@ -206,6 +206,25 @@ fn filters_keep_what_is_known_of_items() {
 }
 
 #[test]
+fn what_filters_make_has_types() {
+    check("(inputs.name | csv)[0].id", "string");
+    check("(inputs.name | regex_groups('(a)'))['1']", "string or null");
+    check("[[1], [2, 'a']] | flatten", "list of integer or one of `a`");
+    check("[1, null] | compact", "list of integer");
+    check("(steps.list | index_by('id'))['7'].tag", "one of `a`, `b`");
+    check("{'a': 1, 'b': 'x'} | pick(['a'])", "map");
+    check("({'a': 1} | omit(['b'])).a", "integer");
+    check("[1] | union(['a'])", "list of integer or one of `a`");
+    check("inputs.name | date_diff('2026-01-01')", "number");
+    check("inputs.x | floor", "integer");
+    check("steps.list | to_csv", "string");
+    check(
+        "inputs.n | csv | upper",
+        "any value; template.type at `inputs.n | csv | upper`: the filter `upper` does not take a list",
+    );
+}
+
+#[test]
 fn paths_are_typed_and_their_names_checked() {
     check("steps | jsonpath('$.list[0].id')", "integer");
     check(
