@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::BlobRead;
+use super::verified::{Changed, Verified};
 use crate::run::Failure;
 use crate::value::{Blob, Value, json};
 
@@ -19,7 +20,7 @@ pub const LINE_BYTES_MAX: u64 = 32 << 20;
 /// Reads a stored value whole: JSON and JSON Lines as their values, other text as a string.
 ///
 /// # Errors
-/// `value.too_large` above [`TREE_BYTES_MAX`]; `store.blob_missing`; `json.*` with line and column; `value.not_text`.
+/// `value.too_large` above [`TREE_BYTES_MAX`]; `store.blob_missing`, `store.blob_changed`; `json.*` with line and column; `value.not_text`.
 pub fn load(blob: &Blob, blobs: &dyn BlobRead) -> Result<Value, Failure> {
     if blob.bytes > TREE_BYTES_MAX {
         let message = format!(
@@ -219,12 +220,13 @@ fn viewed(value: Value, blob: &Blob) -> Value {
     }
 }
 
-/// Opens a stored value, to stream its content.
+/// Opens a stored value, to stream its content. The read that meets its end fails if the content is not what was stored:
+/// [`unreadable`] says so.
 ///
 /// # Errors
 /// `store.blob_missing`, `store.io`.
 pub fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, Failure> {
-    blobs.open(blob.hash).map_err(|error| match error.kind() {
+    let content = blobs.open(blob.hash).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("the stored value {} is not in the blob store", blob.hash);
             Failure::permanent("store.blob_missing", message).help(
@@ -232,11 +234,21 @@ pub fn open(blob: &Blob, blobs: &dyn BlobRead) -> Result<Box<dyn Read + Send>, F
             )
         }
         _ => unreadable(blob, &error),
-    })
+    })?;
+    Ok(Box::new(Verified::new(content, blob.hash)))
 }
 
-/// The failure of a stored value whose content cannot be read: `store.io`.
+/// The failure of a stored value whose content cannot be read: `store.blob_changed`, else `store.io`.
 pub fn unreadable(blob: &Blob, error: &io::Error) -> Failure {
+    if Changed::is(error) {
+        let message = format!(
+            "the content of the stored value {} is another one",
+            blob.hash
+        );
+        return Failure::permanent("store.blob_changed", message).help(
+            "the store was changed by something else: copy its folder before you try anything",
+        );
+    }
     Failure::permanent(
         "store.io",
         format!("the stored value {} cannot be read: {error}", blob.hash),

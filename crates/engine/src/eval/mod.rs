@@ -1,6 +1,7 @@
 //! Evaluation over values that may be stored: what it is handed to read them, and what it hands to operations.
 
 mod content;
+mod verified;
 
 use std::io::{self, Read};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::{Parse, SyntaxError};
 use super::filters::{self, Given};
 use super::syntax::{Call, Kind, Node};
+use super::toolbox::FUNCTIONS;
 use crate::finding::nearest;
 use crate::source::Span;
 use crate::value::Value;
@@ -33,17 +34,6 @@ pub(super) fn method(name: &str, of: &Node, callee: Span) -> SyntaxError {
     SyntaxError::new("template.unknown_function", name_span, message).help(help)
 }
 
-/// Our functions, with how they are called.
-const FUNCTIONS: [(&str, &str); 7] = [
-    ("status", "status('step')"),
-    ("failed", "failed('step')"),
-    ("succeeded", "succeeded('step')"),
-    ("skipped", "skipped('step')"),
-    ("error", "error('step')"),
-    ("always", "always()"),
-    ("range", "range(stop)"),
-];
-
 /// The call of a function.
 pub(super) fn function(name: &str, callee: Span, span: Span, given: Vec<Given>) -> Parse<Call> {
     Ok(match name {
@@ -61,9 +51,16 @@ pub(super) fn function(name: &str, callee: Span, span: Span, given: Vec<Given>) 
             }
             Call::Range(given.into_iter().map(|arg| arg.value).collect())
         }
+        clock if filters::is_clock(clock) => {
+            return Err(filters::no_clock(
+                "template.unknown_function",
+                clock,
+                callee,
+            ));
+        }
         unknown => {
             let message = format!("there is no function `{unknown}`");
-            let help = match nearest(unknown, FUNCTIONS.iter().map(|(name, _)| *name)) {
+            let help = match nearest(unknown, FUNCTIONS.iter().map(|(name, ..)| *name)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if filters::find(unknown).is_some() => {
                     format!("`{unknown}` is a filter: `value | {unknown}`")
@@ -71,7 +68,7 @@ pub(super) fn function(name: &str, callee: Span, span: Span, given: Vec<Given>) 
                 None => {
                     let known: Vec<_> = FUNCTIONS
                         .iter()
-                        .map(|(_, call)| format!("`{call}`"))
+                        .map(|(_, call, ..)| format!("`{call}`"))
                         .collect();
                     format!("the functions are {}", known.join(", "))
                 }
@@ -130,11 +127,11 @@ mod tests {
         );
         check(
             "now()",
-            "template.unknown_function at `now`: there is no function `now` = the functions are `status('step')`, `failed('step')`, `succeeded('step')`, `skipped('step')`, `error('step')`, `always()`, `range(stop)`",
+            "template.unknown_function at `now`: there is no `now`: an expression does not read the clock = `run.started_at` is when the run started, `run.due` when it was due",
         );
         check(
             "debug()",
-            "template.unknown_function at `debug`: there is no function `debug` = the functions are `status('step')`, `failed('step')`, `succeeded('step')`, `skipped('step')`, `error('step')`, `always()`, `range(stop)`",
+            "template.unknown_function at `debug`: there is no function `debug` = the functions are `status('step')`, `failed('step')`, `succeeded('step')`, `skipped('step')`, `error('step')`, `always()`, `range([start, ]stop[, step])`",
         );
         check(
             "x | map('uper')",
@@ -211,7 +208,7 @@ mod tests {
         );
         check(
             "x | jsonpath('$.a b')",
-            "jsonpath.syntax at ` `: white space inside a name or number of a JSONPath",
+            "jsonpath.syntax at ` `: white space inside a name or number of a JSONPath = a name with other characters is written `['a b']`",
         );
         check(
             "x | regex_replace('(', '')",

@@ -58,17 +58,10 @@ impl<'e> Context<'e> {
         let length = usize::try_from(blob.bytes).unwrap_or(usize::MAX);
         self.budget.text_bytes(length)?;
         let mut bytes = Vec::new();
-        let read = self
-            .blobs()?
-            .open(blob.hash)
-            .and_then(|mut content| std::io::Read::read_to_end(&mut content, &mut bytes));
-        match read {
-            Ok(_) => Ok(bytes),
-            Err(problem) => Err(Fault::new(
-                "store.io",
-                format!("the stored value {} cannot be read: {problem}", blob.hash),
-            )),
-        }
+        let mut content = eval::open(blob, self.blobs()?)?;
+        std::io::Read::read_to_end(&mut content, &mut bytes)
+            .map_err(|problem| eval::unreadable(blob, &problem))?;
+        Ok(bytes)
     }
 
     /// How many items a stored list or stream has: known, or counted without keeping them.

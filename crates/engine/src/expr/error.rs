@@ -134,11 +134,12 @@ impl Fault {
 impl From<Failure> for Fault {
     /// Keeps what reading a stored value said.
     fn from(failure: Failure) -> Fault {
-        const CODES: [&str; 8] = [
+        const CODES: [&str; 9] = [
             "value.too_large",
             "value.not_text",
             "value.not_a_list",
             "store.blob_missing",
+            "store.blob_changed",
             "json.syntax",
             "json.depth",
             "json.integer",

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
+use serde::Serialize as _;
+
 use super::context::Context;
 use super::error::Fault;
 use super::limits::OUTPUT_BYTES_MAX;
@@ -121,9 +123,29 @@ pub(super) fn text_of(value: &Value, context: &Context<'_>) -> Result<Arc<str>, 
 
 /// Compact JSON, within the limit; stored values inside are read.
 pub(super) fn json(value: &Value, context: &Context<'_>) -> Result<String, Fault> {
-    let value = &opened(value, context)?;
+    json_by(value, serde_json::ser::CompactFormatter, context)
+}
+
+/// JSON with one member or item a line, indented by so many blanks a level.
+pub(super) fn json_in_lines(
+    value: &Value,
+    indent: usize,
+    context: &Context<'_>,
+) -> Result<String, Fault> {
+    let blanks = " ".repeat(indent);
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(blanks.as_bytes());
+    json_by(value, formatter, context)
+}
+
+fn json_by(
+    value: &Value,
+    formatter: impl serde_json::ser::Formatter,
+    context: &Context<'_>,
+) -> Result<String, Fault> {
+    let value = opened(value, context)?;
     let mut out = Limited(Vec::new());
-    match serde_json::to_writer(&mut out, value) {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    match value.serialize(&mut serializer) {
         Ok(()) => String::from_utf8(out.0)
             .map_err(|_| Fault::new("template.type", "the JSON form is not text")),
         Err(error) if error.is_io() => Err(Fault::new(
@@ -135,7 +157,7 @@ pub(super) fn json(value: &Value, context: &Context<'_>) -> Result<String, Fault
 }
 
 /// The value with stored values inside it replaced by their content.
-fn opened(value: &Value, context: &Context<'_>) -> Result<Value, Fault> {
+pub(super) fn opened(value: &Value, context: &Context<'_>) -> Result<Value, Fault> {
     if !holds_stored(value, context)? {
         return Ok(value.clone());
     }

@@ -131,18 +131,26 @@ impl Type {
     /// Either of two types; `Unknown` absorbs.
     #[must_use]
     pub fn or(self, other: Type) -> Type {
-        match (self, other) {
-            (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
-            (a, b) if a == b => a,
-            (Type::Union(a), b) => {
-                let mut all = Arc::unwrap_or_clone(a);
-                if !all.contains(&b) {
-                    all.push(b);
-                }
-                Type::Union(Arc::new(all))
-            }
-            (a, b) => Type::Union(Arc::new(vec![a, b])),
+        if self == Type::Unknown || other == Type::Unknown {
+            return Type::Unknown;
         }
+        if self == other {
+            return self;
+        }
+        let options = |ty| match ty {
+            Type::Union(options) => Arc::unwrap_or_clone(options),
+            one => vec![one],
+        };
+        let mut all = options(self);
+        for option in options(other) {
+            if !all.contains(&option) {
+                all.push(option);
+            }
+        }
+        if all.len() == 1 {
+            return all.remove(0);
+        }
+        Type::Union(Arc::new(all))
     }
 
     /// Whether a value of type `found` may be used where this type is expected: false only if it never can.

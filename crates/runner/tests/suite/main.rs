@@ -2,6 +2,7 @@
 
 mod checks;
 mod docs;
+mod expressions;
 mod main_job;
 mod support;
 mod tidy;

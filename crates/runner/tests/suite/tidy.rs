@@ -21,9 +21,11 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
 /// Modules that are compiled for tests only.
 fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().unwrap_or_default();
-    ["tests", "jinja_tests", "testing"]
+    let folder = path.parent().and_then(Path::file_name);
+    ["tests", "testing", "compliance"]
         .iter()
         .any(|name| stem == *name)
+        || folder.is_some_and(|folder| folder == "bad_input")
 }
 
 /// Lines of code, without comments and without the tests at the end of a file.

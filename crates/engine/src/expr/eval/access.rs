@@ -110,6 +110,7 @@ impl Evaluator<'_> {
                     None => Got::Absent(node),
                 })
             }
+            Value::Secret(_) => Err(operators::secret_used("an index").at(node.span)),
             other => Err(Fault::kind("an index", "a list", other).at(node.span)),
         }
     }

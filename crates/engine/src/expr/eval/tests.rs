@@ -231,7 +231,7 @@ fn filters_check_what_they_are_given() {
     check("'2026-02-03' | date('%d.%m.')", r#""03.02.""#);
     check(
         "'soon' | date",
-        "template.date at `'soon' | date`: \"soon\" is not a time in the form of RFC 3339 = such as `2026-01-31T02:00:00Z` or `2026-01-31`",
+        "template.date at `'soon' | date`: \"soon\" is not a time in the form of RFC 3339 = such as `2026-01-31T02:00:00Z` or `2026-01-31`; `| parse_date('%d.%m.%Y')` reads other forms",
     );
     check("'YQ' | b64decode", r#""a""#);
     check(

@@ -1,6 +1,6 @@
 //! Base64 (RFC 4648, section 4), in both directions.
 
-use super::{Call, Filter, Gives, Takes};
+use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;
 use crate::value::Value;
 
@@ -8,10 +8,10 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter {
         name: "b64encode",
         aliases: &[],
-        about: "A text or a file in Base64.",
+        about: "A text or a file in Base64; with `url` in the alphabet for addresses, without `=`.",
         example: ("'hello' | b64encode", r#""aGVsbG8=""#),
         gives: Gives::Text,
-        params: &[],
+        params: &[Param::optional("url")],
         takes: Takes::Stored,
         run: encode,
     },
@@ -30,10 +30,15 @@ pub(super) const FILTERS: &[Filter] = &[
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 fn encode(call: &Call<'_>) -> Result<Value, Fault> {
-    match &call.input {
-        Value::Blob(blob) => call.made(encoded(&call.context.bytes(blob)?)),
-        _ => call.made(encoded(call.text()?.as_bytes())),
+    let text = match &call.input {
+        Value::Blob(blob) => encoded(&call.context.bytes(blob)?),
+        _ => encoded(call.text()?.as_bytes()),
+    };
+    if call.arg_flag(0)? {
+        let text = text.trim_end_matches('=');
+        return call.made(text.replace('+', "-").replace('/', "_"));
     }
+    call.made(text)
 }
 
 fn encoded(bytes: &[u8]) -> String {
@@ -81,4 +86,17 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         }
     }
     (held < 6 && bits == 0).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::testing::shown;
+
+    #[test]
+    fn both_alphabets_go_both_ways() {
+        assert_eq!(shown("'>>>???' | b64encode"), r#""Pj4+Pz8/""#);
+        assert_eq!(shown("'>>>???' | b64encode(url=true)"), r#""Pj4-Pz8_""#);
+        assert_eq!(shown("'a' | b64encode(true)"), r#""YQ""#);
+        assert_eq!(shown("'Pj4-Pz8_' | b64decode"), r#"">>>???""#);
+    }
 }

@@ -37,18 +37,42 @@ pub(in crate::expr) fn bind(
     })
 }
 
+/// Whether somebody looks for the time of day.
+pub(in crate::expr) fn is_clock(name: &str) -> bool {
+    matches!(name, "now" | "utcnow" | "today")
+}
+
+/// The error for that.
+pub(in crate::expr) fn no_clock(code: &'static str, name: &str, span: Span) -> SyntaxError {
+    let message = format!("there is no `{name}`: an expression does not read the clock");
+    let help = "`run.started_at` is when the run started, `run.due` when it was due";
+    SyntaxError::new(code, span, message).help(help)
+}
+
 fn unknown(name: &str, span: Span) -> SyntaxError {
     let message = format!("there is no filter `{name}`");
     let known: Vec<&str> = filter_docs().map(|doc| doc.name).collect();
+    if is_clock(name) {
+        return no_clock("template.unknown_filter", name, span);
+    }
     let foreign = match name {
         "tojson" | "json_encode" => Some("to_json"),
-        "fromjson" | "from_json" | "parse_json" => Some("json"),
+        "fromjson" | "parse_json" => Some("json"),
+        "parse_yaml" => Some("yaml"),
+        "parse_csv" => Some("csv"),
         "size" => Some("length"),
         "lowercase" => Some("lower"),
         "uppercase" => Some("upper"),
-        "strip" => Some("trim"),
         "filter" => Some("select"),
         "pluck" => Some("map"),
+        "average" => Some("avg"),
+        "format_date" | "dateformat" | "datetime" => Some("date"),
+        "base64" | "base64encode" | "base64_encode" => Some("b64encode"),
+        "base64decode" | "base64_decode" => Some("b64decode"),
+        "url_encode" | "quote" => Some("urlencode"),
+        "url_decode" | "unquote" => Some("urldecode"),
+        "strip" | "ltrim" | "rtrim" | "lstrip" | "rstrip" => Some("trim"),
+        "orderby" | "order_by" | "sort_by" | "sortby" => Some("sort"),
         _ => None,
     };
     let help = match foreign.or_else(|| nearest(name, known.iter().copied())) {
@@ -111,16 +135,8 @@ fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
             (ParamKind::Value, _) | (ParamKind::Path | ParamKind::Pattern, None) => {}
             (ParamKind::Path, Some(path)) => {
                 return JsonPath::parse(path).map(Prepared::Path).map_err(|error| {
-                    // The place inside the quotes is right as long as nothing in them is escaped.
-                    let start = arg.span.start as usize + 1 + error.span.start as usize;
-                    let end = arg.span.start as usize + 1 + error.span.end as usize;
-                    let inside = end < arg.span.end as usize;
-                    let span = if inside {
-                        Span::new(start, end)
-                    } else {
-                        arg.span
-                    };
-                    SyntaxError::new(error.code, span, error.message)
+                    let span = inside_quotes(arg.span, error.span);
+                    SyntaxError::new(error.code, span, error.message).maybe_help(error.help)
                 });
             }
             (ParamKind::Pattern, Some(pattern)) => {
@@ -144,6 +160,17 @@ fn prepare(filter: &Filter, args: &[Option<Node>]) -> Parse<Prepared> {
         }
     }
     Ok(Prepared::Nothing)
+}
+
+/// The place `inside` of a text literal that stands at `quoted`: right as long as nothing before it is escaped.
+pub(in crate::expr) fn inside_quotes(quoted: Span, inside: Span) -> Span {
+    let start = quoted.start as usize + 1 + inside.start as usize;
+    let end = quoted.start as usize + 1 + inside.end as usize;
+    if end < quoted.end as usize {
+        Span::new(start, end)
+    } else {
+        quoted
+    }
 }
 
 /// The two arguments of `default`: the other value, and whether empty values are replaced too.

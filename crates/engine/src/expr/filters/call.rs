@@ -65,6 +65,16 @@ impl Call<'_> {
         }
     }
 
+    /// The list of these values; a step is taken for each before the next one is made.
+    pub(super) fn gather(&self, values: impl Iterator<Item = Value>) -> Result<Value, Fault> {
+        let mut list = Vec::new();
+        for value in values {
+            self.context.budget.step()?;
+            list.push(value);
+        }
+        Ok(Value::from(list))
+    }
+
     /// The argument at this place.
     pub(super) fn arg(&self, at: usize) -> Option<&Value> {
         self.args.get(at).and_then(Option::as_ref)

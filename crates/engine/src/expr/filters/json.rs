@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use super::{Call, Filter, Gives, Takes};
+use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;
-use crate::expr::text;
+use crate::expr::text::{self, Text};
 use crate::value::{Blob, Value, json};
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter {
         name: "to_json",
         aliases: &[],
-        about: "The compact JSON text of any value.",
+        about: "The JSON text of any value: compact, or in lines with so many blanks of `indent`.",
         example: (
             "{'a': [1, none, '<']} | to_json",
             r#""{\"a\":[1,null,\"<\"]}""#,
         ),
         gives: Gives::Text,
-        params: &[],
+        params: &[Param::optional("indent")],
         takes: Takes::Any,
-        run: |call| call.made(text::json(&call.input, call.context)?),
+        run: to_json,
     },
     Filter {
         name: "json",
-        aliases: &[],
+        aliases: &["from_json"],
         about: "The value of a JSON text; a stored text becomes stored JSON without being read.",
         example: (r#"'{"a": [1, 2]}' | json"#, r#"{"a":[1,2]}"#),
         gives: Gives::Unknown,
@@ -41,7 +41,43 @@ pub(super) const FILTERS: &[Filter] = &[
         takes: Takes::Stored,
         run: jsonl,
     },
+    Filter {
+        name: "to_jsonl",
+        aliases: &["to_ndjson"],
+        about: "A text with the compact JSON of one item a line.",
+        example: ("[{'a': 1}, 2] | to_jsonl", r#""{\"a\":1}\n2\n""#),
+        gives: Gives::Text,
+        params: &[],
+        takes: Takes::List,
+        run: to_jsonl,
+    },
 ];
+
+/// Widest indent, in characters.
+const INDENT_MAX: usize = 16;
+
+fn to_json(call: &Call<'_>) -> Result<Value, Fault> {
+    let indent = match call.arg_whole(0)? {
+        None => return call.made(text::json(&call.input, call.context)?),
+        Some(indent) => usize::try_from(indent)
+            .ok()
+            .filter(|indent| *indent <= INDENT_MAX),
+    };
+    let Some(indent) = indent else {
+        let message = format!("`indent` of the filter `to_json` is from 0 to {INDENT_MAX}");
+        return Err(Fault::new("template.type", message));
+    };
+    call.made(text::json_in_lines(&call.input, indent, call.context)?)
+}
+
+fn to_jsonl(call: &Call<'_>) -> Result<Value, Fault> {
+    let mut lines = Text::default();
+    for item in call.list()? {
+        lines.push(&text::json(item, call.context)?)?;
+        lines.push("\n")?;
+    }
+    lines.finish(call.context)
+}
 
 /// The same stored value, taken for another media type. Nothing is known of its items yet.
 fn taken_for(blob: &Blob, media: &str) -> Value {

@@ -3,14 +3,18 @@
 //! Read in this order: this file (the row and the table), [`bind`] (arguments to parameters, at parse time), [`call`]
 //! (typed access to them, at run time), then the groups.
 
+mod affix;
 mod base64;
 mod bind;
 mod call;
 mod convert;
-mod date;
+mod csv;
 mod encode;
+mod flat;
+mod hash;
 mod items;
 mod json;
+mod layout;
 mod lists;
 mod maps;
 mod numbers;
@@ -19,6 +23,8 @@ mod path;
 mod pattern;
 mod pick;
 mod text;
+mod time;
+mod yaml;
 
 use super::context::Context;
 use super::error::Fault;
@@ -26,11 +32,12 @@ use super::jinja_tests::Test;
 use super::jsonpath::JsonPath;
 use super::operators::secret_used;
 use super::syntax::Node;
+use super::toolbox::ToolDoc;
 use crate::value::Value;
 
-pub(super) use bind::{Given, bind, bind_default};
+pub(super) use bind::{Given, bind, bind_default, inside_quotes, is_clock, no_clock};
 pub(super) use call::Call;
-pub(super) use pattern::compile as compile_pattern;
+pub(super) use pattern::{COMPILED_BYTES_MAX, PATTERN_BYTES_MAX, compile as compile_pattern};
 
 /// One filter.
 #[derive(Debug)]
@@ -116,11 +123,44 @@ pub(super) enum Gives {
     Same,
     /// One item of the list it was given.
     Item,
-    /// A list of whatever.
-    List,
+    /// The list of the items it was given; of a map, of its keys.
+    Items,
+    /// A list of what became of each item.
+    Mapped,
     Texts,
     /// A stream of whatever, or the list of it.
     Stream,
+    /// A list of `{key, items}`.
+    Groups,
+    /// Lists of items.
+    Chunks,
+    /// Lists of an item and one of the first argument.
+    Pairs,
+    /// The values of a map.
+    Values,
+    /// Lists of a key and a value.
+    Entries,
+    /// The map with another one put over it.
+    Merged,
+    /// A whole number if all items are.
+    Sum,
+    /// A whole number if no digits were asked for.
+    Rounded,
+    /// A map of texts, some of them null.
+    TextMap,
+    /// A list of maps of text, or of lists of text.
+    Rows,
+    /// Items, and items of the first argument.
+    Both,
+    /// Items of items.
+    Flat,
+    /// The items that are not null.
+    Compact,
+    /// A map of the items.
+    Indexed,
+    /// Some of the members of the map it was given.
+    Part,
+    /// A map of whatever.
     Map,
 }
 
@@ -189,49 +229,49 @@ fn apply(
     (filter.run)(&call)
 }
 
-/// A filter as the documentation shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FilterDoc {
-    /// Its name.
-    pub name: &'static str,
-    /// Other names for it.
-    pub aliases: &'static [&'static str],
-    /// One sentence.
-    pub about: &'static str,
-    /// An expression that uses it.
-    pub example: &'static str,
-    /// The JSON of the example's value.
-    pub gives: &'static str,
+/// `default` is known to the evaluator, because it alone may stand on undefined values; this row is for people.
+fn default_doc() -> ToolDoc {
+    ToolDoc {
+        group: GENERAL,
+        name: "default",
+        aliases: &["d"],
+        signature: "default(value[, empty_too])".to_owned(),
+        about: "The value, or another one where it is undefined; with `true` also where it is null or empty.",
+        example: "{'a': none}['b'] | default('other')",
+        gives: r#""other""#,
+    }
 }
 
-/// `default` is known to the evaluator, because it alone may stand on undefined values; this row is for people.
-const DEFAULT: FilterDoc = FilterDoc {
-    name: "default",
-    aliases: &["d"],
-    about: "The value, or another one where it is undefined; with `true` also where it is null or empty.",
-    example: "{'a': none}['b'] | default('other')",
-    gives: r#""other""#,
-};
+const GENERAL: &str = "Any value";
 
-static TABLE: [&[Filter]; 14] = [
-    lists::FILTERS,
-    items::FILTERS,
-    order::FILTERS,
-    pick::FILTERS,
-    maps::FILTERS,
-    text::FILTERS,
-    pattern::FILTERS,
-    numbers::FILTERS,
-    convert::FILTERS,
-    json::FILTERS,
-    path::FILTERS,
-    encode::FILTERS,
-    base64::FILTERS,
-    date::FILTERS,
+/// The filters under the headings of the documentation.
+static TABLE: [(&str, &[Filter]); 22] = [
+    (GENERAL, path::FILTERS),
+    (GENERAL, convert::FILTERS),
+    ("Lists", lists::FILTERS),
+    ("Lists", flat::FILTERS),
+    ("Lists", order::FILTERS),
+    ("Lists", items::FILTERS),
+    ("Lists", pick::FILTERS),
+    ("Maps", maps::FILTERS),
+    ("Text", text::FILTERS),
+    ("Text", affix::FILTERS),
+    ("Text", layout::FILTERS),
+    ("Regular expressions", pattern::FILTERS),
+    ("Numbers", numbers::FILTERS),
+    ("Dates and times", time::date::FILTERS),
+    ("Dates and times", time::shift::FILTERS),
+    ("Dates and times", time::duration::FILTERS),
+    ("JSON, CSV, YAML", json::FILTERS),
+    ("JSON, CSV, YAML", csv::FILTERS),
+    ("JSON, CSV, YAML", yaml::FILTERS),
+    ("Encodings and checksums", encode::FILTERS),
+    ("Encodings and checksums", base64::FILTERS),
+    ("Encodings and checksums", hash::FILTERS),
 ];
 
 fn all() -> impl Iterator<Item = &'static Filter> {
-    TABLE.iter().copied().flatten()
+    TABLE.iter().flat_map(|(_, filters)| *filters)
 }
 
 /// The filter of this name.
@@ -239,15 +279,36 @@ pub(super) fn find(name: &str) -> Option<&'static Filter> {
     all().find(|filter| filter.name == name || filter.aliases.contains(&name))
 }
 
-/// Every filter, for the documentation.
-pub fn filter_docs() -> impl Iterator<Item = FilterDoc> {
-    std::iter::once(DEFAULT).chain(all().map(|filter| FilterDoc {
-        name: filter.name,
-        aliases: filter.aliases,
-        about: filter.about,
-        example: filter.example.0,
-        gives: filter.example.1,
-    }))
+/// Every filter, for the documentation: in the order of the headings.
+pub fn filter_docs() -> impl Iterator<Item = ToolDoc> {
+    let rows = TABLE.iter().flat_map(|(group, filters)| {
+        filters.iter().map(|filter| ToolDoc {
+            group,
+            name: filter.name,
+            aliases: filter.aliases,
+            signature: signature(filter),
+            about: filter.about,
+            example: filter.example.0,
+            gives: filter.example.1,
+        })
+    });
+    std::iter::once(default_doc()).chain(rows)
+}
+
+fn signature(filter: &Filter) -> String {
+    let names = |required: bool| {
+        let params = filter.params.iter();
+        let names = params.filter(move |param| param.required == required);
+        names.map(|param| param.name).collect::<Vec<_>>().join(", ")
+    };
+    match (names(true), names(false)) {
+        (required, optional) if required.is_empty() && optional.is_empty() => {
+            filter.name.to_owned()
+        }
+        (required, optional) if optional.is_empty() => format!("{}({required})", filter.name),
+        (required, optional) if required.is_empty() => format!("{}([{optional}])", filter.name),
+        (required, optional) => format!("{}({required}[, {optional}])", filter.name),
+    }
 }
 
 #[cfg(test)]
@@ -256,16 +317,33 @@ mod tests {
     use crate::expr::testing::shown;
 
     #[test]
-    fn every_example_gives_what_the_table_says() {
+    fn names_and_aliases_are_unique() {
+        let mut seen = std::collections::HashSet::new();
         for doc in filter_docs() {
-            assert_eq!(
-                shown(doc.example),
-                doc.gives,
-                "{}: {}",
-                doc.name,
-                doc.example
+            for name in std::iter::once(&doc.name).chain(doc.aliases) {
+                assert!(seen.insert(*name), "{name} stands twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_filter_refuses_secrets() {
+        for doc in filter_docs().filter(|doc| doc.name != "default") {
+            let required = super::find(doc.name).map_or(0, |filter| {
+                filter.params.iter().filter(|param| param.required).count()
+            });
+            let args = vec!["'1'"; required].join(", ");
+            let found = shown(&format!("secrets.TOKEN | {}({args})", doc.name));
+            let refused = [
+                "template.secret",
+                "jsonpath.syntax",
+                "template.unknown_test",
+            ];
+            assert!(
+                refused.iter().any(|code| found.starts_with(code)),
+                "{}: {found}",
+                doc.name
             );
-            assert!(doc.about.ends_with('.'), "{}", doc.name);
         }
     }
 }

@@ -47,17 +47,27 @@ pub(super) const FILTERS: &[Filter] = &[
         aliases: &[],
         about: "The sum of the items, or of a member of each; 0 for none.",
         example: ("[{'n': 2}, {'n': 1.5}] | sum(attribute='n')", "3.5"),
-        gives: Gives::Number,
+        gives: Gives::Sum,
         params: &[Param::optional("attribute")],
         takes: Takes::List,
         run: sum,
+    },
+    Filter {
+        name: "avg",
+        aliases: &["mean"],
+        about: "The mean of the items, or of a member of each; undefined if there is none.",
+        example: ("[1, 2, 6] | avg", "3"),
+        gives: Gives::Number,
+        params: &[Param::optional("attribute")],
+        takes: Takes::List,
+        run: avg,
     },
     Filter {
         name: "dictsort",
         aliases: &[],
         about: "Pairs of the keys and values of a map, by key.",
         example: ("{'b': 1, 'a': 2} | dictsort", r#"[["a",2],["b",1]]"#),
-        gives: Gives::List,
+        gives: Gives::Entries,
         params: &[],
         takes: Takes::Map,
         run: dictsort,
@@ -124,12 +134,26 @@ fn extreme(call: &Call<'_>, wanted: Ordering) -> Result<Value, Fault> {
     match (problem, best) {
         (Some(fault), _) => Err(fault),
         (None, Some((_, item))) => Ok(item),
-        (None, None) => {
-            let message = format!("{} was given an empty list", call.name());
-            Err(Fault::new("template.undefined", message)
-                .help("`| default(value)` says what it is then"))
-        }
+        (None, None) => Err(empty(call)),
     }
+}
+
+fn empty(call: &Call<'_>) -> Fault {
+    let message = format!("{} was given an empty list", call.name());
+    Fault::new("template.undefined", message).help("`| default(value)` says what it is then")
+}
+
+fn avg(call: &Call<'_>) -> Result<Value, Fault> {
+    let count = call.list()?.len();
+    if count == 0 {
+        return Err(empty(call));
+    }
+    arithmetic(
+        Arithmetic::Divide,
+        sum(call)?,
+        Value::from(count),
+        call.context,
+    )
 }
 
 fn sum(call: &Call<'_>) -> Result<Value, Fault> {

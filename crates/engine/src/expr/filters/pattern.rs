@@ -44,12 +44,58 @@ pub(super) const FILTERS: &[Filter] = &[
         takes: Takes::Text,
         run: regex_find_all,
     },
+    Filter {
+        name: "regex_groups",
+        aliases: &[],
+        about: "The groups of the first match as a map: by name for `(?<name>...)`, else by number, null where a group took no part; undefined if there is no match.",
+        example: (
+            r"'v1.24' | regex_groups('v(?<major>\\d+)\\.(?<minor>\\d+)')",
+            r#"{"major":"1","minor":"24"}"#,
+        ),
+        gives: Gives::TextMap,
+        params: &[Param::required("pattern").of(ParamKind::Pattern)],
+        takes: Takes::Text,
+        run: regex_groups,
+    },
+    Filter {
+        name: "regex_match",
+        aliases: &["regex_test"],
+        about: "Whether a regular expression matches somewhere in the text; `^` and `$` tie it to the ends.",
+        example: (r"'order 4711' | regex_match('^order \\d+$')", "true"),
+        gives: Gives::Boolean,
+        params: &[Param::required("pattern").of(ParamKind::Pattern)],
+        takes: Takes::Text,
+        run: |call| {
+            let text = call.text()?;
+            with_pattern(call, |pattern| Ok(Value::Bool(pattern.is_match(&text))))
+        },
+    },
+    Filter {
+        name: "regex_split",
+        aliases: &[],
+        about: "The pieces of the text between the matches of a regular expression.",
+        example: (r"'a, b;c' | regex_split('[,;]\\s*')", r#"["a","b","c"]"#),
+        gives: Gives::Texts,
+        params: &[Param::required("pattern").of(ParamKind::Pattern)],
+        takes: Takes::Text,
+        run: regex_split,
+    },
+    Filter {
+        name: "regex_escape",
+        aliases: &[],
+        about: "A regular expression that matches exactly this text.",
+        example: ("'a.b*' | regex_escape", r#""a\\.b\\*""#),
+        gives: Gives::Text,
+        params: &[],
+        takes: Takes::Text,
+        run: |call| call.made(regex::escape(&call.text()?)),
+    },
 ];
 
 /// Longest regular expression, in bytes.
-const PATTERN_BYTES_MAX: usize = 2_000;
+pub(in crate::expr) const PATTERN_BYTES_MAX: usize = 2_000;
 /// Memory that a compiled regular expression may take, in bytes.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
+pub(in crate::expr) const COMPILED_BYTES_MAX: usize = 1 << 20;
 
 /// Compiles a pattern within bounds.
 pub(in crate::expr) fn compile(pattern: &str) -> Result<regex::Regex, Fault> {
@@ -116,28 +162,52 @@ fn piece(found: &regex::Captures<'_>) -> Option<Value> {
         .map(|piece| Value::from(piece.as_str()))
 }
 
+/// The fault of a text in which the pattern is not.
+fn nothing(call: &Call<'_>) -> Fault {
+    let message = format!("{} found nothing", call.name());
+    Fault::new("template.undefined", message).help("`| default(value)` says what it is then")
+}
+
 fn regex_find(call: &Call<'_>) -> Result<Value, Fault> {
     let text = call.text()?;
     let found = with_pattern(call, |pattern| {
         Ok(pattern.captures(&text).as_ref().and_then(piece))
     })?;
-    found.ok_or_else(|| {
-        Fault::new(
-            "template.undefined",
-            format!("{} found nothing", call.name()),
-        )
-        .help("`| default(value)` says what it is then")
+    found.ok_or_else(|| nothing(call))
+}
+
+fn regex_groups(call: &Call<'_>) -> Result<Value, Fault> {
+    let text = call.text()?;
+    let found = with_pattern(call, |pattern| {
+        let Some(found) = pattern.captures(&text) else {
+            return Ok(None);
+        };
+        let names = pattern.capture_names().enumerate().skip(1);
+        Ok(Some(Value::map(names.map(|(at, name)| {
+            let group = found.get(at).map(|group| group.as_str());
+            (
+                name.map_or_else(|| at.to_string(), str::to_owned),
+                Value::from(group),
+            )
+        }))))
+    })?;
+    found.ok_or_else(|| nothing(call))
+}
+
+fn regex_split(call: &Call<'_>) -> Result<Value, Fault> {
+    let text = call.text()?;
+    with_pattern(call, |pattern| {
+        call.gather(pattern.split(&text).map(Value::from))
     })
 }
 
 fn regex_find_all(call: &Call<'_>) -> Result<Value, Fault> {
     let text = call.text()?;
-    let found: Vec<Value> = with_pattern(call, |pattern| {
-        Ok(pattern
-            .captures_iter(&text)
-            .filter_map(|found| piece(&found))
-            .collect())
-    })?;
-    call.context.budget.steps(found.len())?;
-    Ok(Value::from(found))
+    with_pattern(call, |pattern| {
+        call.gather(
+            pattern
+                .captures_iter(&text)
+                .filter_map(|found| piece(&found)),
+        )
+    })
 }

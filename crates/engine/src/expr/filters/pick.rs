@@ -11,7 +11,7 @@ pub(super) const FILTERS: &[Filter] = &[
         aliases: &[],
         about: "A member of each item (`attribute`, with `default` where it is missing), or a filter applied to each.",
         example: ("[{'id': 1}, {}] | map(attribute='id', default=0)", "[1,0]"),
-        gives: Gives::List,
+        gives: Gives::Mapped,
         params: &[
             Param::optional("filter").of(ParamKind::Filter),
             Param::optional("a"),

@@ -149,38 +149,29 @@ fn replace(call: &Call<'_>) -> Result<Value, Fault> {
 fn split(call: &Call<'_>) -> Result<Value, Fault> {
     let text = call.text()?;
     let max = call.arg_whole(1)?.and_then(|max| usize::try_from(max).ok());
-    let pieces: Vec<Value> = match (call.arg_text(0)?, max) {
-        (None, None) => text.split_whitespace().map(Value::from).collect(),
+    match (call.arg_text(0)?, max) {
+        (None, None) => call.gather(text.split_whitespace().map(Value::from)),
         (None, Some(max)) => {
             let pieces = text
                 .trim()
                 .splitn(max.saturating_add(1), char::is_whitespace);
-            pieces
-                .map(|piece| Value::from(piece.trim_start()))
-                .collect()
+            call.gather(pieces.map(|piece| Value::from(piece.trim_start())))
         }
-        (Some(separator), _) if separator.is_empty() => {
-            return Err(Fault::new(
-                "template.type",
-                "`separator` of the filter `split` is empty",
-            )
-            .help("`| list` gives the characters"));
+        (Some(separator), _) if separator.is_empty() => Err(Fault::new(
+            "template.type",
+            "`separator` of the filter `split` is empty",
+        )
+        .help("`| list` gives the characters")),
+        (Some(separator), None) => call.gather(text.split(&*separator).map(Value::from)),
+        (Some(separator), Some(max)) => {
+            let pieces = text.splitn(max.saturating_add(1), &*separator);
+            call.gather(pieces.map(Value::from))
         }
-        (Some(separator), None) => text.split(&*separator).map(Value::from).collect(),
-        (Some(separator), Some(max)) => text
-            .splitn(max.saturating_add(1), &*separator)
-            .map(Value::from)
-            .collect(),
-    };
-    call.context.budget.steps(pieces.len())?;
-    Ok(Value::from(pieces))
+    }
 }
 
 fn lines(call: &Call<'_>) -> Result<Value, Fault> {
-    let text = call.text()?;
-    let lines: Vec<Value> = text.lines().map(Value::from).collect();
-    call.context.budget.steps(lines.len())?;
-    Ok(Value::from(lines))
+    call.gather(call.text()?.lines().map(Value::from))
 }
 
 fn truncate(call: &Call<'_>) -> Result<Value, Fault> {

@@ -1,14 +1,10 @@
-//! What operators and filters make of types.
-
-use std::sync::Arc;
+//! What operators and `default` make of types.
 
 use super::Infer;
 use crate::expr::error::SyntaxError;
-use crate::expr::filters::{FilterCall, Gives, Prepared, Takes};
 use crate::expr::syntax::{Arithmetic, Default, Kind, Node};
 use crate::source::Span;
 use crate::types::Type;
-use crate::value::Value;
 
 impl Infer<'_> {
     pub(super) fn arithmetic(
@@ -51,6 +47,11 @@ impl Infer<'_> {
             Some(alternative) => self.node(alternative),
             None => Type::string(),
         };
+        // `default([])` says nothing new of a list.
+        let none = matches!(&parts.alternative, Some(node) if matches!(&node.kind, Kind::List(items) if items.is_empty()));
+        if none && matches!(value, Type::List(_) | Type::Blob(_)) {
+            return value;
+        }
         match (value, parts.empty_too.is_some()) {
             (Type::Null, true) => alternative,
             (Type::Union(options), true) => {
@@ -63,91 +64,6 @@ impl Infer<'_> {
             (value, _) => value.or(alternative),
         }
     }
-
-    pub(super) fn filter(&mut self, call: &FilterCall, span: Span) -> Type {
-        let what = format!("the filter `{}`", call.filter.name);
-        let input = self.open(&call.input, &what);
-        let args: Vec<Option<Type>> = call
-            .args
-            .iter()
-            .map(|arg| arg.as_ref().map(|arg| self.open(arg, &what)))
-            .collect();
-        if never(call.filter.takes, &input) {
-            let message = format!("{what} does not take {}", in_words(&input));
-            return self.problem(SyntaxError::new("template.type", span, message));
-        }
-        if input == Type::Null && !matches!(call.filter.takes, Takes::Any | Takes::Stored) {
-            let message = format!("{what} was given null");
-            return self.problem(SyntaxError::new("template.null", span, message));
-        }
-        let item = item_of(&input);
-        let member = self.attribute(call, &item);
-        match call.filter.gives {
-            Gives::Text => Type::string(),
-            Gives::Integer => Type::Integer,
-            Gives::Number => Type::Number,
-            Gives::Boolean => Type::Boolean,
-            Gives::Same => match input {
-                Type::Blob(item) => Type::List(item),
-                ty => ty,
-            },
-            Gives::Item => item,
-            Gives::List => match (call.filter.name, &call.prepared) {
-                ("map", Prepared::Nothing) => {
-                    let otherwise = args.into_iter().nth(4).flatten();
-                    let ty = otherwise.map_or(member.clone(), |otherwise| member.or(otherwise));
-                    Type::list(ty)
-                }
-                ("map", Prepared::Filter(filter)) => Type::list(given_by(filter.gives)),
-                ("list", _) => Type::list(item),
-                _ => Type::list(Type::Unknown),
-            },
-            Gives::Texts => Type::list(Type::string()),
-            Gives::Stream => match input {
-                Type::List(item) | Type::Blob(item) if *item != Type::Unknown => Type::Blob(item),
-                _ => Type::blob(Type::Unknown),
-            },
-            Gives::Map => Type::Map(Arc::new(Type::Unknown)),
-            Gives::Unknown => match &call.prepared {
-                Prepared::Path(path) if !path.is_singular() => Type::list(Type::Unknown),
-                _ => Type::Unknown,
-            },
-        }
-    }
-
-    /// The type of the member that a literal `attribute` names, where the items have it.
-    fn attribute(&mut self, call: &FilterCall, item: &Type) -> Type {
-        let params = call.filter.params.iter();
-        let place = params
-            .zip(&call.args)
-            .find(|(param, _)| param.name == "attribute");
-        let Some((_, Some(arg))) = place else {
-            return Type::Unknown;
-        };
-        match &arg.kind {
-            Kind::Const(Value::String(path)) => self.path(item, path, call.input.span, arg.span),
-            _ => Type::Unknown,
-        }
-    }
-}
-
-fn given_by(gives: Gives) -> Type {
-    match gives {
-        Gives::Text => Type::string(),
-        Gives::Integer => Type::Integer,
-        Gives::Number => Type::Number,
-        Gives::Boolean => Type::Boolean,
-        Gives::Texts => Type::list(Type::string()),
-        _ => Type::Unknown,
-    }
-}
-
-fn item_of(ty: &Type) -> Type {
-    match ty {
-        Type::List(item) | Type::Blob(item) => Type::clone(item),
-        Type::String(_) => Type::string(),
-        _ => Type::Unknown,
-    }
 }
 
 /// Whether nothing can be said for certain. (Text and lists may be stored, which `Blob` stands for.)
@@ -155,25 +71,7 @@ fn undecided(ty: &Type) -> bool {
     matches!(ty, Type::Unknown | Type::Union(_) | Type::Blob(_))
 }
 
-/// Whether a filter that takes this can never work on that type.
-fn never(takes: Takes, ty: &Type) -> bool {
-    if let Type::Union(options) = ty {
-        return options.iter().all(|option| never(takes, option));
-    }
-    let scalar = matches!(ty, Type::Boolean | Type::Integer | Type::Number);
-    let text = matches!(ty, Type::String(_));
-    let list = matches!(ty, Type::List(_));
-    let map = matches!(ty, Type::Map(_) | Type::Record(_));
-    match takes {
-        Takes::Any | Takes::Stored => false,
-        Takes::Text => list || map,
-        Takes::Number => list || map || text || *ty == Type::Boolean,
-        Takes::List => scalar || map || text,
-        Takes::Map => scalar || list || text,
-    }
-}
-
-fn in_words(ty: &Type) -> String {
+pub(super) fn in_words(ty: &Type) -> String {
     match ty {
         Type::String(_) => "a string".to_owned(),
         Type::List(_) => "a list".to_owned(),

@@ -160,7 +160,15 @@ impl Infer<'_> {
                 let message = format!("a {ty} has no items").replace("a integer", "an integer");
                 self.problem(SyntaxError::new("template.type", span, message))
             }
-            Type::Unknown | Type::Record(_) | Type::Union(_) => Type::Unknown,
+            Type::Union(options) => {
+                let items = options.iter().map(|option| match option {
+                    Type::List(item) | Type::Map(item) | Type::Blob(item) => Type::clone(item),
+                    Type::String(_) => Type::string(),
+                    _ => Type::Unknown,
+                });
+                items.reduce(Type::or).unwrap_or_default()
+            }
+            Type::Unknown | Type::Record(_) => Type::Unknown,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What can be known of an expression without any value: its type, and mistakes that no value could mend. What cannot be
 //! decided is [`Type::Unknown`], and stays silent.
 //!
-//! [`members`] knows the members of types, [`calls`] what operators and filters make of them.
+//! [`members`] knows the members of types, [`calls`] what operators make of them, [`filters`] what filters do.
 
 mod calls;
+mod filters;
 mod members;
 
 use std::sync::Arc;

@@ -136,7 +136,9 @@ fn operators_and_filters_give_types() {
     check("steps.list | first", "map");
     check("(steps.list | first).id", "integer");
     check("steps.list | map(attribute='id')", "list of integer");
-    check("steps.list | map(attribute='id') | sum", "number");
+    check("steps.list | map(attribute='id') | sum", "integer");
+    check("steps.list | sum(attribute='id')", "integer");
+    check("[1, 2.5] | sum", "number");
     check("inputs.name | split(',')", "list of string");
     check("steps.maybe | default('x', true)", "string or one of `x`");
     check("inputs.n | default('x')", "integer or one of `x`");
@@ -148,6 +150,96 @@ fn operators_and_filters_give_types() {
     check("range(3)", "list of integer");
     check("status('x')", "string");
     check("failed('x')", "boolean");
+}
+
+#[test]
+fn filters_keep_what_is_known_of_items() {
+    check(
+        "(steps.list | sort(attribute='id') | last).tag",
+        "one of `a`, `b`",
+    );
+    check("(steps.stream | reverse)[0].id", "integer");
+    check(
+        "(steps.list | selectattr('tag', 'eq', 'a'))[0].id",
+        "integer",
+    );
+    check(
+        "(steps.list | select | reject('none') | unique(attribute='id'))[0].id",
+        "integer",
+    );
+    check("(steps.list | max(attribute='id')).id", "integer");
+    check("(steps.list | group_by('tag'))[0].key", "one of `a`, `b`");
+    check(
+        "(steps.list | group_by('tag'))[0]['items'][0].id",
+        "integer",
+    );
+    check(
+        "(steps.list | groupby('tag') | first).itmes",
+        "any value; template.unknown_member at `itmes`: `steps.list | groupby('tag') | first` has no member `itmes` = did you mean `items`?",
+    );
+    check("(steps.list | chunk(10))[0][0].id", "integer");
+    check("([1] | zip(['a']))[0][1]", "integer or one of `a`");
+    check("{'a': 1, 'b': 2} | values", "list of integer");
+    check("({'a': 1} | merge({'b': 'x'})).b", "one of `x`");
+    check(
+        "({'a': 1} | merge({'b': 'x'})).c",
+        "any value; template.unknown_member at `c`: `{'a': 1} | merge({'b': 'x'})` has no member `c` = it has `a`, `b`",
+    );
+    check("({'a': 1} | merge(item)).b", "any value");
+    check(
+        "steps.list | map(attribute='id') | map('string')",
+        "list of string",
+    );
+    check("[[1], [2]] | map('first')", "list of integer");
+    check(
+        "steps.list | map('upper')",
+        "list; template.type at `'upper'`: the filter `upper` does not take a map",
+    );
+    check("(steps.list | default([]))[0].id", "integer");
+    check("inputs.x | round", "integer");
+    check("inputs.x | round(2)", "number");
+    check("'abc' | reverse", "string");
+    check(
+        "steps.list.cont",
+        "any value; template.unknown_member at `cont`: `steps.list` has no member `cont` = did you mean `count`?",
+    );
+}
+
+#[test]
+fn what_filters_make_has_types() {
+    check("(inputs.name | csv)[0].id", "string");
+    check("(inputs.name | regex_groups('(a)'))['1']", "string or null");
+    check("[[1], [2, 'a']] | flatten", "list of integer or one of `a`");
+    check("[1, null] | compact", "list of integer");
+    check("(steps.list | index_by('id'))['7'].tag", "one of `a`, `b`");
+    check("{'a': 1, 'b': 'x'} | pick(['a'])", "map");
+    check("({'a': 1} | omit(['b'])).a", "integer");
+    check("[1] | union(['a'])", "list of integer or one of `a`");
+    check("inputs.name | date_diff('2026-01-01')", "number");
+    check("inputs.x | floor", "integer");
+    check("steps.list | to_csv", "string");
+    check(
+        "inputs.n | csv | upper",
+        "any value; template.type at `inputs.n | csv | upper`: the filter `upper` does not take a list",
+    );
+}
+
+#[test]
+fn paths_are_typed_and_their_names_checked() {
+    check("steps | jsonpath('$.list[0].id')", "integer");
+    check(
+        "steps | jsonpath('$.list[*].tag')",
+        "list of one of `a`, `b`",
+    );
+    check("steps.open | jsonpath('$.any.thing')", "any value");
+    check(
+        "steps.list | jsonpath('$[0].idd')",
+        "any value; jsonpath.no_match at `.idd`: there is no member `idd` here, so the path finds nothing = did you mean `id`?",
+    );
+    check(
+        "steps | jsonpath('$.list[?@.idd > 1].id') | first",
+        "integer; jsonpath.no_match at `[?@.idd > 1]`: there is no member `idd` here, so the path finds nothing = did you mean `id`?",
+    );
 }
 
 #[test]

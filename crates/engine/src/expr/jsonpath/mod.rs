@@ -2,9 +2,11 @@
 //!
 //! The crate `jsonpath-rust` parses ([`parse`] is the only file that knows it); the tree and its evaluation are ours,
 //! because nested filters, the order of `..['a','b']`, exact numbers and a budget cannot be had from it. Read [`parse`],
-//! then [`syntax`], then [`query`].
+//! then [`syntax`], then [`query`]; [`infer`] does with types what [`query`] does with values.
 
+mod infer;
 mod parse;
+mod places;
 mod query;
 mod syntax;
 
@@ -13,6 +15,7 @@ use crate::eval::BlobRead;
 use crate::source::Span;
 use crate::value::Value;
 
+pub(super) use query::{RESULTS_MAX, VISITS_MAX};
 use syntax::{Segment, Selector};
 
 /// Longest path, in characters.
@@ -123,5 +126,7 @@ impl JsonPath {
     }
 }
 
+#[cfg(test)]
+mod compliance;
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use crate::source::Span;
 use crate::value::Value;
 
 /// How many nodes a path may find, also in between.
-const RESULTS_MAX: usize = 100_000;
+pub(in crate::expr) const RESULTS_MAX: usize = 100_000;
 /// How many nodes a path may look at.
-const VISITS_MAX: usize = 5_000_000;
+pub(in crate::expr) const VISITS_MAX: usize = 5_000_000;
 
 type Found<T> = Result<T, JsonPathError>;
 
