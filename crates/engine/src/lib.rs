@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`source`] and [`finding`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
 //! takes what the one before gives: [`yaml`] and [`document`] (parse), [`expr`] and [`workflow`] (check), [`plan`], [`run`]
-//! with [`journal`] and [`bundle`], [`report`].
+//! with [`journal`] and [`bundle`], [`report`]. Beside them, [`schema`] tells editors what files look like.
 
 pub mod bundle;
 pub mod catalog;
@@ -16,6 +16,7 @@ pub mod journal;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod source;
 pub mod time;
 pub mod types;

@@ -9,6 +9,7 @@ mod resume;
 mod run;
 mod runs;
 mod sandbox;
+mod schema;
 mod signals;
 
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ enum Command {
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
     Connectors(connectors::Arguments),
+    /// Print a JSON Schema for editors.
+    Schema(schema::Arguments),
     /// Serve the loopback Claude API.
     Sandbox(sandbox::Arguments),
 }
@@ -124,6 +127,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Show(arguments) => runs::show(&arguments),
         Command::Call(arguments) => call::call(arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
+        Command::Schema(arguments) => schema::schema(&arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments).await,
     }
 }
