@@ -1,6 +1,6 @@
 """Validates workflows with the schema that `flow schema` gives, by a validator that knows nothing of flow.
 
-    check.py SCHEMA accept FILE...    each file must fit
+    check.py SCHEMA accept FILE...    each file must fit; of Markdown, each block that the tests of the docs check
     check.py SCHEMA refuse FILE...    each file must be refused, and best so at the place its first line names
 
 The first line of a wrong file is `# expect: PATH`: a JSON path. Where a key is one too many, the path ends with it.
@@ -25,15 +25,34 @@ def reader():
     return yaml
 
 
+def parse(text):
+    # Through JSON: keys that are no texts would be none in an editor either.
+    return json.loads(json.dumps(reader().load(text), default=str))
+
+
 def load(path):
     with open(path, encoding="utf-8") as file:
-        # Through JSON: keys that are no texts would be none in an editor either.
-        return json.loads(json.dumps(reader().load(file), default=str))
+        return parse(file.read())
 
 
-def place(error):
+def documents(path):
+    """The documents of a file, each with its place."""
+    if not path.endswith(".md"):
+        return [(path, load(path))]
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    blocks = re.finditer(r"^```yaml\n(# flow (?:check|run).*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return [(f"{path}:{page.count(chr(10), 0, block.start()) + 1}", parse(block.group(1))) for block in blocks]
+
+
+def place(error, document):
     """Where an error is: at the key itself, where one is too many or is no name."""
     path = error.json_path
+    if error.schema is False:
+        # The validator leaves the key out of the path.
+        for part in error.absolute_path:
+            document = document[part]
+        return [f"{path}.{key}" for key, value in document.items() if value is error.instance]
     if error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {})
         return [f"{path}.{key}" for key in error.instance if key not in known]
@@ -49,15 +68,16 @@ def refused(validator, path):
     if not expected:
         return "the first line is not `# expect: PATH`"
     expected = expected.group(1)
-    errors = list(validator.iter_errors(load(path)))
+    document = load(path)
+    errors = list(validator.iter_errors(document))
     if not errors:
         return "is accepted"
     best = best_match(errors)
-    if place(best) != [expected]:
-        return f"expected {expected}, found {place(best)}: {best.message[:200]}"
+    if place(best, document) != [expected]:
+        return f"expected {expected}, found {place(best, document)}: {best.message[:200]}"
     # One mistake a file: whatever else is said is about the same place, or what it is in.
     for error in errors:
-        for found in place(error):
+        for found in place(error, document):
             if not (expected + ".").startswith(found + ".") and not expected.startswith(found + "["):
                 return f"expected {expected} alone, found also {found}: {error.message[:200]}"
     return None
@@ -69,24 +89,24 @@ def main():
         schema = json.load(file)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    failed = 0
+    problems = []
+    count = 0
     spent = 0.0
     for path in paths:
         if mode == "refuse":
+            count += 1
             problem = refused(validator, path)
-        else:
-            document = load(path)
+            problems += [f"{path}: {problem}"] if problem else []
+            continue
+        for name, document in documents(path):
+            count += 1
             started = time.perf_counter()
             best = best_match(validator.iter_errors(document))
             spent += time.perf_counter() - started
-            problem = best and f"{best.json_path}: {best.message[:300]}"
-        if problem:
-            failed += 1
-            print(f"{path}: {problem}")
-    done = len(paths) - failed
-    took = f", {spent * 1000 / max(len(paths), 1):.1f} ms a file" if mode == "accept" else ""
-    print(f"{mode}: {done} of {len(paths)}{took}")
-    sys.exit(failed > 0)
+            problems += [f"{name}: {best.json_path}: {best.message[:300]}"] if best else []
+    took = f", {spent * 1000 / max(count, 1):.1f} ms a file" if mode == "accept" else ""
+    print("\n".join([*problems, f"{mode}: {count - len(problems)} of {count}{took}"]))
+    sys.exit(bool(problems))
 
 
 main()

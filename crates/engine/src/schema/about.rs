@@ -11,7 +11,7 @@ pub(super) struct About {
 }
 
 impl Place {
-    /// What is said of a key of this place. A step's keys mean the same under `undo:`.
+    /// What is said of a key of this place.
     pub(super) fn about(self, key: &str) -> Option<About> {
         self.table().find(|about| about.key == key)
     }
@@ -19,7 +19,7 @@ impl Place {
     fn table(self) -> impl Iterator<Item = About> {
         let table = match self {
             Place::Workflow => WORKFLOW,
-            Place::Step | Place::Undo => STEP,
+            Place::Step => STEP,
             Place::ForEach => FOR_EACH,
             Place::Repeat => REPEAT,
             Place::Retry => RETRY,
@@ -251,6 +251,7 @@ wait: How long the answer waits for the run. || 10s
 #[cfg(test)]
 mod tests {
     use super::Place;
+    use crate::document::keys;
 
     #[test]
     fn every_key_has_a_sentence_and_nothing_else_has_one() {
@@ -263,10 +264,12 @@ mod tests {
                 );
             }
             for about in place.table() {
-                let known = keys.contains(&about.key) || place == Place::Undo;
+                let known = keys.contains(&about.key);
                 assert!(known, "{place:?} has no key `{}`", about.key);
                 assert!(about.text.ends_with('.'), "{}", about.text);
             }
         }
+        let of_steps = Place::Step.keys();
+        assert!(keys::UNDO.iter().all(|key| of_steps.contains(key)));
     }
 }

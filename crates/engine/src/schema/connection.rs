@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::place::Place;
-use super::shape::{NAME, any_of, closed, if_keys, refer, with};
+use super::shape::{TEMPLATE, any_of, closed, message, refer, with};
 use crate::catalog::{Catalog, Connector};
 
 /// `connections`, `connection`, and the settings of each connector.
@@ -43,9 +43,13 @@ fn connections(catalog: &Catalog, local: &[&str]) -> Json {
         });
         properties.insert(name.to_owned(), unsaid);
     }
+    let others = message(
+        json!({ "pattern": format!("^(?!(?:{})$)", local.join("|")) }),
+        "a connection cannot take the name of a local connector",
+    );
     json!({
         "type": ["object", "null"],
-        "propertyNames": { "allOf": [{ "pattern": NAME }, { "not": { "enum": local } }] },
+        "propertyNames": { "allOf": [refer("name"), others] },
         "properties": properties,
         "additionalProperties": with(refer("connection"), json!({ "required": ["connector"] })),
     })
@@ -66,10 +70,7 @@ fn connection(names: &[&str], catalog: &Catalog) -> Json {
         })
     });
     let mut rules: Vec<Json> = by_connector.collect();
-    rules.push(if_keys(
-        &["connector"],
-        json!({ "properties": { "connector": { "enum": names } } }),
-    ));
+    rules.push(json!({ "properties": { "connector": { "enum": names } } }));
     json!({ "type": "object", "allOf": rules })
 }
 
@@ -92,7 +93,10 @@ fn settings(connector: &Connector) -> Json {
         };
         if setting.secret {
             // A secret that is written out would stand in the file for everybody to read.
-            shape = refer("template");
+            shape = message(
+                json!({ "type": "string", "pattern": TEMPLATE }),
+                "a secret is named, not written out: {{ secrets.NAME }}",
+            );
         }
         if &**name == "base_url" {
             shape = refer("literal");

@@ -14,12 +14,12 @@ pub fn workflow(catalog: &Catalog) -> Json {
         .into_iter()
         .chain(settings::definitions())
         .chain(input::definitions())
-        .chain([("step", step::step()), ("steps", step::steps())])
-        .chain([("undo", step::undo())])
-        .chain(trigger::definitions())
+        .chain([("steps", step::steps())])
     {
         definitions.insert(name.to_owned(), schema);
     }
+    definitions.extend(step::definitions());
+    definitions.extend(trigger::definitions());
     definitions.extend(connection::definitions(catalog));
     definitions.extend(operation::definitions(catalog));
     let (judged, rules) = known::rules(catalog);
@@ -41,7 +41,7 @@ fn key(key: &str) -> Json {
         "flow" => json!({ "enum": [1, "1"] }),
         "name" => refer("label"),
         "description" => refer("text"),
-        "inputs" => names(refer("input")),
+        "inputs" => names(&refer("input")),
         "vars" | "outputs" => refer("names"),
         "connections" => refer("connections"),
         "defaults" => refer("defaults"),

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::place::Place;
-use super::shape::{any_of, closed, names, refer, with, without, words};
+use super::shape::{any_of, closed, map_or, names, refer, with, without, words};
 use crate::document::keys;
 
 /// Keys of some types only.
@@ -16,14 +16,10 @@ const OF_TYPES: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn definitions() -> Vec<(&'static str, Json)> {
-    let input = any_of([
-        refer("input_type"),
-        refer("input_map"),
-        json!({ "type": "null" }),
-    ]);
+    let short = any_of([refer("input_type"), json!({ "type": "null" })]);
     vec![
         ("input_type", words(keys::INPUT_TYPES)),
-        ("input", input),
+        ("input", map_or(&refer("input_map"), &short)),
         ("input_map", map()),
     ]
 }
@@ -40,7 +36,7 @@ fn key(key: &str) -> Json {
         "required" => json!({ "type": "boolean" }),
         "enum" => json!({ "type": "array", "minItems": 1 }),
         "min" | "max" => json!({ "type": "number" }),
-        "fields" => names(refer("input_type")),
+        "fields" => names(&refer("input_type")),
         // Its shape follows from the type.
         _ => json!({}),
     }

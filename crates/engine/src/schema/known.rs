@@ -5,7 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::operation::written;
-use super::shape::{any_of, message, refer};
+use super::shape::{any_of, message, refer, with};
 use super::trigger;
 use crate::catalog::{Catalog, Connector, OperationKind};
 use crate::document::is_identifier;
@@ -42,14 +42,17 @@ pub(super) fn rules(catalog: &Catalog) -> (Vec<(String, Json)>, Vec<Json>) {
 
 /// All steps of a map, of the groups in it, and of what undoes them.
 fn walk(connector: &Connector, name: &str) -> Json {
-    let steps = refer(&format!("steps.{name}"));
+    let steps = with(
+        refer(&format!("steps.{name}")),
+        json!({ "doNotSuggest": true }),
+    );
     let action = judged(connector, name, OperationKind::Action);
     json!({
         "additionalProperties": { "properties": {
             "action": action,
             "query": judged(connector, name, OperationKind::Query),
             "trigger": judged(connector, name, OperationKind::Trigger),
-            "undo": { "properties": { "action": action } },
+            "undo": { "properties": { "action": action }, "doNotSuggest": true },
             "steps": steps,
             "finally": steps,
         } },
@@ -78,5 +81,7 @@ fn judged(connector: &Connector, name: &str, kind: OperationKind) -> Json {
         .collect();
     let text = format!("`{name}` has no {} of this name", kind.as_str());
     let other = json!({ "type": "string", "pattern": format!(r"^(?!{name}\.)") });
-    any_of([json!({ "enum": known }), message(other, &text)])
+    let any = any_of([json!({ "enum": known }), message(other, &text)]);
+    // Which keys a step may have is said elsewhere.
+    with(any, json!({ "doNotSuggest": true }))
 }

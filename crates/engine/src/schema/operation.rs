@@ -128,6 +128,7 @@ fn parameters(operation: &Operation) -> Json {
     let is_needed = required.peek().is_some();
     let schema = json!({
         "type": if is_needed { json!("object") } else { json!(["object", "null"]) },
+        "title": &*operation.title,
         "description": &*operation.description,
         "properties": properties,
     });

@@ -7,7 +7,6 @@ use crate::document::keys::{self, Verb};
 pub(super) enum Place {
     Workflow,
     Step,
-    Undo,
     ForEach,
     Repeat,
     Retry,
@@ -39,10 +38,9 @@ const RESPOND: &[&str] = &["wait"];
 impl Place {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Place; 20] = [
+    pub(super) const ALL: [Place; 19] = [
         Place::Workflow,
         Place::Step,
-        Place::Undo,
         Place::ForEach,
         Place::Repeat,
         Place::Retry,
@@ -72,7 +70,6 @@ impl Place {
                     .collect()
             }
             Place::Workflow => keys::WORKFLOW.to_vec(),
-            Place::Undo => keys::UNDO.to_vec(),
             Place::ForEach => keys::FOR_EACH.to_vec(),
             Place::Repeat => keys::REPEAT.to_vec(),
             Place::Retry => keys::RETRY.to_vec(),

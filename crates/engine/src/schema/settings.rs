@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::place::Place;
-use super::shape::{any_of, closed, message, or_template, refer, with, words};
+use super::shape::{any_of, closed, map_or, message, or_template, refer, with, words};
 use crate::run::retry::RetryOn;
 
 pub(super) fn definitions() -> Vec<(&'static str, Json)> {
@@ -27,10 +27,10 @@ fn for_each() -> Json {
         "in" => json!({ "type": "string" }),
         _ => refer("name"),
     });
-    any_of([
-        json!({ "type": "string" }),
-        with(long, json!({ "required": ["in"] })),
-    ])
+    map_or(
+        &with(long, json!({ "required": ["in"] })),
+        &json!({ "type": "string" }),
+    )
 }
 
 fn repeat() -> Json {
@@ -58,7 +58,7 @@ fn retry() -> Json {
         "on" => classes.clone(),
         _ => refer("duration"),
     });
-    any_of([attempts.clone(), long])
+    map_or(&long, &attempts)
 }
 
 fn tolerate() -> Json {
@@ -78,7 +78,7 @@ fn on_error() -> Json {
         closed(Place::OnError, |_| json!({})),
         json!({ "required": ["value"] }),
     );
-    any_of([words(&["fail", "continue"]), value])
+    map_or(&value, &words(&["fail", "continue"]))
 }
 
 fn concurrency() -> Json {

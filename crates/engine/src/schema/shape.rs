@@ -6,14 +6,14 @@ use serde_json::{Map, Value as Json, json};
 use super::place::Place;
 
 /// Text that has a template in it, as a whole or mixed.
-const TEMPLATE: &str = r"\{[{%]";
+pub(super) const TEMPLATE: &str = r"\{[{%]";
 /// Text without any.
 const NO_TEMPLATE: &str = r"^(?![\s\S]*\{\{)";
 /// Numbers with units, largest first.
 const DURATION: &str = "(?=[0-9])(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?";
 
 /// A name that expressions can use.
-pub(super) const NAME: &str = "^[a-z][a-z0-9_]{0,63}$";
+const NAME: &str = "^[a-z][a-z0-9_]{0,63}$";
 
 /// A reference to a definition.
 pub(super) fn refer(name: &str) -> Json {
@@ -68,7 +68,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Json)> {
         ("condition", json!({ "type": ["string", "boolean"] })),
         ("count", json!({ "type": "integer", "minimum": 1 })),
         ("values", any_values()),
-        ("names", names(json!(true))),
+        ("names", names(&json!(true))),
     ]
 }
 
@@ -81,6 +81,16 @@ pub(super) fn message(mut schema: Json, text: &str) -> Json {
 /// One of several shapes.
 pub(super) fn any_of<const N: usize>(options: [Json; N]) -> Json {
     json!({ "anyOf": Vec::from(options) })
+}
+
+/// Two forms of one key, a map or something else. What is wrong in the map is said where it is, and editors offer the
+/// words of the other form.
+pub(super) fn map_or(map: &Json, other: &Json) -> Json {
+    json!({
+        "anyOf": [other, { "type": "object" }],
+        "if": { "type": "object" },
+        "then": map,
+    })
 }
 
 /// This shape, or a template in its place.
@@ -99,25 +109,39 @@ fn any_values() -> Json {
 }
 
 /// A map from names to values of one shape; nothing at all is an empty one.
-pub(super) fn names(value: Json) -> Json {
+pub(super) fn names(value: &Json) -> Json {
     json!({
         "type": ["object", "null"],
-        "propertyNames": { "pattern": NAME },
+        "propertyNames": refer("name"),
         "additionalProperties": value,
     })
 }
 
 /// A map of the keys of one place and no others, each with its sentence.
 pub(super) fn closed(place: Place, shape: impl Fn(&str) -> Json) -> Json {
-    let mut properties = Map::new();
-    for key in place.keys() {
-        properties.insert(key.to_owned(), described(place, key, shape(key)));
-    }
+    let keys = place.keys().into_iter();
+    map_of(keys.map(|key| (key, described(place, key, shape(key)))))
+}
+
+/// A map of these keys and no others.
+pub(super) fn map_of<'a>(keys: impl Iterator<Item = (&'a str, Json)>) -> Json {
+    let properties: Map<String, Json> = keys.map(|(key, shape)| (key.to_owned(), shape)).collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
+/// The first of these keys that stands in the map says which shape it has; `otherwise` if there is none.
+pub(super) fn by_key(
+    shapes: impl DoubleEndedIterator<Item = (&'static str, Json)>,
+    otherwise: Json,
+) -> Json {
+    shapes.rev().fold(
+        otherwise,
+        |rest, (key, shape)| json!({ "if": { "required": [key] }, "then": shape, "else": rest }),
+    )
+}
+
 /// The shape with what [`super::about`] says of the key.
-fn described(place: Place, key: &str, shape: Json) -> Json {
+pub(super) fn described(place: Place, key: &str, shape: Json) -> Json {
     let mut all = Map::new();
     if let Some(about) = place.about(key) {
         all.insert("description".into(), about.text.into());
@@ -129,11 +153,6 @@ fn described(place: Place, key: &str, shape: Json) -> Json {
         all.extend(shape);
     }
     Json::Object(all)
-}
-
-/// `then` holds where all of these keys stand.
-pub(super) fn if_keys(keys: &[&str], then: Json) -> Json {
-    json!({ "if": { "required": keys }, "then": then })
 }
 
 /// A map in which these keys must not stand.

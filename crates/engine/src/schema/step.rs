@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::place::Place;
 use super::shape::{
-    NAME, any_of, closed, exactly_one, if_keys, or_template, refer, with, without, words,
+    any_of, by_key, described, exactly_one, map_of, or_template, refer, with, without, words,
 };
 use crate::catalog::Effect;
 use crate::document::keys::{self, Verb};
@@ -13,58 +13,88 @@ use crate::document::keys::{self, Verb};
 pub(super) fn steps() -> Json {
     json!({
         "type": "object",
-        "propertyNames": { "pattern": NAME },
+        "propertyNames": refer("name"),
         "additionalProperties": refer("step"),
     })
 }
 
-/// One step.
-pub(super) fn step() -> Json {
-    let mut rules: Vec<Json> = Verb::ALL.into_iter().map(misplaced).collect();
-    rules.extend([loops(), bounded()]);
-    rules.extend(["action", "query", "trigger"].map(|verb| refer(&format!("{verb}_with"))));
-    let verbs = exactly_one(Verb::ALL.map(Verb::as_str));
-    with(
-        closed(Place::Step, key),
-        json!({ "oneOf": verbs, "allOf": rules }),
-    )
+/// The definitions of one step: by its verb it is one of seven maps, each with the keys that go with the verb. Editors
+/// then offer these and no others.
+pub(super) fn definitions() -> Vec<(String, Json)> {
+    let all = Place::Step.keys();
+    let mut definitions = vec![("step".to_owned(), step()), ("undo".to_owned(), undo())];
+    for verb in Verb::ALL {
+        definitions.push((definition(verb), of_verb(verb)));
+    }
+    let shapes = all.iter().map(|name| {
+        (
+            format!("key.{name}"),
+            described(Place::Step, name, key(name)),
+        )
+    });
+    definitions.extend(shapes);
+    definitions
+}
+
+fn definition(verb: Verb) -> String {
+    format!("step.{}", verb.as_str())
+}
+
+fn step() -> Json {
+    let verbs = Verb::ALL.iter();
+    let shapes = verbs.map(|verb| (verb.as_str(), refer(&definition(*verb))));
+    let all = map_of(Place::Step.keys().into_iter().map(by_name));
+    // None is written yet: all keys are offered, and one of the verbs is missing.
+    let undecided = with(
+        all,
+        json!({ "oneOf": exactly_one(Verb::ALL.map(Verb::as_str)) }),
+    );
+    with(json!({ "type": "object" }), by_key(shapes, undecided))
+}
+
+fn of_verb(verb: Verb) -> Json {
+    let fitting = keys::STEP
+        .iter()
+        .filter(|(_, verbs)| verbs.contains(&verb))
+        .map(|(key, _)| *key);
+    let map = map_of(std::iter::once(verb.as_str()).chain(fitting).map(by_name));
+    let mut rules = vec![loops(verb), bounded()];
+    if matches!(verb, Verb::Action | Verb::Query | Verb::Trigger) {
+        rules.push(refer(&format!("{}_with", verb.as_str())));
+    }
+    with(map, json!({ "allOf": rules }))
+}
+
+fn by_name(key: &str) -> (&str, Json) {
+    (key, refer(&format!("key.{key}")))
 }
 
 /// `undo:` of a step: an action or a command.
-pub(super) fn undo() -> Json {
-    let of_commands = keys::STEP
-        .iter()
-        .filter(|(key, verbs)| keys::UNDO.contains(key) && !verbs.contains(&Verb::Action));
-    let rules = [
-        if_keys(&["action"], without(of_commands.map(|(key, _)| *key))),
-        if_keys(&["run"], without(["with"])),
-        refer("action_with"),
-    ];
+fn undo() -> Json {
+    let of = |verb: Verb| {
+        let fitting = keys::UNDO.iter().copied().filter(move |key| {
+            *key == verb.as_str()
+                || keys::STEP
+                    .iter()
+                    .any(|(name, verbs)| name == key && verbs.contains(&verb))
+        });
+        map_of(fitting.map(by_name))
+    };
+    let action = with(of(Verb::Action), json!({ "allOf": [refer("action_with")] }));
+    let all = map_of(keys::UNDO.iter().copied().map(by_name));
+    let undecided = with(all, json!({ "oneOf": exactly_one(["action", "run"]) }));
+    let shapes = [("action", action), ("run", of(Verb::Run))];
     with(
-        closed(Place::Undo, key),
-        json!({ "oneOf": exactly_one(["action", "run"]), "allOf": rules }),
+        json!({ "type": "object" }),
+        by_key(shapes.into_iter(), undecided),
     )
 }
 
-/// Keys that do not go with a verb are refused beside it.
-fn misplaced(verb: Verb) -> Json {
-    let others = keys::STEP
-        .iter()
-        .filter(|(_, verbs)| !verbs.contains(&verb));
-    if_keys(&[verb.as_str()], without(others.map(|(key, _)| *key)))
-}
-
 /// Keys of loops need one; `where` may also stand beside `trigger`.
-fn loops() -> Json {
+fn loops(verb: Verb) -> Json {
     let loops = keys::OF_LOOPS.iter().copied();
-    json!({
-        "if": { "required": ["for_each"] },
-        "else": {
-            "if": { "required": ["trigger"] },
-            "then": without(loops.clone().filter(|key| *key != "where")),
-            "else": without(loops),
-        },
-    })
+    let refused = loops.filter(|key| verb != Verb::Trigger || *key != "where");
+    json!({ "if": { "required": ["for_each"] }, "else": without(refused) })
 }
 
 /// Rounds end at some time: by their number, or by the step's `timeout`.
@@ -81,7 +111,6 @@ fn bounded() -> Json {
 fn key(key: &str) -> Json {
     let scalar = json!({ "type": ["string", "number", "boolean"] });
     match key {
-        "action" | "query" | "trigger" => refer(key),
         "run" => command(),
         "workflow" => with(refer("literal"), json!({ "minLength": 1 })),
         "steps" => with(refer("steps"), json!({ "minProperties": 1 })),
@@ -92,8 +121,8 @@ fn key(key: &str) -> Json {
         ]),
         "if" | "where" => refer("condition"),
         "key" => refer("expression"),
-        "for_each" | "repeat" | "tolerate" | "retry" | "on_error" | "undo" | "cache" | "env"
-        | "concurrency" | "budget" => refer(key),
+        "action" | "query" | "trigger" | "for_each" | "repeat" | "tolerate" | "retry"
+        | "on_error" | "undo" | "cache" | "env" | "concurrency" | "budget" => refer(key),
         "chunk" | "max_parallel" | "pages" => refer("count"),
         "timeout" | "item_timeout" => refer("duration_or_template"),
         "finally_timeout" | "every" => refer("duration"),

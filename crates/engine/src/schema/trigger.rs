@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::place::Place;
 use super::shape::{
-    any_of, closed, exactly_one, if_keys, message, names, refer, with, without, words,
+    by_key, closed, described, exactly_one, map_of, map_or, message, names, refer, with, without,
+    words,
 };
 use crate::document::keys;
 
@@ -27,8 +28,14 @@ const OF_WORDS: &[(&str, &[&str])] = &[
     ("respond", &["webhook", "trigger"]),
 ];
 
-pub(super) fn definitions() -> Vec<(&'static str, Json)> {
-    vec![("on", on()), ("start", start())]
+pub(super) fn definitions() -> Vec<(String, Json)> {
+    let mut all = vec![("on".to_owned(), on()), ("start".to_owned(), start())];
+    all.extend(words_of_triggers().map(|word| (definition(word), of_word(word))));
+    for name in keys::TRIGGER {
+        let shape = described(Place::Trigger, name, key(name));
+        all.push((format!("on.key.{name}"), shape));
+    }
+    all
 }
 
 /// Whether a map under `on:` is one trigger: any of the words stands in it.
@@ -37,67 +44,58 @@ pub(super) fn is_one() -> Json {
     json!({ "anyOf": all.collect::<Vec<Json>>() })
 }
 
-fn words_of_triggers() -> impl Iterator<Item = &'static str> {
+fn words_of_triggers() -> impl DoubleEndedIterator<Item = &'static str> {
     keys::TRIGGER_WORDS.iter().copied().chain(["every"])
 }
 
 fn on() -> Json {
-    let mut offered = closed(Place::Trigger, |_| json!({}));
-    let words: Vec<&str> = words_of_triggers().collect();
-    // Only to be offered by editors: the branches below decide.
-    if let Some(properties) = offered["properties"].as_object_mut() {
-        properties.retain(|key, _| words.contains(&key.as_str()));
-    }
+    let several = names(&refer("start"));
     json!({
         "type": "object",
-        "properties": offered["properties"],
+        // Only to be offered by editors: the branches decide.
+        "properties": map_of(words_of_triggers().map(by_name))["properties"],
         "if": is_one(),
         "then": refer("start"),
-        "else": names(refer("start")),
+        "else": several,
     })
 }
 
-/// One trigger.
+/// One trigger: the first word in it says which keys go with it.
 fn start() -> Json {
-    let none: Vec<Json> = keys::TRIGGER_WORDS
-        .iter()
-        .map(|word| json!({ "required": [word] }))
-        .collect();
-    let mut one = exactly_one(keys::TRIGGER_WORDS.iter().copied());
-    if let Json::Array(options) = &mut one {
-        options.push(json!({ "required": ["every"], "not": { "anyOf": none } }));
+    let shapes = words_of_triggers().map(|word| (word, refer(&definition(word))));
+    let all = map_of(Place::Trigger.keys().into_iter().map(by_name));
+    let undecided = with(all, json!({ "oneOf": exactly_one(words_of_triggers()) }));
+    with(json!({ "type": "object" }), by_key(shapes, undecided))
+}
+
+fn definition(word: &str) -> String {
+    format!("on.by.{word}")
+}
+
+fn by_name(key: &'static str) -> (&'static str, Json) {
+    (key, refer(&format!("on.key.{key}")))
+}
+
+fn of_word(word: &'static str) -> Json {
+    let is_word = |key: &str| words_of_triggers().any(|known| known == key);
+    let fitting = keys::TRIGGER.iter().copied().filter(|key| {
+        let of = OF_WORDS.iter().find(|(of, _)| of == key);
+        *key == word || of.map_or(!is_word(key), |(_, words)| words.contains(&word))
+    });
+    let map = map_of(fitting.map(by_name));
+    match word {
+        "webhook" => with(map, json!({ "required": ["webhook", "verify"] })),
+        "poll" => with(map, json!({ "allOf": [refer("poll_with")] })),
+        // Delivered, or looked for: not both.
+        "trigger" => with(
+            map,
+            json!({ "allOf": [
+            refer("trigger_with"),
+            { "if": { "required": ["verify"] }, "then": without(["every"]), "else": without(["dedupe", "respond"]) },
+        ] }),
+        ),
+        _ => map,
     }
-    let mut rules: Vec<Json> = keys::TRIGGER_WORDS
-        .iter()
-        .map(|word| goes_with(word))
-        .collect();
-    rules.push(json!({
-        "if": { "not": { "anyOf": none } },
-        "then": without(others("every").filter(|key| *key != "every")),
-    }));
-    rules.push(if_keys(&["webhook"], json!({ "required": ["verify"] })));
-    // Delivered, or looked for: not both.
-    rules.push(if_keys(&["trigger", "verify"], without(["every"])));
-    rules.push(json!({
-        "if": { "required": ["trigger"], "not": { "required": ["verify"] } },
-        "then": without(["dedupe", "respond"]),
-    }));
-    rules.extend([refer("trigger_with"), refer("poll_with")]);
-    with(
-        closed(Place::Trigger, key),
-        json!({ "oneOf": one, "allOf": rules }),
-    )
-}
-
-fn others(word: &str) -> impl Iterator<Item = &'static str> {
-    OF_WORDS
-        .iter()
-        .filter(move |(_, words)| !words.contains(&word))
-        .map(|(key, _)| *key)
-}
-
-fn goes_with(word: &str) -> Json {
-    if_keys(&[word], without(others(word)))
 }
 
 fn key(key: &str) -> Json {
@@ -147,10 +145,10 @@ fn cron() -> Json {
 
 fn misfire() -> Json {
     let all = closed(Place::Misfire, |_| refer("count"));
-    any_of([
-        words(&["skip", "latest"]),
-        with(all, json!({ "required": ["all"] })),
-    ])
+    map_or(
+        &with(all, json!({ "required": ["all"] })),
+        &words(&["skip", "latest"]),
+    )
 }
 
 fn cursor() -> Json {
@@ -163,10 +161,10 @@ fn cursor() -> Json {
 
 fn verify() -> Json {
     let own = closed(Place::Verify, |_| json!({ "type": ["string", "object"] }));
-    any_of([
-        words(&["standard-webhooks", "github", "stripe", "slack", "none"]),
-        with(own, json!({ "oneOf": exactly_one(["hmac", "token"]) })),
-    ])
+    map_or(
+        &with(own, json!({ "oneOf": exactly_one(["hmac", "token"]) })),
+        &words(&["standard-webhooks", "github", "stripe", "slack", "none"]),
+    )
 }
 
 #[cfg(test)]

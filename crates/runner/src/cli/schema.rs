@@ -1,6 +1,9 @@
 //! `flow schema`: a JSON Schema for editors.
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use flow_engine::schema;
 
@@ -32,7 +35,7 @@ pub(super) fn schema(arguments: &Arguments) -> Result<Exit, Trouble> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     folder
-        .map_or(Ok(()), std::fs::create_dir_all)
+        .map_or(Ok(()), make)
         .and_then(|()| std::fs::write(path, text))
         .map_err(|error| {
             Trouble::new(
@@ -43,4 +46,9 @@ pub(super) fn schema(arguments: &Arguments) -> Result<Exit, Trouble> {
             .help("name a file that can be written, such as `.flow/workflow.schema.json`")
         })?;
     Ok(Exit::Success)
+}
+
+/// Makes a folder as the store makes its own: for nobody else.
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
