@@ -13,6 +13,6 @@ mod writer;
 
 pub use blobs::BlobFolder;
 pub use error::StoreError;
-pub use open::Store;
+pub use open::{Store, private_folder};
 pub use read::{Reader, RunRow};
 pub use writer::{Commit, RunHead};

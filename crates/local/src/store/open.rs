@@ -119,7 +119,11 @@ fn version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a folder that only its owner can enter, and keeps version control from looking into it.
-fn private_folder(folder: &Path) -> Result<(), StoreError> {
+/// Makes the folder of a store, for nobody else and not for Git, if there is none.
+///
+/// # Errors
+/// [`StoreError`] as the system gives it.
+pub fn private_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }

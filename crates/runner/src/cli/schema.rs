@@ -1,11 +1,10 @@
 //! `flow schema`: a JSON Schema for editors.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use flow_engine::schema;
+use flow_local::store::private_folder;
 
 use super::{StoreArguments, print};
 use crate::exit::{Exit, Trouble};
@@ -31,24 +30,23 @@ pub(super) fn schema(arguments: &Arguments) -> Result<Exit, Trouble> {
         print(&text);
         return Ok(Exit::Success);
     };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder
-        .map_or(Ok(()), make)
-        .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| {
-            Trouble::new(
-                Exit::Usage,
-                "file.io",
-                format!("{}: {error}", path.display()),
-            )
-            .help("name a file that can be written, such as `.flow/workflow.schema.json`")
-        })?;
+    make_folder(path, &folders.store)?;
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))?;
     Ok(Exit::Success)
 }
 
-/// Makes a folder as the store makes its own: for nobody else.
-fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+/// Makes the folder that the file lies in, if there is none. The store's own is made as the store makes it.
+fn make_folder(path: &Path, store: &Path) -> Result<(), Trouble> {
+    let full = std::path::absolute(path).map_err(|error| unwritable(path, &error))?;
+    match full.parent() {
+        Some(folder) if folder == store => Ok(private_folder(store)?),
+        Some(folder) => std::fs::create_dir_all(folder).map_err(|error| unwritable(path, &error)),
+        None => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Trouble {
+    let message = format!("{}: {error}", path.display());
+    Trouble::new(Exit::Usage, "file.io", message)
+        .help("name a file that can be written, such as `.flow/workflow.schema.json`")
 }
