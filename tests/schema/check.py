@@ -35,13 +35,16 @@ def load(path):
         return parse(file.read())
 
 
-def documents(path):
+def documents(path, schema_of):
     """The documents of a file, each with its place."""
     if not path.endswith(".md"):
         return [(path, load(path))]
     with open(path, encoding="utf-8") as file:
         page = file.read()
-    blocks = re.finditer(r"^```yaml\n(# flow (?:check|run).*?)^```$", page, re.DOTALL | re.MULTILINE)
+    # A page of workflows has these blocks, the one about connectors a descriptor too.
+    first = "# connectors/" if schema_of == "descriptors" else "# flow (?:check|run)"
+    pattern = rf"^```yaml\n({first}.*?)^```$"
+    blocks = re.finditer(pattern, page, re.DOTALL | re.MULTILINE)
     return [(f"{path}:{page.count(chr(10), 0, block.start()) + 1}", parse(block.group(1))) for block in blocks]
 
 
@@ -89,6 +92,7 @@ def main():
         schema = json.load(file)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
+    schema_of = "descriptors" if "connector" in schema["$id"] else "workflows"
     problems = []
     count = 0
     spent = 0.0
@@ -98,7 +102,7 @@ def main():
             problem = refused(validator, path)
             problems += [f"{path}: {problem}"] if problem else []
             continue
-        for name, document in documents(path):
+        for name, document in documents(path, schema_of):
             count += 1
             started = time.perf_counter()
             best = best_match(validator.iter_errors(document))

@@ -3,7 +3,7 @@
 //! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`,
 //! `compile_parameters`, `compile_answer`, `fields` and
 //! `triggers` (document to service), `catalog` (service to the engine's catalog),
-//! `local` (the local connectors' parameters).
+//! `local` (the local connectors' parameters), `schema` (the format, for editors).
 
 mod body_template;
 mod catalog;
@@ -18,6 +18,7 @@ mod load;
 pub(crate) mod local;
 pub mod operation;
 pub mod resource;
+mod schema;
 pub mod service;
 mod template;
 mod text;
@@ -28,5 +29,6 @@ pub(crate) use compile_answer::pagination_of;
 pub use body_template::{BodyTemplate, BodyTemplateError};
 pub use error::DescriptorError;
 pub use load::{DESCRIPTOR_BYTES_MAX, load};
+pub use schema::schema;
 pub use template::{Template, TemplatePart};
 pub use text::{Placeholder, Text};

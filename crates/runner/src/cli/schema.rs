@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use flow_connector::descriptor;
 use flow_engine::schema;
 use flow_local::store::private_folder;
 
@@ -12,6 +13,12 @@ use crate::services;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
+    /// The schema of workflow files, with the operations of all connectors: what is printed if nothing is said.
+    #[arg(long)]
+    workflow: bool,
+    /// The schema of descriptors, the documents in `connectors/`.
+    #[arg(long, conflicts_with = "workflow")]
+    connector: bool,
     /// Write it to a file; the folder is made if it is not there.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -21,7 +28,11 @@ pub(super) struct Arguments {
 
 pub(super) fn schema(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
-    let schema = schema::workflow(&services::connectors(&folders.project)?.catalog());
+    let schema = if arguments.connector {
+        descriptor::schema()
+    } else {
+        schema::workflow(&services::connectors(&folders.project)?.catalog())
+    };
     let text = format!(
         "{}\n",
         serde_json::to_string_pretty(&schema).unwrap_or_default()
