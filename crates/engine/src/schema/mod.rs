@@ -3,9 +3,9 @@
 //! A schema knows shapes: which keys stand where, and what may be written behind them. Names, edges and types of
 //! references are `flow check`'s. So a file that `flow check` takes fits the schema, and not the other way round.
 //!
-//! Read in this order: [`shape`] (the parts everything is made of), [`place`] and [`about`] (the keys, and a sentence for each), [`document`],
-//! [`input`], [`connection`], [`trigger`], [`step`], [`settings`]; [`types`] and [`operation`] for what the catalog
-//! knows, [`known`] for names that only it can judge.
+//! Read in this order: `shape` (the parts everything is made of), `place` and `about` (the keys, and a sentence for
+//! each), `document`, `input`, `connection`, `trigger`, `step`, `settings`; `types` and `operation` for what the catalog
+//! knows, `known` for misspelt names that only it can judge.
 
 mod about;
 mod connection;
