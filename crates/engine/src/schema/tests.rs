@@ -20,6 +20,8 @@ fn catalog() -> Catalog {
             open: false,
             output: OutputType::Fixed(Type::Unknown),
             look: None,
+            engine: None,
+            served_by: None,
         };
         let connector = Connector {
             name: name.into(),

@@ -2,6 +2,7 @@
 
 use super::code;
 use crate::catalog::Catalog;
+use crate::document::NoFiles;
 use crate::expr::testing::{World, render_in, rendered, shown};
 use crate::source::SourceFile;
 use crate::value::Value;
@@ -9,8 +10,8 @@ use crate::value::Value;
 /// The findings of a workflow, each with its place in the file.
 fn findings(text: &str) -> Vec<String> {
     let source = SourceFile::new("a.yml", text);
-    let (document, findings) = crate::document::parse(&source);
-    let (_, findings) = crate::workflow::check(&document, &Catalog::default(), findings);
+    let (document, findings) = crate::document::parse(&source, &NoFiles);
+    let (_, findings) = crate::workflow::check(&document, &Catalog::default(), &NoFiles, findings);
     let shown = |finding: &crate::finding::Finding| {
         let place = source.position(finding.span.start);
         format!("{} {}:{}", finding.code, place.line, place.column)
