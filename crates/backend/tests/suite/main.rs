@@ -5,5 +5,7 @@ mod cut;
 mod golden;
 mod graphs;
 mod nested;
+mod semantics;
+mod shapes;
 mod steps;
 mod support;

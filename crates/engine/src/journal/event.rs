@@ -290,6 +290,20 @@ pub struct StepSucceeded {
     /// Its value.
     #[serde(with = "journal")]
     pub value: Value,
+    /// The failure that this value stands for, by `on_error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Failure>,
+}
+
+impl StepSucceeded {
+    /// A success of its own.
+    pub fn of(step: String, value: Value) -> StepSucceeded {
+        StepSucceeded {
+            step,
+            value,
+            instead_of: None,
+        }
+    }
 }
 
 /// See [`Event::StepFailed`].

@@ -75,7 +75,12 @@ impl Run {
                 Outcome::Failed(failure) => node.failure = Some(failure.clone()),
                 Outcome::Lost => node.failure = Some(super::recover::lost(sent)),
             },
-            Event::StepSucceeded(succeeded) => node.value = Some(succeeded.value.clone()),
+            Event::StepSucceeded(succeeded) => {
+                node.value = Some(succeeded.value.clone());
+                if let Some(failure) = &succeeded.instead_of {
+                    node.failure = Some(failure.clone());
+                }
+            }
             Event::HoldStarted(started) => node.hold = Some(Hold::new(started, self.now)),
             Event::HoldBaseline(baseline) => {
                 if let Some(hold) = &mut node.hold {
@@ -288,10 +293,11 @@ impl Run {
         node.hold = None;
         node.prepared = None;
         node.answers = Vec::new();
-        let by_itself = matches!(
-            event,
-            Event::AttemptEnded(_) | Event::InterruptionResolved(_)
-        ) || node.failure.is_none();
+        // A value that stands for a failure leaves nothing to undo.
+        let by_itself = match event {
+            Event::StepSucceeded(succeeded) => succeeded.instead_of.is_none(),
+            _ => true,
+        };
         if outcome == StepOutcome::Succeeded && by_itself {
             self.remember_undo(id);
         }

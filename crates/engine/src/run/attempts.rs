@@ -330,7 +330,12 @@ impl Run {
             match self.control(id, What::OnError) {
                 Some(Ok(value)) => {
                     let step = self.name(id);
-                    self.record(id, StepSucceeded { step, value });
+                    let instead_of = Some(failure);
+                    let replaced = StepSucceeded {
+                        instead_of,
+                        ..StepSucceeded::of(step, value)
+                    };
+                    self.record(id, replaced);
                     return;
                 }
                 Some(Err(_)) => {}

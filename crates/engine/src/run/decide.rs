@@ -109,7 +109,7 @@ impl Run {
                 None => {}
                 Some(Ok(value)) => {
                     let step = self.name(id);
-                    self.record(id, StepSucceeded { step, value });
+                    self.record(id, StepSucceeded::of(step, value));
                 }
                 Some(Err(failure)) => self.fail(id, failure),
             },
@@ -175,7 +175,7 @@ impl Run {
             }
         }
         let value = arguments;
-        self.record(id, StepSucceeded { step, value });
+        self.record(id, StepSucceeded::of(step, value));
         if action == EngineAction::Stop {
             self.cancel_all();
         }
@@ -231,7 +231,7 @@ impl Run {
         }));
         if child.detach {
             let value = Value::map([("run", Value::from(run))]);
-            self.record(id, StepSucceeded { step, value });
+            self.record(id, StepSucceeded::of(step, value));
         }
     }
 

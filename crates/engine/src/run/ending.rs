@@ -175,7 +175,7 @@ impl Run {
             None => {}
             Some(Ok(value)) => {
                 let step = self.name(id);
-                self.record(id, StepSucceeded { step, value });
+                self.record(id, StepSucceeded::of(step, value));
             }
             Some(Err(failure)) => self.fail(id, failure),
         }

@@ -181,7 +181,7 @@ impl Run {
                 match super::values::apply_output(&workflow, step, ended.outputs, &values) {
                     Ok(value) => {
                         let step = self.name(id);
-                        self.record(id, StepSucceeded { step, value });
+                        self.record(id, StepSucceeded::of(step, value));
                     }
                     Err(why) => self.fail(id, why.into_failure()),
                 }
@@ -214,7 +214,9 @@ impl Run {
     }
 
     fn cancel(&mut self, by: String, hard: bool) {
-        if self.cancelled && (self.hard || !hard) {
+        // Once all steps are over there is nothing left to cancel but what ends the run.
+        let over = self.frames[self.root.main].unfinished == 0;
+        if self.hard || (!hard && (self.cancelled || over)) {
             return;
         }
         self.record_of_run(CancelAsked { by, hard });

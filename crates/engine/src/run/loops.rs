@@ -79,7 +79,7 @@ impl Run {
             None => {}
             Some(Ok(value)) => {
                 let step = self.name(id);
-                self.record(id, StepSucceeded { step, value });
+                self.record(id, StepSucceeded::of(step, value));
             }
             Some(Err(failure)) => self.fail(id, failure),
         }
@@ -322,7 +322,7 @@ impl Run {
             );
         }
         if done || used_up {
-            return self.record(id, StepSucceeded { step, value: last });
+            return self.record(id, StepSucceeded::of(step, last));
         }
         match repeat.every {
             Some(every) => {
