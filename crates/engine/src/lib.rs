@@ -1,7 +1,7 @@
 //! The engine of `flow`: parse, check, plan, run, report. It does no I/O, reads no clock, starts no task and draws no
 //! random number: whatever it needs from outside is an argument.
 //!
-//! Read in this order: [`source`] and [`finding`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
+//! Read in this order: [`source`], [`finding`] and [`edit`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
 //! takes what the one before gives: [`yaml`] and [`document`] (parse), [`expr`] and [`workflow`] (check), [`plan`], [`run`]
 //! with [`journal`] and [`bundle`], [`report`].
 
@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod document;
 pub mod duration;
+pub mod edit;
 pub mod eval;
 pub mod expr;
 pub mod finding;

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use flow_engine::catalog::Catalog;
 use flow_engine::document;
@@ -19,6 +20,8 @@ pub(crate) struct Checked {
     pub(crate) source: SourceFile,
     pub(crate) workflow: Option<Workflow>,
     pub(crate) findings: Vec<Finding>,
+    /// The name that the file gives the workflow, and where.
+    pub(crate) name: Option<(Arc<str>, Span)>,
 }
 
 /// Reads a file under the name that was typed.
@@ -53,6 +56,7 @@ pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Checked>, Trouble> 
                 source,
                 workflow: None,
                 findings: vec![finding.help("save it as UTF-8")],
+                name: None,
             }))
         }
     }
@@ -61,11 +65,16 @@ pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Checked>, Trouble> 
 /// Parses and checks a text.
 pub(crate) fn check(source: SourceFile, catalog: &Catalog) -> Checked {
     let (document, findings) = document::parse(&source);
+    let name = document.fields.get("name").and_then(|node| {
+        let text = &node.as_scalar()?.text;
+        Some((text.clone(), node.span))
+    });
     let (workflow, findings) = workflow::check(&document, catalog, findings);
     Checked {
         source,
         workflow,
         findings,
+        name,
     }
 }
 

@@ -1,10 +1,9 @@
-//! Findings and failures with the line they are about, and the same as JSON.
+//! Findings and failures with the line they are about.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::source::{SourceFile, Span};
-use serde_json::json;
 
 use super::style::{BOLD, RED, paint};
 use crate::exit::Trouble;
@@ -119,21 +118,4 @@ fn floor_boundary(text: &str, mut offset: usize) -> usize {
         offset -= 1;
     }
     offset
-}
-
-/// One finding for programs.
-pub(crate) fn to_json(source: &SourceFile, finding: &Finding) -> serde_json::Value {
-    let start = source.position(finding.span.start);
-    let end = source.position(finding.span.end);
-    json!({
-        "file": source.name(),
-        "code": finding.code,
-        "severity": finding.severity.as_str(),
-        "message": finding.message,
-        "line": start.line,
-        "column": start.column,
-        "end_line": end.line,
-        "end_column": end.column,
-        "help": finding.help,
-    })
 }

@@ -9,7 +9,7 @@ use flow_engine::expr::{filter_docs, test_docs};
 use crate::support::{entries, root, run};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 24] = [
+const AREAS: [&str; 25] = [
     "call",
     "check",
     "connection",
@@ -22,6 +22,7 @@ const AREAS: [&str; 24] = [
     "internal",
     "json",
     "jsonpath",
+    "load",
     "page",
     "run",
     "sandbox",

@@ -46,6 +46,7 @@ pub fn check(
     let mut findings = checker.findings;
     findings.sort_by_key(|finding| finding.span.start);
     findings.dedup();
+    crate::edit::complete(&document.source, &mut findings);
     (
         workflow.filter(|_| !findings.iter().any(Finding::is_error)),
         findings,

@@ -1,0 +1,31 @@
+//! Changes of a text that mend it: what a finding offers, and how several are applied at once.
+//!
+//! Read in this order: [`Edit`], `apply`, then `complete`, which gives findings the edits that can be told from the text
+//! alone, with one file for each kind.
+
+mod apply;
+mod complete;
+
+use crate::source::Span;
+
+pub use apply::{Overlap, apply};
+pub use complete::complete;
+
+/// One replacement in a text. An empty span inserts, an empty text deletes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
+impl Edit {
+    /// Replaces `span` by `text`.
+    pub fn new(span: Span, text: impl Into<String>) -> Edit {
+        Edit {
+            span,
+            text: text.into(),
+        }
+    }
+}
