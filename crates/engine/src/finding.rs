@@ -125,6 +125,13 @@ impl Finding {
         self
     }
 
+    /// Adds changes of the text, if there are any.
+    #[must_use]
+    pub fn edits(mut self, edits: impl IntoIterator<Item = Edit>) -> Finding {
+        self.edits.extend(edits);
+        self
+    }
+
     /// Says which word under the place is to be replaced by what.
     #[must_use]
     pub fn meant(mut self, written: impl Into<String>, instead: impl Into<String>) -> Finding {
@@ -133,6 +140,15 @@ impl Finding {
             instead: instead.into(),
         });
         self
+    }
+
+    /// As [`Finding::meant`], if it is known what was meant.
+    #[must_use]
+    pub fn maybe_meant(self, written: &str, instead: Option<String>) -> Finding {
+        match instead {
+            Some(instead) => self.meant(written, instead),
+            None => self,
+        }
     }
 
     /// Adds another place that belongs to it.

@@ -62,6 +62,15 @@ pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Checked>, Trouble> 
     }
 }
 
+/// A changed text with the byte-order mark that its file begins with, if it has one.
+pub(crate) fn with_mark(path: &Path, changed: &SourceFile) -> String {
+    let mut begin = [0; 3];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    let has_mark = read.is_ok() && begin == [0xEF, 0xBB, 0xBF];
+    let mark = if has_mark { "\u{feff}" } else { "" };
+    format!("{mark}{}", changed.text())
+}
+
 /// Parses and checks a text.
 pub(crate) fn check(source: SourceFile, catalog: &Catalog) -> Checked {
     let (document, findings) = document::parse(&source);

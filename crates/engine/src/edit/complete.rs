@@ -1,16 +1,55 @@
 //! Gives findings the edits that can be told from the text alone.
 
-use super::Edit;
+use super::locate::entries_around;
+use super::{Edit, command, indent, rename};
 use crate::finding::{Finding, Meant};
 use crate::source::{SourceFile, Span};
+use crate::yaml::{self, Node};
 
-/// Fills in the edits of findings, as far as they are mechanical; those of a finding that no longer fit are dropped.
+/// Fills in the edits of findings, as far as they are mechanical.
 pub fn complete(source: &SourceFile, findings: &mut [Finding]) {
+    let mut tree: Option<Node> = None;
     for finding in findings.iter_mut().filter(|it| it.edits.is_empty()) {
-        if let Some(meant) = &finding.meant {
-            finding.edits.extend(replaced(source, finding.span, meant));
+        let needs_tree = matches!(
+            finding.code,
+            "schema.id" | "check.wrong_kind" | "shell.tainted"
+        );
+        if needs_tree && tree.is_none() {
+            tree = Some(yaml::read(source).0);
         }
+        finding.edits = match (finding.code, &finding.meant, &tree) {
+            ("yaml.tab", ..) => indent::tabs(source),
+            ("shell.tainted", _, Some(root)) => {
+                command::env_form(source, root, finding.span).unwrap_or_default()
+            }
+            ("check.wrong_kind", Some(meant), Some(root)) => {
+                verb(source, root, finding.span, meant)
+                    .into_iter()
+                    .collect()
+            }
+            ("schema.id", Some(meant), Some(root)) => {
+                let own = replaced(source, finding.span, meant);
+                let others = rename::references(source, root, finding, meant);
+                match (own, others) {
+                    (Some(own), Some(others)) => std::iter::once(own).chain(others).collect(),
+                    _ => Vec::new(),
+                }
+            }
+            (_, Some(meant), _) => replaced(source, finding.span, meant).into_iter().collect(),
+            _ => Vec::new(),
+        };
     }
+}
+
+/// The key of a step whose operation is of another kind.
+fn verb(source: &SourceFile, root: &Node, operation: Span, meant: &Meant) -> Option<Edit> {
+    let around = entries_around(root, operation);
+    let [steps, _, verb] = around.as_slice() else {
+        return None;
+    };
+    (&*steps.key == "steps" && *verb.key == *meant.written)
+        .then(|| replaced(source, verb.key_span, meant))
+        .flatten()
 }
 
 /// Replaces the written word where it is all that stands at the place, or stands in it exactly once.

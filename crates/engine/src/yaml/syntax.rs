@@ -26,12 +26,7 @@ pub(super) fn complex_key(source: &SourceFile, key: &Node, value: &Node) -> Find
 }
 
 fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
-    let written = source.slice(span);
-    let quoted = if written.contains('"') {
-        format!("'{written}'")
-    } else {
-        format!("\"{written}\"")
-    };
+    let quoted = crate::edit::quoted(source.slice(span));
     Finding::error(
         "yaml.unquoted_template",
         span,
@@ -39,6 +34,7 @@ fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
     )
     .label("quotes are missing here")
     .help(format!("write {quoted}"))
+    .edits(crate::edit::template_value(source, span))
 }
 
 pub(super) fn syntax_finding(

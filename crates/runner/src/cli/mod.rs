@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod connectors;
 mod drive;
+mod fix;
 mod graph;
 mod resume;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Resume(resume::Arguments),
     /// Check workflows without running them.
     Check(check::Arguments),
+    /// Mend what is wrong with workflows, as far as it can be mended mechanically.
+    Fix(fix::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// List runs, newest first.
@@ -119,6 +122,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
+        Command::Fix(arguments) => fix::fix(&arguments),
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),

@@ -2,6 +2,7 @@
 
 mod checks;
 mod docs;
+mod fix;
 mod main_job;
 mod support;
 mod tidy;
