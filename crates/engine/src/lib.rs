@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`source`], [`finding`] and [`edit`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
 //! takes what the one before gives: [`yaml`] and [`document`] (parse), [`expr`] and [`workflow`] (check), [`plan`], [`run`]
-//! with [`journal`] and [`bundle`], [`report`].
+//! with [`journal`] and [`bundle`], [`report`]. [`format`] writes a text as texts are written here.
 
 pub mod bundle;
 pub mod catalog;
@@ -13,6 +13,7 @@ pub mod edit;
 pub mod eval;
 pub mod expr;
 pub mod finding;
+pub mod format;
 pub mod journal;
 pub mod plan;
 pub mod report;

@@ -25,35 +25,57 @@ pub(crate) struct Checked {
 }
 
 /// Reads a file under the name that was typed.
-pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Checked>, Trouble> {
+pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Box<Checked>>, Trouble> {
     let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-    if let Err(error) = file {
-        let trouble = Trouble::new(Exit::Usage, "file.unreadable", format!("{name}: {error}"));
-        return Err(
-            trouble.help("name a workflow file, such as `flow run workflows/classify-batch.yml`")
-        );
+    let bytes = std::fs::File::open(path).and_then(limited);
+    match bytes {
+        Ok(bytes) => Ok(decoded(name, bytes)),
+        Err(error) => {
+            let message = format!("{name}: {error}");
+            let trouble = Trouble::new(Exit::Usage, "file.unreadable", message);
+            Err(trouble
+                .help("name a workflow file, such as `flow run workflows/classify-batch.yml`"))
+        }
     }
+}
+
+/// Reads stdin to its end.
+pub(crate) fn read_stdin() -> Result<Result<SourceFile, Box<Checked>>, Trouble> {
+    match limited(std::io::stdin().lock()) {
+        Ok(bytes) => Ok(decoded("-".to_owned(), bytes)),
+        Err(error) => Err(Trouble::new(
+            Exit::Usage,
+            "file.unreadable",
+            format!("stdin: {error}"),
+        )),
+    }
+}
+
+fn limited(from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of UTF-8 without its byte-order mark.
+fn decoded(name: String, bytes: Vec<u8>) -> Result<SourceFile, Box<Checked>> {
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = text
                 .strip_prefix('\u{feff}')
                 .map(str::to_owned)
                 .unwrap_or(text);
-            Ok(Ok(SourceFile::new(name, text)))
+            Ok(SourceFile::new(name, text))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let source = SourceFile::new(name, "");
             let finding = Finding::error(
                 "yaml.encoding",
                 Span::at(0),
                 format!("the file is not UTF-8: byte {at} is out of place"),
             );
-            Ok(Err(Checked {
-                source,
+            Err(Box::new(Checked {
+                source: SourceFile::new(name, ""),
                 workflow: None,
                 findings: vec![finding.help("save it as UTF-8")],
                 name: None,
@@ -91,6 +113,6 @@ pub(crate) fn check(source: SourceFile, catalog: &Catalog) -> Checked {
 pub(crate) fn check_file(path: &Path, catalog: &Catalog) -> Result<Checked, Trouble> {
     Ok(match read(path)? {
         Ok(source) => check(source, catalog),
-        Err(checked) => checked,
+        Err(checked) => *checked,
     })
 }

@@ -45,4 +45,5 @@ pub use jinja_tests::test_docs;
 pub use jsonpath::{JsonPath, JsonPathError};
 pub use reference::{RefKind, RefPart, Reference};
 pub use scope::{Roots, Scope};
+pub(crate) use split::template_extents;
 pub use template::Template;

@@ -88,7 +88,7 @@ fn check_all(
                 checked.workflow = None;
                 files.push(checked);
             }
-            Err(checked) => files.push(checked),
+            Err(checked) => files.push(*checked),
         }
         bar.inc(1);
     }

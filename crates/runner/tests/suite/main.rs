@@ -3,6 +3,7 @@
 mod checks;
 mod docs;
 mod fix;
+mod fmt;
 mod main_job;
 mod support;
 mod tidy;
