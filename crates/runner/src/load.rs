@@ -24,6 +24,18 @@ pub(crate) struct Checked {
     pub(crate) name: Option<(Arc<str>, Span)>,
 }
 
+impl Checked {
+    /// A file that has no text for us.
+    fn unread(name: String, finding: Finding) -> Checked {
+        Checked {
+            source: SourceFile::new(name, ""),
+            workflow: None,
+            findings: vec![finding],
+            name: None,
+        }
+    }
+}
+
 /// Reads a file under the name that was typed.
 pub(crate) fn read(path: &Path) -> Result<Result<SourceFile, Box<Checked>>, Trouble> {
     let name = path.display().to_string();
@@ -57,8 +69,13 @@ fn limited(from: impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of UTF-8 without its byte-order mark.
+/// The text of UTF-8 without its byte-order mark. What is too large is not kept.
 fn decoded(name: String, bytes: Vec<u8>) -> Result<SourceFile, Box<Checked>> {
+    if bytes.len() as u64 >= FILE_BYTES_MAX {
+        let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+        let finding = Finding::error("yaml.too_large", Span::at(0), message);
+        return Err(Box::new(Checked::unread(name, finding)));
+    }
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = text
@@ -74,12 +91,8 @@ fn decoded(name: String, bytes: Vec<u8>) -> Result<SourceFile, Box<Checked>> {
                 Span::at(0),
                 format!("the file is not UTF-8: byte {at} is out of place"),
             );
-            Err(Box::new(Checked {
-                source: SourceFile::new(name, ""),
-                workflow: None,
-                findings: vec![finding.help("save it as UTF-8")],
-                name: None,
-            }))
+            let finding = finding.help("save it as UTF-8");
+            Err(Box::new(Checked::unread(name, finding)))
         }
     }
 }

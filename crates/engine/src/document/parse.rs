@@ -260,8 +260,16 @@ impl Parser {
             return Vec::new();
         }
         let members = self.members(node, "`steps`", true);
+        if let Some(one_more) = members.get(keys::STEPS_MAX) {
+            let message = format!("a workflow has at most {} steps", keys::STEPS_MAX);
+            self.findings.push(
+                Finding::error("schema.too_many_steps", one_more.name.span, message)
+                    .help("put a part of them into a workflow of its own"),
+            );
+        }
         members
             .into_iter()
+            .take(keys::STEPS_MAX)
             .filter_map(|member| self.step(member))
             .collect()
     }

@@ -18,7 +18,7 @@ use crate::source::Span;
 pub use apply::{Overlap, apply};
 pub use complete::complete;
 pub use mend::{Mended, mend};
-pub(crate) use value::{boolean, quoted, template_value, workflow_name};
+pub(crate) use value::{boolean, quoted, starred_value, template_value, workflow_name};
 
 /// One replacement in a text. An empty span inserts, an empty text deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]

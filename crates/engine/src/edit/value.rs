@@ -38,6 +38,25 @@ pub(crate) fn template_value(source: &SourceFile, span: Span) -> Option<Edit> {
     in_block.then(|| Edit::new(whole, quoted(source.slice(whole))))
 }
 
+/// Quotes a text that begins with `*` and is plainly no alias, such as `*/5 * * * *`.
+pub(crate) fn starred_value(source: &SourceFile, alias: Span) -> Option<Edit> {
+    let text = source.text();
+    let start = alias.start as usize;
+    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let rest = without_comment(text[start..].lines().next()?);
+    let in_flow = text[line_start..start].contains(['{', '[']);
+    let end = if in_flow {
+        rest.find([',', '}', ']'])?
+    } else {
+        rest.len()
+    };
+    let value = rest[..end].trim_end();
+    let word = |it: char| it.is_alphanumeric() || it == '_' || it == '-';
+    let is_alias = value.strip_prefix('*')?.chars().all(word);
+    let span = Span::new(start, start + value.len());
+    (!is_alias && !value.contains(": ")).then(|| Edit::new(span, quoted(value)))
+}
+
 /// What other languages of YAML call a boolean.
 pub(crate) fn boolean(node: &Node) -> Option<Edit> {
     let scalar = node.as_scalar().filter(|it| it.style == Style::Plain)?;

@@ -262,22 +262,25 @@ impl Reader<'_> {
         let keeps = marks.contains('+');
         let digit = marks.chars().find_map(|it| it.to_digit(10));
         let (old, new) = level.map_or((0, 0), |level| (level.old, level.new));
-        let is_blank = |line: &Line| {
+        // Here a tab is text as any letter.
+        let spaces = |line: &Line| {
             let written = &self.text[line.start..line.end];
-            written.trim_matches([' ', '\t']).is_empty()
+            written.len() - written.trim_start_matches(' ').len()
         };
+        let is_blank = |line: &Line| spaces(line) == line.end - line.start;
         let below = &self.lines[header + 1..];
         let first = below.iter().find(|line| !is_blank(line));
         let (from, to) = match digit {
             Some(digit) => (old + digit as usize, new + digit as usize),
-            None => (first.map_or(old + STEP, |line| line.blank), new + STEP),
+            None => (first.map_or(old + STEP, spaces), new + STEP),
         };
         // The place of a block ends where the next key begins, so the lines are counted here.
         let outside = below
             .iter()
-            .position(|line| !is_blank(line) && line.blank < from);
+            .position(|line| !is_blank(line) && spaces(line) < from);
         let mut last = header + outside.unwrap_or(below.len());
-        while last > header && !keeps && is_blank(&self.lines[last]) {
+        let nothing = |line: &Line| is_blank(line) && spaces(line) <= from;
+        while last > header && !keeps && nothing(&self.lines[last]) {
             last -= 1;
         }
         if keeps && last + 1 == self.lines.len() {

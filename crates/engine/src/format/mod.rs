@@ -36,7 +36,8 @@ pub fn format(source: &SourceFile) -> Result<String, FormatError> {
     if !findings.is_empty() {
         return Err(FormatError::Unreadable(findings));
     }
-    let text = source.text().replace("\r\n", "\n");
+    // YAML takes a lone CR for the end of a line too.
+    let text = source.text().replace("\r\n", "\n").replace('\r', "\n");
     let text = SourceFile::new(source.name(), text);
     let outline = outline(&text).ok_or(FormatError::NotSame)?;
     let lines = lines::lines(&text, &outline).ok_or(FormatError::NotSame)?;

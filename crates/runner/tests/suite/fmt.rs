@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use flow_engine::catalog::Catalog;
 use flow_engine::format::{FormatError, format};
 use flow_engine::source::SourceFile;
 
@@ -87,6 +88,59 @@ fn every_text_of_the_tree_keeps_its_meaning_and_is_stable() {
         formatted(&name, &loose);
     }
     assert!(read > 30, "{read} files");
+}
+
+/// Texts that were damaged: whatever they are now, formatting and mending end in an answer.
+#[test]
+fn damaged_texts_cause_no_panic() {
+    const PIECES: [&str; 16] = [
+        "\t", "{{", "}}", ": ", "- ", "|", ">", "\"", "'", "\r\n", "#", "é", "&a ", "*a", "  ",
+        "!raw ",
+    ];
+    let mut files = Vec::new();
+    for folder in [
+        "examples",
+        "workflows",
+        "tests/fmt",
+        "tests/fix",
+        "tests/check",
+    ] {
+        yaml_files(&root().join(folder), &mut files);
+    }
+    // Numbers of a fixed sequence: a failure comes back.
+    let mut state = 1_u64;
+    let mut draw = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below.max(1)
+    };
+    let catalog = Catalog::default();
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        for _ in 0..40 {
+            let mut letters: Vec<char> = text.chars().collect();
+            for _ in 0..=draw(3) {
+                let at = draw(letters.len());
+                if draw(2) == 0 {
+                    letters.drain(at..(at + 1 + draw(4)).min(letters.len()));
+                } else {
+                    let piece: Vec<char> = PIECES[draw(PIECES.len())].chars().collect();
+                    letters.splice(at..at, piece);
+                }
+            }
+            let damaged: String = letters.iter().collect();
+            let source = SourceFile::new("damaged.yml", &*damaged);
+            if let Ok(once) = format(&source) {
+                let twice = format(&SourceFile::new("damaged.yml", &*once));
+                assert_eq!(twice.as_ref(), Ok(&once), "{damaged}");
+            }
+            flow_engine::edit::mend(&source, |text| {
+                let (document, findings) = flow_engine::document::parse(text);
+                flow_engine::workflow::check(&document, &catalog, findings).1
+            });
+        }
+    }
 }
 
 /// The text with every line indented by a multiple of what it is.

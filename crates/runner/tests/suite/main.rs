@@ -1,5 +1,6 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
+mod bad_yaml;
 mod checks;
 mod docs;
 mod fix;
