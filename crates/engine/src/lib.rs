@@ -1,17 +1,20 @@
 //! The engine of `flow`: parse, check, plan, run, report. It does no I/O, reads no clock, starts no task and draws no
 //! random number: whatever it needs from outside is an argument.
 //!
-//! Read in this order: [`source`] and [`finding`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
+//! Read in this order: [`source`], [`finding`] and [`edit`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
 //! takes what the one before gives: [`yaml`] and [`document`] (parse), [`expr`] and [`workflow`] (check), [`plan`], [`run`]
-//! with [`journal`] and [`bundle`], [`report`]. Beside them, [`schema`] tells editors what files look like.
+//! with [`journal`] and [`bundle`], [`report`]. Beside them, [`schema`] tells editors what files look like, and [`format`]
+//! writes a text as texts are written here.
 
 pub mod bundle;
 pub mod catalog;
 pub mod document;
 pub mod duration;
+pub mod edit;
 pub mod eval;
 pub mod expr;
 pub mod finding;
+pub mod format;
 pub mod journal;
 pub mod plan;
 pub mod report;

@@ -1,13 +1,15 @@
 //! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
 //!
-//! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `load` (files to checked
-//! workflows), `services` (connectors, secrets, sandbox), then `show` (everything that people see).
+//! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `discover` (which files),
+//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), then `show` (everything that people see).
 
 mod cli;
+mod discover;
 mod exit;
 mod inputs;
 mod load;
 mod project;
+mod rewrite;
 mod secrets;
 mod services;
 mod show;

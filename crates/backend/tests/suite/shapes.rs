@@ -222,7 +222,7 @@ impl Drawn {
         };
         let mut bad = model.body(&self.steps, "", &mut ends, false);
         if bad {
-            model.expected.undone = model.undoable.clone();
+            model.expected.undone.clone_from(model.undoable);
         }
         bad |= model.body(&self.finally, "", &mut ends, true);
         expected.failed = bad;

@@ -45,6 +45,9 @@ impl Verb {
     }
 }
 
+/// How many steps a workflow may have: its plan and its report are kept in memory.
+pub const STEPS_MAX: usize = 10_000;
+
 /// Keys of a workflow.
 pub const WORKFLOW: &[&str] = &[
     "flow",

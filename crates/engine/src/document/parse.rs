@@ -179,7 +179,9 @@ impl Parser {
         let mended = mended(&name.text);
         let rule = "names are lower-case letters, digits and `_`, and begin with a letter, at most 64 in all";
         self.findings.push(match mended {
-            Some(mended) => finding.help(format!("{rule}: write `{mended}`")),
+            Some(mended) => finding
+                .help(format!("{rule}: write `{mended}`"))
+                .meant(&*name.text, mended),
             None => finding.help(rule),
         });
         false

@@ -27,7 +27,8 @@ impl Parser {
         let members = self.members(node, &format!("`{what}`"), true);
         let steps: Vec<_> = members
             .into_iter()
-            .filter_map(|member| self.step(member))
+            .map_while(|member| self.has_room(&member.name).then(|| self.step(member)))
+            .flatten()
             .collect();
         if steps.is_empty() && is_empty(node) {
             let message = match what {
@@ -175,6 +176,22 @@ impl Parser {
         let finding = Finding::error("schema.one_of", at, message);
         self.findings
             .push(finding.help(format!("give it one of {words}")));
+    }
+
+    /// Whether one more step may stand in the file; the first that may not is reported.
+    fn has_room(&mut self, name: &Word) -> bool {
+        if self.ids.len() < keys::STEPS_MAX {
+            return true;
+        }
+        let code = "schema.too_many_steps";
+        if !self.findings.iter().any(|finding| finding.code == code) {
+            let message = format!("a workflow has at most {} steps", keys::STEPS_MAX);
+            self.findings.push(
+                Finding::error(code, name.span, message)
+                    .help("put a part of them into a workflow of its own"),
+            );
+        }
+        false
     }
 
     /// Step ids are unique in the file, those inside groups included.

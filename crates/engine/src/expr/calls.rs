@@ -6,7 +6,7 @@ use super::error::{Parse, SyntaxError};
 use super::filters::{self, Given};
 use super::syntax::{Call, Kind, Node};
 use super::toolbox::FUNCTIONS;
-use crate::finding::nearest;
+use crate::finding::{misspelt, nearest};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -73,7 +73,12 @@ pub(super) fn function(name: &str, callee: Span, span: Span, given: Vec<Given>) 
                     format!("the functions are {}", known.join(", "))
                 }
             };
-            return Err(SyntaxError::new("template.unknown_function", callee, message).help(help));
+            let known = FUNCTIONS.iter().map(|(name, ..)| *name);
+            return Err(
+                SyntaxError::new("template.unknown_function", callee, message)
+                    .meant(unknown, misspelt(unknown, known))
+                    .help(help),
+            );
         }
     })
 }

@@ -1,5 +1,6 @@
 //! What goes wrong with a template: while it is read ([`SyntaxError`]) and while it is evaluated ([`EvalError`]).
 
+use crate::finding::Meant;
 use crate::run::Failure;
 use crate::source::Span;
 
@@ -15,6 +16,8 @@ pub struct SyntaxError {
     pub span: Span,
     /// What to write instead.
     pub help: Option<String>,
+    /// A word under the place and what was meant for certain.
+    pub meant: Option<Meant>,
 }
 
 impl SyntaxError {
@@ -24,7 +27,17 @@ impl SyntaxError {
             message: message.into(),
             span,
             help: None,
+            meant: None,
         }
+    }
+
+    /// Says which word under the place is to be replaced by what.
+    pub(super) fn meant(mut self, written: &str, instead: Option<&str>) -> SyntaxError {
+        self.meant = instead.map(|instead| Meant {
+            written: written.to_owned(),
+            instead: instead.to_owned(),
+        });
+        self
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> SyntaxError {

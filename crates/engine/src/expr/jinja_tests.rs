@@ -6,7 +6,7 @@ use super::filters::Given;
 use super::operators::{self, secret_used, whole};
 use super::syntax::{Comparison, Kind, Node};
 use super::toolbox::ToolDoc;
-use crate::finding::nearest;
+use crate::finding::{misspelt, nearest};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -354,7 +354,9 @@ pub(super) fn unknown(name: &str, span: Span) -> SyntaxError {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the tests are {}", known.join(", ")),
     };
-    SyntaxError::new("template.unknown_test", span, message).help(help)
+    SyntaxError::new("template.unknown_test", span, message)
+        .meant(name, misspelt(name, known))
+        .help(help)
 }
 
 /// The node of `of is name(args)`.

@@ -49,5 +49,6 @@ pub use jinja_tests::test_docs;
 pub use jsonpath::{JsonPath, JsonPathError};
 pub use reference::{RefKind, RefPart, Reference};
 pub use scope::{Roots, Scope};
+pub(crate) use split::template_extents;
 pub use template::Template;
 pub use toolbox::{ToolDoc, function_docs, limit_docs, operator_docs, tool_docs};

@@ -167,7 +167,7 @@ const FOREIGN: [(&str, &str); 6] = [
 
 /// Refuses foreign operators and long runs of signs. The brackets and strings of `written` are known to be closed.
 fn diagnose(written: &str, base: usize, assigns: bool) -> Parse<()> {
-    let mut found: Option<(usize, usize)> = None;
+    let mut found: Option<(usize, usize, &str)> = None;
     let mut corrected = String::with_capacity(written.len() + 8);
     let mut calls = Vec::new();
     let mut signs = 0;
@@ -201,13 +201,15 @@ fn diagnose(written: &str, base: usize, assigns: bool) -> Parse<()> {
         if signs > NESTING_MAX {
             return Err(too_deep(base + at));
         }
-        if instead.is_some() && found.is_none() {
-            found = Some((at, length));
+        if let Some(instead) = instead
+            && found.is_none()
+        {
+            found = Some((at, length, instead));
         }
         corrected.push_str(instead.unwrap_or(word));
         at += length;
     }
-    let Some((at, length)) = found else {
+    let Some((at, length, instead)) = found else {
         return Ok(());
     };
     let wrong = &written[at..at + length];
@@ -218,13 +220,24 @@ fn diagnose(written: &str, base: usize, assigns: bool) -> Parse<()> {
                 .help("a choice is written `a if condition else b`, a fallback `a | default(b)`"),
         );
     }
+    let instead = spaced(&written[..at], instead, &written[at + length..]);
     let corrected: Vec<&str> = corrected.split_whitespace().collect();
     Err(SyntaxError::new(
         "template.syntax",
         span,
         format!("`{wrong}` is not an operator here"),
     )
+    .meant(wrong, Some(&instead))
     .help(format!("write `{}`", corrected.join(" "))))
+}
+
+/// The operator with the blanks that it needs between its neighbours, and none that are there already.
+fn spaced(before: &str, operator: &str, after: &str) -> String {
+    let blank = |it: char| it.is_ascii_whitespace();
+    let left = operator.starts_with(blank) && !before.ends_with(blank);
+    let right = operator.ends_with(blank) && !after.starts_with(blank);
+    let side = |needed| if needed { " " } else { "" };
+    format!("{}{}{}", side(left), operator.trim(), side(right))
 }
 
 /// The length of the word or operator in front, and what it should be if it is a foreign one.

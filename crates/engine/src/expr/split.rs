@@ -66,3 +66,13 @@ pub(super) fn split(text: &str) -> Parse<Vec<Token>> {
         trim = extent.trim_after;
     }
 }
+
+/// What stands between the marks of each `{{ }}` of a text, in bytes; nothing if the text cannot be taken apart.
+pub(crate) fn template_extents(text: &str) -> Vec<(usize, usize)> {
+    let tokens = split(text).unwrap_or_default();
+    let emits = tokens.iter().filter_map(|token| match token {
+        Token::Emit(extent) => Some((extent.start, extent.end)),
+        _ => None,
+    });
+    emits.collect()
+}

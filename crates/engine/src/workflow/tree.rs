@@ -371,7 +371,8 @@ fn report(
 
 fn placed(error: &SyntaxError, source: &SourceFile, text: &str, place: TextPlace) -> Finding {
     let span = place.locate(source, text, error.span);
-    let finding = Finding::error(error.code, span, error.message.clone());
+    let mut finding = Finding::error(error.code, span, error.message.clone());
+    finding.meant.clone_from(&error.meant);
     match &error.help {
         Some(help) => finding.help(help.clone()),
         None => finding,

@@ -1,7 +1,8 @@
 //! YAML as a tree that knows where everything stands. Read in this order: [`Node`], `read` (text to tree, with budgets),
 //! `syntax` (what is said of text that is not YAML),
-//! `scalar` (what a plain scalar means), `place` (from an offset in a scalar's value back to the source).
+//! `scalar` (what a plain scalar means), `place` (from an offset in a scalar's value back to the source), `outline` (what a formatter must know).
 
+pub(crate) mod outline;
 mod place;
 mod read;
 mod scalar;

@@ -67,6 +67,9 @@ impl TextPlace {
                 if letter == '\n' && !raw[at..].starts_with(['\n', '\r']) {
                     return at;
                 }
+                if letter == '\n' && raw[at..].starts_with("\r\n") {
+                    return at + 2;
+                }
                 at + raw
                     .get(at..)
                     .and_then(|rest| rest.chars().next())
@@ -162,6 +165,7 @@ mod tests {
         check("a: 'it''s {{ two }}'\n", "two", 1, 14);
         check("a: one\n  {{ two }}\n", "two", 2, 6);
         check("a: |\n  one\n    {{ two }}\n", "two", 3, 8);
+        check("a: |\r\n  one\r\n  {{ two }}\r\n", "two", 3, 6);
         check("a: |\n\n  one\n  {{ two }}\n", "two", 4, 6);
         check("a: >\n  one\n  {{ two }}\n", "two", 3, 6);
         check("a: \"one\n  {{ two }}\"\n", "two", 2, 6);

@@ -16,6 +16,10 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 const DEPTH_MAX: usize = 64;
 /// How many nodes a file may have, aliases expanded; enough for 10,000 steps.
 const NODES_MAX: usize = 500_000;
+/// How many bytes aliases may repeat: as many as a file may have.
+const ALIAS_BYTES_MAX: usize = FILE_BYTES_MAX;
+/// How many merge keys (`<<`) a file may have.
+const MERGES_MAX: usize = 10_000;
 /// The tags that a workflow may use.
 const TAGS: [&str; 3] = ["text", "template", "raw"];
 
@@ -26,6 +30,8 @@ pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
         findings: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
+        alias_bytes: 0,
+        merges: 0,
         stack: Vec::new(),
         root: None,
     };
@@ -37,10 +43,20 @@ pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
 struct Reader<'a> {
     source: &'a SourceFile,
     findings: Vec<Finding>,
-    anchors: HashMap<usize, (Node, usize)>,
+    anchors: HashMap<usize, Anchored>,
     nodes: usize,
+    alias_bytes: usize,
+    merges: usize,
     stack: Vec<Open>,
     root: Option<Node>,
+}
+
+/// A node that aliases may repeat, with its nodes and bytes, aliases in it expanded.
+#[derive(Clone)]
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    bytes: usize,
 }
 
 /// A list or map that is not closed yet.
@@ -49,6 +65,7 @@ struct Open {
     anchor: usize,
     tag: Option<Arc<str>>,
     nodes_before: usize,
+    alias_bytes_before: usize,
     children: Children,
 }
 
@@ -146,9 +163,8 @@ impl Reader<'_> {
                     tag,
                 };
                 self.count(1, span) && {
-                    self.anchor(anchor, &node, 1);
-                    self.place(node);
-                    true
+                    self.anchor(anchor, &node, 1, 0);
+                    self.place(node)
                 }
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -163,18 +179,15 @@ impl Reader<'_> {
                 };
                 self.open(span, anchor, tag.as_deref(), children)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(open) = self.stack.pop() {
-                    self.close(open, span);
-                }
-                true
-            }
+            Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
+                Some(open) => self.close(open, span),
+                None => true,
+            },
             Event::Alias(id) => {
-                if let Some((node, nodes)) = self.anchors.get(&id).cloned() {
-                    self.count(nodes, span) && {
-                        self.place(node);
-                        true
-                    }
+                if let Some(known) = self.anchors.get(&id).cloned() {
+                    self.count(known.nodes, span)
+                        && self.repeat(known.bytes, span)
+                        && self.place(known.node)
                 } else {
                     let finding = Finding::error(
                         "yaml.alias",
@@ -182,17 +195,18 @@ impl Reader<'_> {
                         "this alias stands inside its own anchor",
                     );
                     self.findings.push(finding);
-                    self.place(hole(span));
-                    true
+                    self.place(hole(span))
                 }
             }
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor `&{name}` stands before this alias");
                 let finding = Finding::error("yaml.alias", span, message);
-                self.findings
-                    .push(finding.help("text that begins with `*` must be quoted"));
-                self.place(hole(span));
-                true
+                self.findings.push(
+                    finding
+                        .help("text that begins with `*` must be quoted")
+                        .edits(crate::edit::starred_value(self.source, span)),
+                );
+                self.place(hole(span))
             }
             _ => true,
         }
@@ -207,17 +221,20 @@ impl Reader<'_> {
         }
         let tag = self.tag(tag, span);
         let nodes_before = self.nodes;
+        let alias_bytes_before = self.alias_bytes;
         self.stack.push(Open {
             span,
             anchor,
             tag,
             nodes_before,
+            alias_bytes_before,
             children,
         });
         self.count(1, span)
     }
 
-    fn close(&mut self, open: Open, end: Span) {
+    /// Ends a list or map; false if reading must stop.
+    fn close(&mut self, open: Open, end: Span) -> bool {
         let kind = match open.children {
             Children::List(items) => NodeKind::List(items),
             Children::Map {
@@ -242,8 +259,9 @@ impl Reader<'_> {
             kind,
             tag: open.tag,
         };
-        self.anchor(open.anchor, &node, self.nodes - open.nodes_before);
-        self.place(node);
+        let repeated = self.alias_bytes - open.alias_bytes_before;
+        self.anchor(open.anchor, &node, self.nodes - open.nodes_before, repeated);
+        self.place(node)
     }
 
     /// A block ends where its last line with text ends.
@@ -252,11 +270,12 @@ impl Reader<'_> {
         Span::new(span.start as usize, span.start as usize + text.len())
     }
 
-    fn place(&mut self, node: Node) {
+    /// Puts a node where it belongs; false if reading must stop.
+    fn place(&mut self, node: Node) -> bool {
         let source = self.source;
         let Some(open) = self.stack.last_mut() else {
             self.root = Some(node);
-            return;
+            return true;
         };
         match &mut open.children {
             Children::List(items) => items.push(node),
@@ -272,11 +291,26 @@ impl Reader<'_> {
                         seen.insert(entry.key.clone(), entry.key_span);
                         entries.push(entry);
                     }
-                    Ok(Placed::Merge(node)) => merges.push((entries.len(), node)),
+                    Ok(Placed::Merge(node)) => {
+                        let span = key.span;
+                        seen.insert("<<".into(), span);
+                        merges.push((entries.len(), node));
+                        self.merges += 1;
+                        if self.merges > MERGES_MAX {
+                            let message = format!("the file has more than {MERGES_MAX} keys `<<`");
+                            self.findings.push(Finding::error(
+                                "yaml.too_many_nodes",
+                                span,
+                                message,
+                            ));
+                            return false;
+                        }
+                    }
                     Err(finding) => self.findings.push(*finding),
                 },
             },
         }
+        true
     }
 
     /// Adds the entries of a merged map that the map itself does not have.
@@ -307,10 +341,31 @@ impl Reader<'_> {
         }
     }
 
-    fn anchor(&mut self, anchor: usize, node: &Node, nodes: usize) {
+    fn anchor(&mut self, anchor: usize, node: &Node, nodes: usize, repeated: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), nodes));
+            let written = (node.span.end - node.span.start) as usize;
+            let anchored = Anchored {
+                node: node.clone(),
+                nodes,
+                bytes: written.saturating_add(repeated),
+            };
+            self.anchors.insert(anchor, anchored);
         }
+    }
+
+    /// Counts bytes that an alias repeats; false if reading must stop.
+    fn repeat(&mut self, bytes: usize, span: Span) -> bool {
+        self.alias_bytes = self.alias_bytes.saturating_add(bytes);
+        if self.alias_bytes <= ALIAS_BYTES_MAX {
+            return true;
+        }
+        let message = format!(
+            "aliases repeat more than {} MiB of this file",
+            ALIAS_BYTES_MAX >> 20
+        );
+        self.findings
+            .push(Finding::error("yaml.alias_budget", span, message));
+        false
     }
 
     fn count(&mut self, nodes: usize, span: Span) -> bool {
@@ -397,13 +452,10 @@ fn entry(
             return Err(Box::new(complex_key(source, key, &value)));
         }
     };
-    if &*text == "<<"
+    let merges = &*text == "<<"
         && key
             .as_scalar()
-            .is_some_and(|scalar| scalar.style == Style::Plain)
-    {
-        return Ok(Placed::Merge(value));
-    }
+            .is_some_and(|scalar| scalar.style == Style::Plain);
     if let Some(first) = seen.get(&text) {
         let finding = Finding::error(
             "yaml.duplicate_key",
@@ -416,6 +468,9 @@ fn entry(
                 .related(*first, "the first one"),
         ));
     }
+    if merges {
+        return Ok(Placed::Merge(value));
+    }
     Ok(Placed::Entry(Entry {
         key: text,
         key_span: key.span,
@@ -423,7 +478,7 @@ fn entry(
     }))
 }
 
-fn style_of(style: ScalarStyle) -> Style {
+pub(super) fn style_of(style: ScalarStyle) -> Style {
     match style {
         ScalarStyle::Plain => Style::Plain,
         ScalarStyle::SingleQuoted => Style::SingleQuoted,

@@ -26,12 +26,7 @@ pub(super) fn complex_key(source: &SourceFile, key: &Node, value: &Node) -> Find
 }
 
 fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
-    let written = source.slice(span);
-    let quoted = if written.contains('"') {
-        format!("'{written}'")
-    } else {
-        format!("\"{written}\"")
-    };
+    let quoted = crate::edit::quoted(source.slice(span));
     Finding::error(
         "yaml.unquoted_template",
         span,
@@ -39,6 +34,7 @@ fn unquoted_template(source: &SourceFile, span: Span) -> Finding {
     )
     .label("quotes are missing here")
     .help(format!("write {quoted}"))
+    .edits(crate::edit::template_value(source, span))
 }
 
 pub(super) fn syntax_finding(
@@ -71,6 +67,9 @@ pub(super) fn syntax_finding(
             return unquoted_template(source, Span::new(candidate + open, candidate + end));
         }
     }
+    if let Some(finding) = opening_mark(source, at, &message).or_else(|| long_key(source, at)) {
+        return finding;
+    }
     match error.kind() {
         ErrorKind::UnknownAnchor => Finding::error("yaml.alias", Span::at(at), message),
         _ if message.contains("recursion")
@@ -82,6 +81,10 @@ pub(super) fn syntax_finding(
                 Span::at(at),
                 "lists and maps nest too deep here",
             )
+        }
+        _ if message.contains("anchor or alias") => {
+            Finding::error("yaml.alias", Span::at(at), message)
+                .help("text that begins with `*` or `&` must be quoted")
         }
         _ => {
             let in_quotes = message.contains("quoted") || message.contains("end of");
@@ -101,6 +104,45 @@ pub(super) fn syntax_finding(
             }
         }
     }
+}
+
+/// The most characters that YAML lets a key have on one line.
+const KEY_CHARS_MAX: usize = 1024;
+
+/// What the reader shows itself: a quote or bracket that has no end.
+fn opening_mark(source: &SourceFile, at: usize, message: &str) -> Option<Finding> {
+    let mark = source.text()[at..].starts_with(['"', '\'', '[', '{']);
+    (message.starts_with("unclosed") && mark).then(|| {
+        let message = format!("this is never closed: {message}");
+        Finding::error("yaml.unclosed", Span::new(at, at + 1), message).label("opened here")
+    })
+}
+
+/// A key that is too long is taken for a value, and what is said of that helps nobody.
+fn long_key(source: &SourceFile, at: usize) -> Option<Finding> {
+    let text = source.text();
+    let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &text[line_start..line_end];
+    let ends_key = |at: usize| line[at + 1..].is_empty() || line[at + 1..].starts_with([' ', '\r']);
+    let mut begin = 0;
+    let long = line.match_indices(':').map(|(at, _)| at).find_map(|colon| {
+        let key = line[begin..colon].trim_start_matches([' ', '-', '{', ',']);
+        if !ends_key(colon) {
+            return None;
+        }
+        begin = colon + 1;
+        (key.chars().count() > KEY_CHARS_MAX).then(|| Span::new(colon - key.len(), colon))
+    });
+    long.map(|key| {
+        let (start, end) = (
+            line_start + key.start as usize,
+            line_start + key.end as usize,
+        );
+        let message = format!("a key is longer than {KEY_CHARS_MAX} characters");
+        Finding::error("yaml.key", Span::new(start, end), message)
+            .help("names are lower-case letters, digits and `_`, at most 64 in all")
+    })
 }
 
 fn previous_line(text: &str, line_start: usize) -> usize {

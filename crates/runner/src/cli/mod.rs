@@ -4,6 +4,8 @@ mod call;
 mod check;
 mod connectors;
 mod drive;
+mod fix;
+mod fmt;
 mod graph;
 mod resume;
 mod run;
@@ -42,6 +44,10 @@ enum Command {
     Resume(resume::Arguments),
     /// Check workflows without running them.
     Check(check::Arguments),
+    /// Mend what is wrong with workflows, as far as it can be mended mechanically.
+    Fix(fix::Arguments),
+    /// Write workflows as they are written here: indentation, blanks, ends of lines.
+    Fmt(fmt::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// List runs, newest first.
@@ -122,6 +128,8 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
+        Command::Fix(arguments) => fix::fix(&arguments),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),

@@ -1,10 +1,9 @@
-//! Findings and failures with the line they are about, and the same as JSON.
+//! Findings and failures with the line they are about.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::source::{SourceFile, Span};
-use serde_json::json;
 
 use super::style::{BOLD, RED, paint};
 use crate::exit::Trouble;
@@ -60,7 +59,11 @@ fn snippet<'a>(
     source: &'a SourceFile,
     finding: &'a Finding,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let places = std::iter::once(finding.span).chain(finding.related.iter().map(|(span, _)| *span));
+    // The file in which it is: the workflow's own, or one that it includes.
+    let (name, file) = source.file_at(finding.span.start);
+    let inside = |span: &Span| (file.start..=file.end).contains(&span.start);
+    let related = || finding.related.iter().filter(|(span, _)| inside(span));
+    let places = std::iter::once(finding.span).chain(related().map(|(span, _)| *span));
     let first = places
         .clone()
         .map(|span| span.start)
@@ -68,6 +71,7 @@ fn snippet<'a>(
         .unwrap_or_default();
     let last = places.map(|span| span.end).max().unwrap_or_default();
     let window = window(source.text(), first as usize, last as usize);
+    let window = window.start.max(file.start as usize)..window.end.min(file.end as usize);
     let line = source
         .position(Span::new(window.start, window.start).start)
         .line;
@@ -82,13 +86,13 @@ fn snippet<'a>(
     };
     let mut snippet = Snippet::source(&source.text()[window.clone()])
         .line_start(line)
-        .path(source.name());
+        .path(name);
     let mut primary = AnnotationKind::Primary.span(local(finding.span));
     if !finding.label.is_empty() {
         primary = primary.label(&*finding.label);
     }
     snippet = snippet.annotation(primary);
-    for (span, words) in &finding.related {
+    for (span, words) in related() {
         snippet = snippet.annotation(AnnotationKind::Context.span(local(*span)).label(&**words));
     }
     snippet
@@ -119,21 +123,4 @@ fn floor_boundary(text: &str, mut offset: usize) -> usize {
         offset -= 1;
     }
     offset
-}
-
-/// One finding for programs.
-pub(crate) fn to_json(source: &SourceFile, finding: &Finding) -> serde_json::Value {
-    let start = source.position(finding.span.start);
-    let end = source.position(finding.span.end);
-    json!({
-        "file": source.name(),
-        "code": finding.code,
-        "severity": finding.severity.as_str(),
-        "message": finding.message,
-        "line": start.line,
-        "column": start.column,
-        "end_line": end.line,
-        "end_column": end.column,
-        "help": finding.help,
-    })
 }

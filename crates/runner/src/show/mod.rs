@@ -1,9 +1,11 @@
 //! Everything that people see. stdout is data, stderr is for people.
 
+pub(crate) mod check_json;
 pub(crate) mod diagnostics;
 pub(crate) mod graph;
 pub(crate) mod live;
 pub(crate) mod plain;
+pub(crate) mod sarif;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod values;

@@ -1,8 +1,11 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
+mod bad_yaml;
 mod checks;
 mod docs;
 mod expressions;
+mod fix;
+mod fmt;
 mod main_job;
 mod support;
 mod tidy;

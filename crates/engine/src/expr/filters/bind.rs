@@ -7,7 +7,7 @@ use crate::expr::error::{Parse, SyntaxError};
 use crate::expr::jinja_tests;
 use crate::expr::jsonpath::JsonPath;
 use crate::expr::syntax::{Kind, Node};
-use crate::finding::nearest;
+use crate::finding::{misspelt, nearest};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -79,7 +79,9 @@ fn unknown(name: &str, span: Span) -> SyntaxError {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the filters are {}", known.join(", ")),
     };
-    SyntaxError::new("template.unknown_filter", span, message).help(help)
+    SyntaxError::new("template.unknown_filter", span, message)
+        .meant(name, foreign.or_else(|| misspelt(name, known)))
+        .help(help)
 }
 
 fn arrange(filter: &Filter, span: Span, given: Vec<Given>) -> Parse<Vec<Option<Node>>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Infer;
 use crate::expr::error::SyntaxError;
 use crate::expr::operators::secret_used;
-use crate::finding::nearest;
+use crate::finding::{misspelt, nearest};
 use crate::source::Span;
 use crate::types::Type;
 
@@ -102,7 +102,9 @@ impl Infer<'_> {
             Lookup::Is(ty) => return ty,
             Lookup::Unknown(known) => {
                 let message = format!("`{written}` has no member `{name}`");
-                let problem = SyntaxError::new("template.unknown_member", place, message);
+                let near = misspelt(name, known.iter().map(|known| &**known));
+                let problem =
+                    SyntaxError::new("template.unknown_member", place, message).meant(name, near);
                 match nearest(name, known.iter().map(|known| &**known)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None if known.is_empty() => problem,

@@ -75,6 +75,7 @@ fn check_with(
     let mut findings = checker.findings;
     findings.sort_by_key(|finding| finding.span.start);
     findings.dedup();
+    crate::edit::complete(&document.source, &mut findings);
     (
         workflow.filter(|_| !findings.iter().any(Finding::is_error)),
         findings,
@@ -220,7 +221,8 @@ impl<'a> Checker<'a> {
             || text.len() > 64
         {
             let message = format!("`{text}` cannot be the name of a workflow");
-            let finding = Finding::error("schema.id", node.span, message);
+            let finding = Finding::error("schema.id", node.span, message)
+                .edits(crate::edit::workflow_name(self.source, node));
             self.findings.push(finding.help("names are lower-case letters, digits, `_` and `-`, and begin with a letter, at most 64 in all"));
         }
         text
@@ -280,8 +282,9 @@ impl<'a> Checker<'a> {
         let value = node.as_scalar().and_then(crate::yaml::Scalar::as_bool);
         if value.is_none() {
             let message = format!("{what} is `true` or `false`, found {}", node.describe());
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.edits(crate::edit::boolean(node)));
         }
         value
     }

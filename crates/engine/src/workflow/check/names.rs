@@ -222,6 +222,10 @@ impl Checker<'_> {
             format!("`{root}` is not defined")
         };
         let finding = Finding::error("check.unknown_name", span, message);
+        let finding = match crate::finding::misspelt(root, place.roots.iter().copied()) {
+            Some(near) => finding.meant(root, near),
+            None => finding.maybe_meant(root, section_of(workflow, root)),
+        };
         let help = if workflow.inputs.contains_key(root) {
             format!("an input is written `inputs.{root}`")
         } else if workflow.steps.iter().any(|step| &*step.name == root) {
@@ -263,5 +267,20 @@ impl Checker<'_> {
                 connection: None,
             });
         }
+    }
+}
+
+/// `inputs.x`, `steps.x` or `vars.x`, if exactly one of them is there.
+fn section_of(workflow: &Workflow, name: &str) -> Option<String> {
+    let mut found = [
+        ("inputs", workflow.inputs.contains_key(name)),
+        ("steps", workflow.by_name.contains_key(name)),
+        ("vars", workflow.vars.contains_key(name)),
+    ]
+    .into_iter()
+    .filter(|(_, is_there)| *is_there);
+    match (found.next(), found.next()) {
+        (Some((section, _)), None) => Some(format!("{section}.{name}")),
+        _ => None,
     }
 }

@@ -41,11 +41,11 @@ impl Checker<'_> {
     }
 
     fn wrong_duration(&mut self, node: &Node, text: &str) {
-        let finding = Finding::error(
-            "schema.duration",
-            node.span,
-            format!("`{text}` is not a duration"),
-        );
+        let message = match node.as_scalar() {
+            Some(_) => format!("`{text}` is not a duration"),
+            None => format!("expected a duration, found {text}"),
+        };
+        let finding = Finding::error("schema.duration", node.span, message);
         let help = match text.parse::<u64>() {
             Ok(number) => format!("say the unit: `{number}s`, `{number}m`, `{number}h`"),
             Err(_) => {

@@ -213,7 +213,8 @@ impl<'a> Checker<'a> {
                 article(kind),
                 article(wanted)
             );
-            let finding = Finding::error("check.wrong_kind", node.span, message);
+            let finding = Finding::error("check.wrong_kind", node.span, message)
+                .meant(wanted.as_str(), kind.as_str());
             self.findings.push(finding.help(format!(
                 "write `{}: {}.{}`",
                 kind.as_str(),
