@@ -26,6 +26,9 @@ pub struct Bundle {
     /// Texts of the files that it names, at any depth, by their paths.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// Name of the project's settings among the files, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
     /// Descriptors of the connectors it uses that are not local, by handle, as JSON or YAML text.
     pub descriptors: BTreeMap<String, String>,
 }
@@ -36,12 +39,14 @@ impl Bundle {
         let mut files = BTreeMap::new();
         collect(workflow, &mut files);
         let file = workflow.source.name().to_owned();
+        let settings = files.keys().find(|name| is_settings(name)).cloned();
         Bundle {
             language: 1,
             engine_abi: ENGINE_ABI,
             text: files.remove(&file).unwrap_or_default(),
             file,
             files,
+            settings,
             descriptors,
         }
     }
@@ -91,6 +96,16 @@ impl Files for Bundle {
             None => Err("the run has not pinned it".to_owned()),
         }
     }
+
+    fn project(&self) -> Option<SourceFile> {
+        let name = self.settings.as_ref()?;
+        let text = self.files.get(name)?;
+        Some(SourceFile::new(name.as_str(), text.as_str()))
+    }
+}
+
+fn is_settings(name: &str) -> bool {
+    name.rsplit('/').next() == Some("flow.toml")
 }
 
 fn collect(workflow: &Workflow, files: &mut BTreeMap<String, String>) {

@@ -11,6 +11,7 @@ use flow_engine::source::{SourceFile, Span};
 use flow_engine::workflow::{self, Workflow};
 
 use crate::exit::{Exit, Trouble};
+use crate::project;
 
 /// The most that is read of a workflow file; the parser refuses one byte more.
 const FILE_BYTES_MAX: u64 = (16 << 20) + 1;
@@ -120,6 +121,13 @@ impl Files for DiskFiles {
                 .map_or_else(String::new, |finding| finding.message.clone())),
             Err(trouble) => Err(trouble.message),
         }
+    }
+
+    fn project(&self) -> Option<SourceFile> {
+        let folder = project::folder(&std::env::current_dir().ok()?);
+        let path = folder.join("flow.toml");
+        let text = std::fs::read_to_string(&path).ok()?;
+        (!text.trim().is_empty()).then(|| SourceFile::new("flow.toml", text))
     }
 }
 

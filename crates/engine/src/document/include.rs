@@ -19,6 +19,11 @@ pub trait Files {
     /// # Errors
     /// Why it cannot be read, in words.
     fn read(&self, from: &str, path: &str) -> Result<SourceFile, String>;
+
+    /// The settings of the project, `flow.toml`, if there are any.
+    fn project(&self) -> Option<SourceFile> {
+        None
+    }
 }
 
 /// The path of a file that another one names: `path`, beginning at the folder of `from`, without `.` and `..` where that

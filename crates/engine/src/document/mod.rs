@@ -1,11 +1,13 @@
 //! From text to shape: which keys stand where. Names, types and templates are the checker's business.
 //!
-//! Read in this order: [`keys`] (the keys of the language), [`Document`], `include` (the files that a workflow names),
+//! Read in this order: [`keys`] (the keys of the language), [`Document`], `include` (the files that a workflow names), `project` (the
+//! settings of its folder),
 //! `parse`, `trigger`, `step`.
 
 mod include;
 pub mod keys;
 mod parse;
+mod project;
 mod step;
 mod trigger;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::include::{Files, include};
+use super::project::settings;
 use super::{Body, Document, Member, Section, Word, keys};
 use crate::finding::Finding;
 use crate::source::{SourceFile, Span};
@@ -16,12 +17,17 @@ use crate::yaml::{self, Entry, Node, NodeKind};
 /// The document's source holds the text of included files too: places in them are places in it.
 pub fn parse(source: &SourceFile, files: &dyn Files) -> (Document, Vec<Finding>) {
     let (mut root, mut findings) = yaml::read(source);
-    let source = include(&mut root, source, files, &mut findings);
+    let mut source = include(&mut root, source, files, &mut findings);
+    let settings = files.project().map(|text| {
+        let at = source.append(&text);
+        settings(&text, at, &mut findings)
+    });
     let mut parser = Parser {
         findings,
         ids: HashMap::new(),
     };
-    let document = parser.document(&source, &root);
+    let mut document = parser.document(&source, &root);
+    parser.project(&mut document, settings.as_deref().unwrap_or_default());
     parser.findings.sort_by_key(|finding| finding.span.start);
     (document, parser.findings)
 }
@@ -87,6 +93,44 @@ impl Parser {
                 .push(finding.help("a workflow needs at least one step under `steps:`"));
         }
         document
+    }
+
+    /// What the settings of the project give, where the file says nothing.
+    fn project(&mut self, document: &mut Document, settings: &[Entry]) {
+        for entry in settings {
+            match &*entry.key {
+                "vars" => {
+                    // A var of the file stands where the one that it replaces did: others may use it.
+                    let mut vars = self.members(&entry.value, "`vars`", true);
+                    for var in std::mem::take(&mut document.vars) {
+                        match vars
+                            .iter_mut()
+                            .find(|known| known.name.text == var.name.text)
+                        {
+                            Some(known) => *known = var,
+                            None => vars.push(var),
+                        }
+                    }
+                    document.vars = vars;
+                }
+                "connections" => {
+                    let mut connections = self.sections(&entry.value, "`connections`");
+                    let own = |name: &Word| {
+                        let mut known = document.connections.iter();
+                        known.any(|connection| connection.name.text == name.text)
+                    };
+                    connections.retain(|connection| !own(&connection.name));
+                    connections.append(&mut document.connections);
+                    document.connections = connections;
+                }
+                "defaults" => {
+                    let own = document.fields.entry("defaults");
+                    let own = own.or_insert_with(|| entry.value.clone());
+                    with_missing(own, &entry.value);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The entries of a map; anything else is reported.
@@ -185,6 +229,18 @@ impl Parser {
             None => finding.help(rule),
         });
         false
+    }
+}
+
+/// Adds the entries of a map that another one has and it has not.
+fn with_missing(own: &mut Node, other: &Node) {
+    let (NodeKind::Map(own), NodeKind::Map(other)) = (&mut own.kind, &other.kind) else {
+        return;
+    };
+    for entry in other {
+        if own.iter().all(|known| known.key != entry.key) {
+            own.push(entry.clone());
+        }
     }
 }
 

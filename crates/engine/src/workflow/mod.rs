@@ -20,6 +20,7 @@ use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
 use crate::types::Type;
+use crate::yaml::TextPlace;
 
 pub use body::{
     Body, BodyRole, ChildCall, Computed, Each, Group, LoopNames, OnMax, Repeat, Tolerate,
@@ -243,6 +244,10 @@ pub enum Output {
 pub struct OutputPath {
     /// Where it stands.
     pub span: Span,
+    /// How it was written, for places inside it.
+    pub place: TextPlace,
+    /// As it was written.
+    pub text: Arc<str>,
     /// The path.
     pub path: crate::expr::JsonPath,
 }

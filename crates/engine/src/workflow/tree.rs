@@ -23,6 +23,8 @@ pub struct Tree {
 
 #[derive(Debug, Clone)]
 enum TreeKind {
+    /// What could not be read and was reported.
+    Hole,
     Constant(Value),
     Text(Template, TextPlace),
     List(Vec<Tree>),
@@ -54,17 +56,13 @@ impl Tree {
             span: node.span,
             kind: TreeKind::Constant(value),
         };
+        let hole = || Tree::hole(node.span);
         match &node.kind {
-            NodeKind::Hole => constant(Value::Null),
+            NodeKind::Hole => hole(),
             NodeKind::Scalar(scalar) => match node.tag.as_deref() {
                 Some("raw") => constant(Value::String(scalar.text.clone())),
-                Some(tag) => {
-                    let message = format!(
-                        "`!{tag}` is part of the language, but this version of flow does not serve it yet"
-                    );
-                    findings.push(Finding::error("check.not_served", node.span, message));
-                    constant(Value::Null)
-                }
+                // What a text or a template names was put in its place before.
+                Some(_) => hole(),
                 None => match Template::parse(&scalar.text) {
                     Ok(template) if template.literal().is_some() => match scalar.value() {
                         // A text keeps what its template syntax stands for.
@@ -79,7 +77,7 @@ impl Tree {
                             findings.push(
                                 finding.help("write it in quotes to keep its digits as text"),
                             );
-                            constant(Value::Null)
+                            hole()
                         }
                     },
                     Ok(template) => Tree {
@@ -88,7 +86,7 @@ impl Tree {
                     },
                     Err(error) => {
                         findings.push(placed(&error, source, &scalar.text, node.place()));
-                        constant(Value::Null)
+                        hole()
                     }
                 },
             },
@@ -133,6 +131,14 @@ impl Tree {
         }
     }
 
+    /// A tree that could not be read, and was reported: nothing is known of it.
+    pub fn hole(span: Span) -> Tree {
+        Tree {
+            span,
+            kind: TreeKind::Hole,
+        }
+    }
+
     /// The tree of one literal value.
     pub fn of(value: Value, span: Span) -> Tree {
         Tree {
@@ -173,7 +179,7 @@ impl Tree {
     /// Every reference in it with its place.
     pub fn references(&self, source: &SourceFile, visit: &mut dyn FnMut(&Reference, Span)) {
         match &self.kind {
-            TreeKind::Constant(_) => {}
+            TreeKind::Constant(_) | TreeKind::Hole => {}
             TreeKind::Text(template, place) => {
                 for reference in template.references() {
                     visit(
@@ -196,6 +202,7 @@ impl Tree {
     pub fn render(&self, scope: &Scope<'_>, source: &SourceFile) -> Result<Value, Stop> {
         match &self.kind {
             TreeKind::Constant(value) => Ok(value.clone()),
+            TreeKind::Hole => Ok(Value::Null),
             TreeKind::Text(template, place) => template
                 .render(scope)
                 .map_err(|error| stop(&error, source, template.text(), *place)),
@@ -221,6 +228,7 @@ impl Tree {
     ) -> Type {
         match &self.kind {
             TreeKind::Constant(value) => type_of(value),
+            TreeKind::Hole => Type::Unknown,
             TreeKind::Text(template, place) => report(
                 template.infer(types),
                 source,

@@ -8,7 +8,7 @@ use flow_engine::document::keys;
 use crate::support::{entries, root, run};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 31] = [
+const AREAS: [&str; 32] = [
     "child",
     "flow",
     "include",
@@ -29,6 +29,7 @@ const AREAS: [&str; 31] = [
     "jsonpath",
     "load",
     "page",
+    "project",
     "run",
     "sandbox",
     "schema",

@@ -37,6 +37,8 @@ impl Checker<'_> {
         match JsonPath::parse(text) {
             Ok(path) => Some(OutputPath {
                 span: node.span,
+                place: node.place(),
+                text: text.clone(),
                 path,
             }),
             Err(error) => {

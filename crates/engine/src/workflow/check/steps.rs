@@ -62,7 +62,7 @@ impl<'a> Checker<'a> {
         Step {
             name: shape.name.text.clone(),
             span: shape.name.span,
-            does: does.unwrap_or_else(|| Does::Value(Tree::of(Value::Null, shape.span))),
+            does: does.unwrap_or_else(|| Does::Value(Tree::hole(shape.span))),
             body: standing.body,
             place: standing.place,
             each: self.each(shape),

@@ -7,7 +7,7 @@ use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
 use crate::workflow::{
-    Bare, Does, Each, Group, OnError, Output, OutputPart, Starts, Step, Workflow,
+    Bare, Does, Each, Group, OnError, Output, OutputPart, OutputPath, Starts, Step, Workflow,
 };
 
 /// The types of the names in scope, with local names in front.
@@ -387,13 +387,13 @@ impl Checker<'_> {
         let source = self.source.clone();
         match &step.output {
             None => own,
-            Some(Output::Path(_)) => Type::Unknown,
+            Some(Output::Path(path)) => self.path_type(path, &own),
             Some(Output::Tree(tree)) => tree.infer(with_result, &source, &mut self.findings),
             Some(Output::Map(parts)) => {
                 let fields: Vec<_> = parts
                     .iter()
                     .map(|(name, part)| match part {
-                        OutputPart::Path(_) => (&**name, Type::Unknown),
+                        OutputPart::Path(path) => (&**name, self.path_type(path, &own)),
                         OutputPart::Tree(tree) => (
                             &**name,
                             tree.infer(with_result, &source, &mut self.findings),
@@ -403,6 +403,20 @@ impl Checker<'_> {
                 Type::record(fields, false)
             }
         }
+    }
+
+    /// What a path finds in a value of this type; names that can never be there are reported.
+    fn path_type(&mut self, path: &OutputPath, of: &Type) -> Type {
+        let (ty, problems) = path.path.infer(of);
+        for problem in problems {
+            let span = path.place.locate(self.source, &path.text, problem.span);
+            let finding = Finding::error(problem.code, span, problem.message);
+            self.findings.push(match problem.help {
+                Some(help) => finding.help(help),
+                None => finding,
+            });
+        }
+        ty
     }
 
     pub(super) fn boolean_type(&mut self, bare: &Bare, types: &Types<'_>, what: &str) {

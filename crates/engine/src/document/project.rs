@@ -1,0 +1,79 @@
+//! The project's settings, `flow.toml`: what they give to every workflow of the folder. The file itself wins.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys;
+use crate::finding::Finding;
+use crate::source::{SourceFile, Span};
+use crate::yaml::{Entry, Node, NodeKind, Scalar, Style};
+
+/// Reads the settings as a map in the form of a workflow's, with places in `source`, to which their text was appended.
+///
+/// Keys that do not change what workflows mean are left out; those that are unknown are reported.
+pub(super) fn settings(text: &SourceFile, at: Span, findings: &mut Vec<Finding>) -> Vec<Entry> {
+    let base = at.start as usize;
+    let (table, errors) = DeTable::parse_recoverable(text.text());
+    for error in errors {
+        let range = error.span().unwrap_or_default();
+        let span = Span::new(base + range.start, base + range.end);
+        let finding = Finding::error("project.syntax", span, error.message().to_owned());
+        findings.push(
+            finding.help("settings are TOML, such as `[vars]` and below it `region = \"eu\"`"),
+        );
+    }
+    let entries = entries(table.get_ref(), base);
+    for entry in &entries {
+        if !keys::PROJECT.contains(&&*entry.key) {
+            let message = format!("the settings of a project have no key `{}`", entry.key);
+            let finding = Finding::error("schema.unknown_field", entry.key_span, message);
+            findings.push(finding.label("unknown key").help_nearest(
+                &entry.key,
+                keys::PROJECT.iter().copied(),
+                "their keys are `vars`, `connections` and `defaults`",
+            ));
+        }
+    }
+    entries
+}
+
+fn entries(table: &DeTable<'_>, base: usize) -> Vec<Entry> {
+    let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+        let key: &Spanned<std::borrow::Cow<'_, str>> = key;
+        Entry {
+            key: key.get_ref().as_ref().into(),
+            key_span: span(base, &key.span()),
+            value: node(value, base),
+        }
+    };
+    table.iter().map(entry).collect()
+}
+
+fn node(value: &Spanned<DeValue<'_>>, base: usize) -> Node {
+    let scalar = |text: &str, style| {
+        NodeKind::Scalar(Scalar {
+            text: text.into(),
+            style,
+        })
+    };
+    let kind = match value.get_ref() {
+        DeValue::String(text) => scalar(text, Style::DoubleQuoted),
+        DeValue::Integer(number) => scalar(number.as_str(), Style::Plain),
+        DeValue::Float(number) => scalar(number.as_str(), Style::Plain),
+        DeValue::Boolean(flag) => scalar(if *flag { "true" } else { "false" }, Style::Plain),
+        DeValue::Datetime(time) => scalar(&time.to_string(), Style::DoubleQuoted),
+        DeValue::Array(items) => {
+            NodeKind::List(items.iter().map(|item| node(item, base)).collect())
+        }
+        DeValue::Table(table) => NodeKind::Map(entries(table, base)),
+    };
+    Node {
+        span: span(base, &value.span()),
+        kind,
+        tag: None,
+    }
+}
+
+fn span(base: usize, range: &std::ops::Range<usize>) -> Span {
+    Span::new(base + range.start, base + range.end)
+}
