@@ -5,6 +5,7 @@ mod cut;
 mod golden;
 mod graphs;
 mod nested;
+mod rows;
 mod semantics;
 mod shapes;
 mod steps;

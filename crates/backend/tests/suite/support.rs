@@ -25,6 +25,7 @@ pub(crate) fn drive(workflow: &Arc<Workflow>, world: &mut World) -> (Journal, Re
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .expect("a runtime")
 }

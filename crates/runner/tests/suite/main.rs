@@ -7,6 +7,7 @@ mod expressions;
 mod fix;
 mod fmt;
 mod main_job;
+mod nesting;
 mod support;
 mod tidy;
 mod triggers;

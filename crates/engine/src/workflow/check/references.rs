@@ -151,8 +151,10 @@ impl Checker<'_> {
         let source = self.source.clone();
         let step = &workflow.steps[at];
         let around = locals_around(workflow, step.body);
-        let in_item: Vec<_> = around.iter().cloned().chain(loop_names(step)).collect();
-        let inside: Vec<_> = in_item.iter().cloned().chain(round_names(step)).collect();
+        // What undoes a step sees what that step saw.
+        let layers = step.undoes.map_or(step, |undone| &workflow.steps[undone]);
+        let in_item: Vec<_> = around.iter().cloned().chain(loop_names(layers)).collect();
+        let inside: Vec<_> = in_item.iter().cloned().chain(round_names(layers)).collect();
         self.hidden(workflow, step, &around);
         let place = |locals, roots, what| Place {
             roots,

@@ -307,7 +307,9 @@ impl<'a> Checker<'a> {
         let mut arguments = IndexMap::new();
         match &node.kind {
             NodeKind::Scalar(scalar) => {
-                if scalar.text.contains("{{") || scalar.text.contains("{%") {
+                // A text that is taken as it stands is no template.
+                let is_raw = node.tag.as_deref() == Some("raw");
+                if !is_raw && (scalar.text.contains("{{") || scalar.text.contains("{%")) {
                     self.template_in_command(node, &scalar.text);
                 }
                 let text = Value::String(scalar.text.clone());

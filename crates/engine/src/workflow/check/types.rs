@@ -170,7 +170,12 @@ impl Checker<'_> {
         roots: &mut Vec<(&'static str, Type)>,
         around: &[(Arc<str>, Type)],
     ) -> Type {
-        let inside = self.types_inside(&workflow.steps[at], roots, around);
+        let undoes = workflow.steps[at].undoes;
+        let layers = &workflow.steps[undoes.unwrap_or(at)];
+        let mut inside = self.types_inside(layers, roots, around);
+        if undoes.is_some() {
+            inside.insert(0, (Arc::from("result"), Type::Unknown));
+        }
         let bodies = match &workflow.steps[at].does {
             Does::Group(group) => Some((group.body, group.finally)),
             _ => None,
