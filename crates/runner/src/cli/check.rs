@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use flow_engine::finding::{Finding, Severity};
+use flow_engine::finding::Severity;
 use serde_json::json;
 
-use super::{StoreArguments, print_json};
+use super::{StoreArguments, print_json, test};
 use crate::exit::{Exit, Trouble};
 use crate::load;
 use crate::services;
@@ -14,7 +14,7 @@ use crate::show::{diagnostics, style};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Workflow files.
+    /// Workflow files, and files of cases (`NAME.test.yml`).
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print findings as JSON.
@@ -31,27 +31,26 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
     let mut all = Vec::new();
     let (mut errors, mut warnings) = (0, 0);
     for file in &arguments.files {
-        let checked = load::check_file(file, &catalog)?;
-        errors += checked
-            .findings
-            .iter()
-            .filter(|finding| finding.is_error())
-            .count() as u64;
-        warnings += checked
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == Severity::Warning)
-            .count() as u64;
-        if arguments.json {
-            all.extend(
-                checked
-                    .findings
-                    .iter()
-                    .map(|finding| diagnostics::to_json(&checked.source, finding)),
-            );
+        let (source, findings) = if test::is_case_file(file) {
+            test::findings(file, &folders.project)?
         } else {
-            diagnostics::print(&checked.source, &checked.findings);
-            if !checked.findings.iter().any(Finding::is_error) {
+            let checked = load::check_file(file, &catalog)?;
+            (checked.source, checked.findings)
+        };
+        let count = |severity| {
+            let alike = findings
+                .iter()
+                .filter(|finding| finding.severity == severity);
+            alike.count() as u64
+        };
+        errors += count(Severity::Error);
+        warnings += count(Severity::Warning);
+        if arguments.json {
+            let findings = findings.iter();
+            all.extend(findings.map(|finding| diagnostics::to_json(&source, finding)));
+        } else {
+            diagnostics::print(&source, &findings);
+            if count(Severity::Error) == 0 {
                 anstream::eprintln!("{} {}", style::paint(style::GREEN, "✓"), file.display());
             }
         }

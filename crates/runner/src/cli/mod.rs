@@ -11,6 +11,7 @@ mod runs;
 mod sandbox;
 mod schema;
 mod signals;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{Exit, Trouble};
 use crate::project;
 use crate::show::diagnostics;
+pub(crate) use test::{Loaded, Ran};
 
 /// Runs YAML pipelines as durable graphs of triggers, actions and queries.
 #[derive(Parser)]
@@ -42,6 +44,8 @@ enum Command {
     Resume(resume::Arguments),
     /// Check workflows without running them.
     Check(check::Arguments),
+    /// Run the cases of workflows in virtual time.
+    Test(test::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// List runs, newest first.
@@ -122,6 +126,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
+        Command::Test(arguments) => test::test(arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),

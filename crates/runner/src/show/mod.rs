@@ -1,5 +1,6 @@
 //! Everything that people see. stdout is data, stderr is for people.
 
+pub(crate) mod cases;
 pub(crate) mod diagnostics;
 pub(crate) mod graph;
 pub(crate) mod live;
