@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flow_backend::virtual_world::case::coverage::{Coverage, percent};
 use flow_backend::virtual_world::case::{self, Case, CaseFile, Mismatch, Outcome};
 use flow_connector::Connectors;
 use flow_engine::document::resolve;
@@ -17,7 +18,7 @@ use super::{StoreArguments, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::load::{self, DiskFiles};
 use crate::services;
-use crate::show::{cases, diagnostics};
+use crate::show::{cases, coverage, diagnostics};
 
 /// How deep folders are searched for case files.
 const DEPTH_MAX: usize = 32;
@@ -30,6 +31,12 @@ pub(super) struct Arguments {
     /// Run only the cases of this name.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
+    /// Show which steps ran and which ways through them were never taken.
+    #[arg(long)]
+    coverage: bool,
+    /// Fail where less than this share of ways was taken, in per cent.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_coverage: Option<u8>,
     /// Print results as JSON.
     #[arg(long)]
     json: bool,
@@ -78,20 +85,38 @@ pub(super) async fn test(arguments: Arguments) -> Result<Exit, Trouble> {
         let message = format!("no case is called `{name}`");
         return Err(Trouble::new(Exit::Usage, "test.no_case", message));
     }
+    let asked = arguments.coverage || arguments.min_coverage.is_some();
+    let covered = if asked {
+        coverage_of(&loaded, &ran)
+    } else {
+        Vec::new()
+    };
     if arguments.json {
-        print_json(&json!(
-            ran.iter()
-                .map(|ran| cases::to_json(&loaded, ran))
-                .collect::<Vec<_>>()
-        ));
+        let cases: Vec<_> = ran.iter().map(|ran| cases::to_json(&loaded, ran)).collect();
+        let covered: Vec<_> = covered.iter().map(coverage::to_json).collect();
+        print_json(&if asked {
+            json!({ "cases": cases, "coverage": covered })
+        } else {
+            json!(cases)
+        });
     } else {
         for ran in &ran {
             cases::print(&loaded, ran);
         }
         cases::print_sum(&ran);
+        covered.iter().for_each(coverage::print);
+    }
+    let least = usize::from(arguments.min_coverage.unwrap_or(0));
+    let uncovered: Vec<&str> = covered
+        .iter()
+        .filter(|(_, covered)| percent(covered.sum()) < least)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !uncovered.is_empty() {
+        anstream::eprintln!("less than {least} % covered: {}", uncovered.join(", "));
     }
     let invalid = ran.iter().any(|ran| ran.outcome.is_err());
-    let failed = ran.iter().any(|ran| !ran.mismatches.is_empty());
+    let failed = !uncovered.is_empty() || ran.iter().any(|ran| !ran.mismatches.is_empty());
     Ok(match (wrong || invalid, failed) {
         (true, _) => Exit::Invalid,
         (false, true) => Exit::Failed,
@@ -218,6 +243,24 @@ async fn run_all(loaded: &[Loaded], only: Option<&str>) -> Result<Vec<Ran>, Trou
     }
     ran.sort_by_key(|ran| (ran.file, ran.case));
     Ok(ran)
+}
+
+/// What the cases of each workflow covered, by the workflow's file.
+fn coverage_of(loaded: &[Loaded], ran: &[Ran]) -> Vec<(String, Coverage)> {
+    let mut all: Vec<(String, Coverage)> = Vec::new();
+    for (at, file) in loaded.iter().enumerate() {
+        let name = file.workflow.source.name();
+        let known = all.iter().position(|(known, _)| known == name);
+        let covered = known.unwrap_or_else(|| {
+            all.push((name.to_owned(), Coverage::new(&file.workflow)));
+            all.len() - 1
+        });
+        let outcomes = ran.iter().filter(|ran| ran.file == at);
+        for outcome in outcomes.filter_map(|ran| ran.outcome.as_ref().ok()) {
+            all[covered].1.take(&file.workflow, outcome);
+        }
+    }
+    all
 }
 
 async fn run_one(

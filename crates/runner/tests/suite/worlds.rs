@@ -4,18 +4,21 @@ use crate::support::{root, run};
 
 #[test]
 fn workflows_go_as_their_cases_say() {
-    for (folder, at_least) in [("tests/workflows", 3), ("workflows", 4)] {
-        let (code, out, err) = run(&root(), &["test", "--json", folder]);
-        let (_, _, told) = run(&root(), &["test", folder]);
+    for (folder, at_least, covered) in [("tests/workflows", 41, "80"), ("workflows", 11, "100")] {
+        let (code, out, err) = run(
+            &root(),
+            &["test", "--json", "--min-coverage", covered, folder],
+        );
+        let (_, _, told) = run(&root(), &["test", "--coverage", folder]);
         assert_eq!(code, 0, "{err}{told}");
-        let cases: serde_json::Value = serde_json::from_str(&out).expect("JSON");
-        let cases = cases.as_array().map_or(0, Vec::len);
+        let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let cases = found["cases"].as_array().map_or(0, Vec::len);
         assert!(cases >= at_least, "{folder}: {cases} cases");
     }
 }
 
 #[test]
-fn a_case_that_fails_shows_what_was_expected_and_what_was_found() {
+fn cases_that_fail_are_shown_and_so_is_what_no_case_did() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).expect("it can be written");
@@ -36,6 +39,29 @@ fn a_case_that_fails_shows_what_was_expected_and_what_was_found() {
         "a.test.yml:7:",
         "-n: 2\n+n: 1\n",
         "0 cases passed, 2 failed",
+    ] {
+        assert!(err.contains(part), "{part}\n{err}");
+    }
+    let covered =
+        "cases: { a: { operations: { claude.models.list: 404 }, expect: { status: failed } } }\n";
+    write("a.test.yml", covered);
+    let (code, _, err) = run(folder.path(), &["test", "--min-coverage", "100"]);
+    assert_eq!(code, 0, "{err}");
+    write(
+        "a.yml",
+        "steps: { ask: { query: claude.models.list, on_error: continue }, n: { if: failed('ask'), value: 1 } }\n",
+    );
+    write(
+        "a.test.yml",
+        "cases: { a: { operations: { claude.models.list: [[]] } } }\n",
+    );
+    let (code, _, err) = run(folder.path(), &["test", "--min-coverage", "80"]);
+    assert_eq!(code, 4, "{err}");
+    for part in [
+        "a.yml: 40 %",
+        "on_error",
+        "runs, if: true",
+        "less than 80 % covered: a.yml",
     ] {
         assert!(err.contains(part), "{part}\n{err}");
     }

@@ -1,10 +1,12 @@
 //! Cases of a workflow: what is outside of it, and what is expected of it, as `NAME.test.yml` beside `NAME.yml` says.
 //!
 //! Read in this order: [`CaseFile`], [`parse()`] (text to cases, with `reader` and `expect`), [`check()`] (cases against their
-//! workflow), [`run()`] (with `inputs` and `real`), [`compare()`] (with `plain` and `lines`).
+//! workflow), [`run()`] (with `inputs` and `real`), [`compare()`] (with `plain` and `lines`),
+//! [`coverage`] (what the cases of a workflow did not do).
 
 mod check;
 mod compare;
+pub mod coverage;
 mod expect;
 mod inputs;
 pub mod lines;
