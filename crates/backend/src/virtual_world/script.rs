@@ -176,6 +176,7 @@ fn read(answer: Value) -> Result<Value, Failure> {
         "reset" => FailureKind::Reset,
         "connect" => FailureKind::Connect,
         "rate_limited" => FailureKind::RateLimited,
+        "overloaded" => FailureKind::Overloaded,
         "transient" => FailureKind::Transient,
         _ => FailureKind::Permanent,
     };

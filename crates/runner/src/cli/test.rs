@@ -1,5 +1,7 @@
 //! `flow test`: the cases of workflows, in virtual time.
 
+mod record;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,9 @@ pub(super) struct Arguments {
     /// Run only the cases of this name.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
+    /// Make a case of a run of the store, and add it to the case file of its workflow, or to PATH; `-` prints it.
+    #[arg(long, value_name = "RUN")]
+    record: Option<String>,
     /// Show which steps ran and which ways through them were never taken.
     #[arg(long)]
     coverage: bool,
@@ -67,6 +72,10 @@ pub(crate) struct Ran {
 
 pub(super) async fn test(arguments: Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
+    if let Some(run) = &arguments.record {
+        let target = arguments.paths.first().map(PathBuf::as_path);
+        return record::record(run, arguments.case.as_deref(), target, &folders);
+    }
     let paths = found(&arguments.paths, &folders.project)?;
     let mut loaded = Vec::new();
     let mut wrong = false;

@@ -79,3 +79,34 @@ fn cases_that_fail_are_shown_and_so_is_what_no_case_did() {
         assert!(err.contains(part), "{part}\n{err}");
     }
 }
+
+#[test]
+fn a_run_is_recorded_as_a_case_that_passes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("flow.toml"), "").expect("it can be written");
+    let job = std::fs::read_to_string(root().join("workflows/classify-batch.yml")).expect("UTF-8");
+    std::fs::write(folder.path().join("job.yml"), job).expect("it can be written");
+    let tickets = root().join("examples/data/tickets.jsonl");
+    let input = format!("tickets={}", tickets.display());
+    let (code, _, err) = run(
+        folder.path(),
+        &["run", "job.yml", "--sandbox", "--input", &input],
+    );
+    assert_eq!(code, 0, "{err}");
+    let (_, runs, _) = run(folder.path(), &["runs", "--json"]);
+    let runs: serde_json::Value = serde_json::from_str(&runs).expect("JSON");
+    let id = runs[0]["run"].as_str().expect("a run");
+    let cases = folder.path().join("job.test.yml");
+    let before = "# Kept.\ncases:\n  nothing: { inputs: { tickets: '' }, operations: { submit: 400 }, expect: { status: failed } } # and this\n";
+    std::fs::write(&cases, before).expect("it can be written");
+    let (code, _, err) = run(folder.path(), &["test", "--record", id, "--case", "real"]);
+    assert_eq!(code, 0, "{err}");
+    let text = std::fs::read_to_string(&cases).expect("UTF-8");
+    assert!(text.starts_with(before), "{text}");
+    assert!(text.len() < 20_000, "long values stand in files");
+    let (code, _, err) = run(folder.path(), &["test"]);
+    assert_eq!(code, 0, "{err}{text}");
+    let (code, out, _) = run(folder.path(), &["test", "--record", id, "-"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("cases:\n  run_"), "{}", &out[..200]);
+}

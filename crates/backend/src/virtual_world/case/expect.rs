@@ -82,7 +82,7 @@ pub(super) fn expect(reader: &mut Reader<'_>, node: &Node, name: Span) -> Expect
             "files" => {
                 let files = reader.entries(node, "`files`").iter();
                 expect.files = files
-                    .map(|entry| (key(entry), reader.placed(&entry.value)))
+                    .map(|entry| (key(entry), reader.placed_text(&entry.value)))
                     .collect();
             }
             "journal" => expect.journal = Some(texts(reader, node)),

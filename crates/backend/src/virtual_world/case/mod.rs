@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`CaseFile`], [`parse()`] (text to cases, with `reader` and `expect`), [`check()`] (cases against their
 //! workflow), [`run()`] (with `inputs` and `real`), [`compare()`] (with `plain` and `lines`),
-//! [`coverage`] (what the cases of a workflow did not do).
+//! [`coverage`] (what the cases of a workflow did not do), [`record`] (a case of a run that happened).
 
 mod check;
 mod compare;
@@ -14,6 +14,7 @@ mod parse;
 pub mod plain;
 mod reader;
 mod real;
+pub mod record;
 mod run;
 
 use std::sync::Arc;

@@ -31,11 +31,12 @@ const CASE: [&str; 10] = [
 const WORD: [&str; 7] = ["after", "cancel", "step", "value", "retry", "skip", "set"];
 const FAILURE: [&str; 4] = ["fail", "done", "kind", "retry_after"];
 const DONE: [&str; 3] = ["not_done", "done", "unknown"];
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "timeout",
     "reset",
     "connect",
     "rate_limited",
+    "overloaded",
     "transient",
     "permanent",
 ];
@@ -104,11 +105,11 @@ fn case(reader: &mut Reader<'_>, entry: &Entry) -> Case {
                 case.inputs = inputs.map(|entry| given(reader, entry)).collect();
             }
             "trigger" => case.trigger = reader.text(node, "the name of a trigger"),
-            "event" => case.event = Some(reader.value(node)),
+            "event" => case.event = Some(reader.data(node)),
             "at" => case.at = instant(reader, node).unwrap_or(BEGINNING),
             "operations" => {
                 for entry in reader.entries(node, "`operations`") {
-                    let answers = reader.value(&entry.value);
+                    let answers = reader.data(&entry.value);
                     check_answers(reader, &answers, entry.value.span);
                     case.operations.push((key(entry), answers));
                 }

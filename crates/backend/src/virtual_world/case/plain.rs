@@ -34,6 +34,39 @@ fn plain_map(map: &Map, blobs: &dyn BlobRead) -> Map {
     plain_members
 }
 
+/// The same, with the members that a connector adds written out: an answer in a case has no connector.
+pub fn whole(value: &Value, blobs: &dyn BlobRead) -> Value {
+    match value {
+        Value::List(items) => Value::list(
+            items
+                .iter()
+                .map(|item| whole(item, blobs))
+                .collect::<Vec<_>>(),
+        ),
+        Value::Map(map) => {
+            let mut members = Map::new();
+            for (key, value) in map.iter() {
+                members.insert(key.clone(), whole(value, blobs));
+            }
+            let view = map.view();
+            let names = view
+                .iter()
+                .flat_map(|view| view.members.iter().map(|member| &member.name));
+            for name in names.filter(|name| map.get(name).is_none()) {
+                if let Some(value) = view.and_then(|view| view.read(map, name)) {
+                    members.insert(name.clone(), whole(&value, blobs));
+                }
+            }
+            Value::from(members)
+        }
+        Value::Blob(blob) => match load(blob, blobs) {
+            Ok(value) => whole(&value, blobs),
+            Err(_) => plain(value, blobs),
+        },
+        other => plain(other, blobs),
+    }
+}
+
 /// Whether everything that is expected is found: members of maps may be more, lists are as long.
 pub fn includes(found: &Value, expected: &Value) -> bool {
     match (found, expected) {

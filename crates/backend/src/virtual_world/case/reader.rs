@@ -6,7 +6,7 @@ use flow_engine::document::{Files, Word};
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
 use flow_engine::source::{SourceFile, Span};
-use flow_engine::value::Value;
+use flow_engine::value::{Value, json};
 use flow_engine::yaml::{Entry, Node, NodeKind};
 
 use super::Placed;
@@ -138,8 +138,51 @@ impl Reader<'_> {
         }
     }
 
+    /// Any value; `!text PATH` of a file with the ending `.json` or `.jsonl` is what the file holds.
+    pub(super) fn data(&mut self, node: &Node) -> Value {
+        match (&node.kind, node.tag.as_deref()) {
+            (NodeKind::Scalar(scalar), Some("text")) => {
+                let text = self.value(node);
+                let read = match (scalar.text.rsplit('.').next(), text.as_str()) {
+                    (Some("json"), Some(text)) => json::parse(text.as_bytes()),
+                    (Some("jsonl"), Some(text)) => {
+                        let lines = text.lines().filter(|line| !line.trim().is_empty());
+                        let items: Result<Vec<Value>, _> =
+                            lines.map(|line| json::parse(line.as_bytes())).collect();
+                        items.map(Value::list)
+                    }
+                    _ => return text,
+                };
+                read.unwrap_or_else(|error| {
+                    let message = format!("`{}` is no JSON: {error}", scalar.text);
+                    let finding = Finding::error("test.file", node.span, message);
+                    self.findings.push(finding);
+                    Value::Null
+                })
+            }
+            (NodeKind::List(items), _) => {
+                Value::list(items.iter().map(|item| self.data(item)).collect::<Vec<_>>())
+            }
+            (NodeKind::Map(entries), _) => {
+                let members = entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), self.data(&entry.value)));
+                Value::map(members.collect::<Vec<(Arc<str>, Value)>>())
+            }
+            _ => self.value(node),
+        }
+    }
+
     /// Any value with its place.
     pub(super) fn placed(&mut self, node: &Node) -> Placed<Value> {
+        Placed {
+            span: self.first_line(node.span),
+            value: self.data(node),
+        }
+    }
+
+    /// The same for what a file holds: `!text` is its text, whatever its ending.
+    pub(super) fn placed_text(&mut self, node: &Node) -> Placed<Value> {
         Placed {
             span: self.first_line(node.span),
             value: self.value(node),
