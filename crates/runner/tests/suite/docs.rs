@@ -44,13 +44,7 @@ const AREAS: [&str; 32] = [
 ];
 
 /// Literals of that form that are something else.
-const NO_CODES: [&str; 5] = [
-    "flow.db",
-    "flow.toml",
-    "run.callback_url",
-    "test.unscripted",
-    "test.yml",
-];
+const NO_CODES: [&str; 4] = ["flow.db", "flow.toml", "run.callback_url", "test.yml"];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -169,6 +163,8 @@ struct Snippet {
     text: String,
     /// Connectors that the page wrote before it: path and text.
     connectors: Vec<(String, String)>,
+    /// The block behind it, if that is one of `# flow test`.
+    cases: Option<String>,
 }
 
 fn snippets() -> Vec<Snippet> {
@@ -191,6 +187,11 @@ fn snippets() -> Vec<Snippet> {
                 connectors.push((name.to_owned(), body.join("\n")));
                 continue;
             }
+            if first.trim() == "# flow test" {
+                let snippet: &mut Snippet = found.last_mut().expect("cases follow a workflow");
+                snippet.cases = Some(body.join("\n") + "\n");
+                continue;
+            }
             let (runs, rest) = match (
                 first.strip_prefix("# flow run"),
                 first.strip_prefix("# flow check"),
@@ -205,6 +206,7 @@ fn snippets() -> Vec<Snippet> {
                 runs,
                 text: body.join("\n") + "\n",
                 connectors: connectors.clone(),
+                cases: None,
             });
         }
     }
@@ -229,6 +231,13 @@ fn try_out(snippet: &Snippet) -> Result<(), String> {
     let (code, _, err) = run(folder.path(), &["check", "snippet.yml"]);
     if code != 0 {
         return Err(said("check", code, &err));
+    }
+    if let Some(cases) = &snippet.cases {
+        write("snippet.test.yml", cases)?;
+        let (code, _, err) = run(folder.path(), &["test"]);
+        if code != 0 {
+            return Err(said("test", code, &err));
+        }
     }
     if snippet.runs {
         let mut arguments = vec!["run", "snippet.yml", "--sandbox"];
