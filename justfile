@@ -32,3 +32,7 @@ deny:
 # Everything CI does, with a table of times at the end; or only the stages named: `just ci tests deny`
 ci *stages:
     .ci/run "$@"
+
+# Time the checker on generated files (docs/performance.md)
+bench-check *arguments:
+    tests/bench/check "$@"

@@ -50,7 +50,8 @@ impl Run {
         let mut run = Run::empty(workflow, started, at);
         for (before, (at, event)) in events.enumerate() {
             run.now = run.now.max(at);
-            let Some(path) = step_of(&event) else {
+            let of_node = !matches!(event, Event::UndoStarted(_) | Event::RunStopped(_));
+            let Some(path) = step_of(&event).filter(|_| of_node) else {
                 run.apply_to_run(&event);
                 continue;
             };
@@ -181,10 +182,10 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::Emitted(event) => &event.step,
         Event::FinallyStarted(event) => event.step.as_deref()?,
         Event::Evaluated(event) => event.step.as_deref()?,
+        Event::UndoStarted(event) => &event.step,
+        Event::RunStopped(event) => &event.step,
         Event::RunStarted(_)
         | Event::VarsRendered(_)
-        | Event::UndoStarted(_)
-        | Event::RunStopped(_)
         | Event::CancelAsked(_)
         | Event::RunEnded(_) => return None,
     })

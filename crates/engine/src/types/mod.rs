@@ -162,8 +162,7 @@ impl Type {
             | (_, Type::Unknown)
             | (Type::Number, Type::Integer | Type::Number)
             | (Type::Secret | Type::Blob(_), Type::String(_))
-            | (Type::Secret, Type::Blob(_))
-            | (Type::String(_) | Type::Map(_) | Type::Record(_), Type::Blob(_))
+            | (Type::Secret | Type::String(_) | Type::Map(_) | Type::Record(_), Type::Blob(_))
             | (Type::Record(_), Type::Map(_)) => true,
             (Type::Union(options), found) => options.iter().any(|option| option.may_accept(found)),
             (wanted, Type::Union(options)) => {

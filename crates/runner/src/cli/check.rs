@@ -92,7 +92,7 @@ fn check_all(
             Ok(source) => {
                 let mut checked = load::check(&source, catalog, &load::DiskFiles);
                 // Only what was found is needed, and there may be thousands.
-                checked.workflow = None;
+                load::free_aside(checked.workflow.take(), source.text().len());
                 files.push(checked);
             }
             Err(checked) => files.push(*checked),
