@@ -314,3 +314,88 @@ fn the_language_page_uses_every_key() {
         missing.join("\n")
     );
 }
+
+/// A line of the table in `examples/README.md`: the file, and what is typed.
+fn commands() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(root().join("examples/README.md")).expect("it is there");
+    let rows = text.lines().filter(|line| line.starts_with("| ["));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let file = cells[1].split(['[', ']']).nth(1).unwrap_or_default();
+        // In `about`, the code that one ends with which fails on purpose.
+        let code = cells[2].split("exit code ").nth(1).unwrap_or("0");
+        let typed = cells[cells.len() - 2].trim_matches('`');
+        (file.to_owned(), format!("{code} {typed}"))
+    };
+    rows.map(row).collect()
+}
+
+/// Runs what the table says in a copy of the examples, and compares the exit code.
+fn try_command(line: &str) -> Result<(), String> {
+    let wrong = |error: std::io::Error| error.to_string();
+    let mut words = line.split_whitespace();
+    let expected = words.next();
+    let folder = folder_with(&[]).map_err(wrong)?;
+    copy(&root().join("examples"), &folder.path().join("examples")).map_err(wrong)?;
+    let mut command = crate::support::flow(folder.path());
+    for word in words {
+        match word.split_once('=') {
+            Some((name, value))
+                if name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_') =>
+            {
+                command.env(name, value);
+            }
+            _ if word == "flow" => {}
+            _ => {
+                command.arg(word);
+            }
+        }
+    }
+    let (code, _, err) = crate::support::texts(&command.output().map_err(wrong)?);
+    if Some(code.to_string().as_str()) == expected {
+        return Ok(());
+    }
+    Err(format!("{line}: ended with {code}\n{err}"))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for path in entries(from) {
+        let name = path.file_name().unwrap_or_default();
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else {
+            std::fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_example_file_is_listed_and_runs() {
+    let commands = commands();
+    let listed: BTreeSet<&str> = commands.iter().map(|(file, _)| file.as_str()).collect();
+    let files: Vec<String> = entries(&root().join("examples"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|own| own == "yml"))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect();
+    let missing: Vec<_> = files
+        .iter()
+        .filter(|file| !listed.contains(file.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "not in examples/README.md: {missing:?}");
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let tried: Vec<_> = commands
+            .iter()
+            .map(|(_, line)| scope.spawn(move || try_command(line)))
+            .collect();
+        tried
+            .into_iter()
+            .filter_map(|thread| thread.join().expect("the thread ends").err())
+            .collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
