@@ -399,3 +399,60 @@ fn every_example_file_is_listed_and_runs() {
     });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// The text that a page of an error ought to have, if it has another: what `flow check` says of the example above it. Pages
+/// that tell of their example in words have nothing to compare.
+fn with_what_is_said(path: &Path) -> Option<String> {
+    let page = std::fs::read_to_string(path).ok()?;
+    let (mut example, mut files) = (None, Vec::new());
+    let mut said = page.clone();
+    for block in blocks(path) {
+        let first = block.lines.first().map_or("", String::as_str);
+        let text = block.lines.join("\n") + "\n";
+        if let Some(name) = first.strip_prefix("# file: ") {
+            files.push((name.to_owned(), block.lines[1..].join("\n") + "\n"));
+        } else if block.language == "yaml" {
+            example = Some(text);
+        } else if let (Some(example), "$ flow check example.yml") = (&example, first) {
+            let own = ("example.yml".to_owned(), example.clone());
+            let all: Vec<Beside> = files.iter().cloned().chain([own]).collect();
+            let folder = folder_with(&all).expect("a folder");
+            let (_, _, err) = run(folder.path(), &["check", "example.yml"]);
+            said = said.replace(&text, &format!("{first}\n{}\n", findings_in(&err)));
+        }
+    }
+    (said != page).then_some(said)
+}
+
+/// What was said, without the lines that count.
+fn findings_in(err: &str) -> String {
+    let counts = |line: &&str| {
+        line.starts_with("✓ ")
+            || (line.contains(" error")
+                && line.contains(" warning")
+                && line.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let lines: Vec<&str> = err.lines().filter(|line| !counts(line)).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn pages_of_errors_show_what_flow_check_says() {
+    let mut wrong = Vec::new();
+    for path in entries(&root().join("docs/errors")) {
+        let Some(said) = with_what_is_said(&path) else {
+            continue;
+        };
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, said).expect("the tree can be written");
+        } else {
+            wrong.push(path.display().to_string());
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} pages show something else; UPDATE=1 cargo test writes them:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
