@@ -14,6 +14,12 @@ use crate::duration::Millis;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Reads RFC 3339, such as `2026-01-31T08:00:00Z`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        Some(Timestamp(instant.as_millisecond()))
+    }
+
     /// This much later; stays at the end of time instead of wrapping.
     #[must_use]
     pub fn plus(self, duration: Millis) -> Timestamp {

@@ -26,6 +26,16 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// A file of cases, which is no workflow itself.
+    pub(crate) fn of_cases(source: SourceFile, findings: Vec<Finding>) -> Checked {
+        Checked {
+            source,
+            workflow: None,
+            findings,
+            name: None,
+        }
+    }
+
     /// A file that has no text for us.
     fn unread(name: String, finding: Finding) -> Checked {
         Checked {

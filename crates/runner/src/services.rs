@@ -22,8 +22,17 @@ pub(crate) const SANDBOX_SERVES: &[&str] = &["claude-api"];
 
 /// The built-in connectors and those of the project's folder `connectors/`.
 pub(crate) fn connectors(project: &Path) -> Result<Connectors, Trouble> {
+    connectors_in(&[project])
+}
+
+/// The built-in connectors and those of the folders `connectors/` in these folders, the last ones first in rank.
+pub(crate) fn connectors_in(folders: &[&Path]) -> Result<Connectors, Trouble> {
     let mut connectors = Connectors::builtin();
-    for documents in user_descriptors(&project.join("connectors"))? {
+    let mut all = Vec::new();
+    for folder in folders {
+        all.extend(user_descriptors(&folder.join("connectors"))?);
+    }
+    for documents in all {
         connectors = connectors
             .with_descriptor(&documents)
             .map_err(|error| descriptor_trouble(&error))?;

@@ -12,7 +12,7 @@ use flow_engine::value::Value;
 use flow_engine::workflow::Does;
 
 use super::script::Word;
-use super::{Journal, Rest, World};
+use super::{Child, Journal, Rest, World};
 use crate::attempt::{evaluate_control, fetch, perform, take_look};
 
 /// No fixture has more events.
@@ -24,17 +24,20 @@ struct Live {
     journal: Journal,
     /// The run that started it, and the node there.
     parent: Option<(usize, NodeId)>,
+    /// Stands before its paths: that of the step that started it, with `/`; empty for the first run.
+    prefix: String,
     effects: VecDeque<Output>,
     until: Option<Timestamp>,
     ended: Option<RunEnded>,
 }
 
 impl Live {
-    fn new(run: Run, journal: Journal, parent: Option<(usize, NodeId)>) -> Live {
+    fn new(run: Run, journal: Journal, parent: Option<(usize, NodeId)>, prefix: String) -> Live {
         Live {
             run,
             journal,
             parent,
+            prefix,
             effects: VecDeque::new(),
             until: None,
             ended: None,
@@ -47,14 +50,19 @@ type Later = (Timestamp, usize, Input);
 
 impl World {
     pub(super) async fn drive(&mut self, run: Run, journal: Journal) -> (Journal, Rest) {
-        let mut runs = vec![Live::new(run, journal, None)];
+        let mut runs = vec![Live::new(run, journal, None, String::new())];
         let mut later: Vec<Later> = Vec::new();
-        let mut words: VecDeque<(Timestamp, Word)> = self.words.drain(..).collect();
+        let beginning = self.beginning;
+        let words = self.words.drain(..);
+        let mut words: VecDeque<(Timestamp, Word)> = words
+            .map(|(after, word)| (beginning.plus(after), word))
+            .collect();
         let rest = loop {
             for at in 0..runs.len() {
                 self.collect(&mut runs, at);
             }
-            if runs[0].ended.is_some() {
+            // Runs that it started and did not wait for go on to their own end.
+            if runs.iter().all(|live| live.ended.is_some()) {
                 break Rest::Ended;
             }
             if runs.iter().any(|live| live.journal.len() > EVENTS_MAX) {
@@ -72,15 +80,21 @@ impl World {
             let soonest = soonest.chain(later.iter().map(|(at, ..)| *at));
             let word = words.front().map(|(at, _)| *at);
             let Some(at) = soonest.chain(word).min() else {
-                break Rest::Interrupted;
+                break match runs[0].ended {
+                    Some(_) => Rest::Ended,
+                    None => Rest::Interrupted,
+                };
             };
-            self.now = self.now.max(at);
+            self.set_now(self.now.max(at));
             self.time_passed(&mut runs, &mut later, &mut words);
         };
         let mut runs = runs.into_iter();
         let main = runs.next().map(|live| live.journal).unwrap_or_default();
         self.children = runs
-            .map(|live| (live.run.id().to_owned(), live.journal))
+            .map(|live| Child {
+                step: live.prefix.trim_end_matches('/').to_owned(),
+                journal: live.journal,
+            })
             .collect();
         (main, rest)
     }
@@ -150,11 +164,22 @@ impl World {
                 self.give(runs, 0, Input::Cancel { by, hard });
             }
             Word::Signal { path, value } => {
-                if let Some(node) = runs[0].run.find(&path) {
-                    // A word that nobody waits for, or that is none of the choices, changes nothing.
-                    let _ = runs[0].run.handle(self.now, Input::Signal { node, value });
-                }
+                self.say_to(runs, &path, |node| Input::Signal { node, value });
             }
+            Word::Resolve { path, resolution } => {
+                self.say_to(runs, &path, |node| Input::Resolve { node, resolution });
+            }
+        }
+    }
+
+    /// Gives a word to the node of a path. One that nobody waits for, or that is none of the choices, changes nothing.
+    fn say_to(&self, runs: &mut [Live], path: &str, input: impl FnOnce(NodeId) -> Input) {
+        let node = runs.iter().enumerate().find_map(|(at, live)| {
+            let own = path.strip_prefix(&*live.prefix)?;
+            Some((at, live.run.find(own)?))
+        });
+        if let Some((at, node)) = node {
+            let _ = runs[at].run.handle(self.now, input(node));
         }
     }
 
@@ -195,7 +220,7 @@ impl World {
                 });
                 return;
             }
-            effect => self.perform(&runs[at].run, effect).await,
+            effect => self.perform(&runs[at], effect).await,
         };
         let Some((input, takes)) = input else { return };
         match takes {
@@ -206,6 +231,8 @@ impl World {
 
     fn start_child(&mut self, runs: &mut Vec<Live>, at: usize, spec: ChildSpec) {
         let parent = &runs[at].run;
+        let path = parent.of(spec.node).map_or("", |(_, path)| path);
+        let prefix = format!("{}{path}/", runs[at].prefix);
         let Some(workflow) = parent.workflow().children.get(&spec.workflow).cloned() else {
             return;
         };
@@ -226,16 +253,20 @@ impl World {
         };
         let run = Run::new(workflow, started, self.now);
         let parent = (!spec.detached).then_some((at, spec.node));
-        runs.push(Live::new(run, Vec::new(), parent));
+        runs.push(Live::new(run, Vec::new(), parent, prefix));
     }
 
     async fn perform(
         &self,
-        run: &Run,
+        live: &Live,
         effect: Output,
     ) -> Option<(Input, Option<flow_engine::duration::Millis>)> {
-        let (workflow, runner) = (run.workflow(), self.runner.clone());
-        let path = |node: NodeId| run.of(node).map_or("step".into(), |(_, path)| path.clone());
+        let (run, runner) = (&live.run, self.runner.clone());
+        let workflow = run.workflow();
+        let path = |node: NodeId| match run.of(node) {
+            Some((_, path)) => format!("{}{path}", live.prefix).into(),
+            None => "step".into(),
+        };
         let input = match effect {
             Output::Start(spec) | Output::Send(spec) => {
                 let context = self.context(path(spec.node));

@@ -1,14 +1,17 @@
 //! The in-memory driver behind fixtures and property tests: a virtual clock, scripted operations, a journal that can be
 //! cut anywhere. It drives the same machine by the same attempt code as every other driver.
 //!
-//! Read in this order: [`script`] (what operations answer), [`memory`] (blobs), [`World`].
+//! Read in this order: [`script`] (what operations answer), [`memory`] (blobs), [`World`], [`case`] (`flow test`: worlds
+//! and what is expected of them, written down).
 
+pub mod case;
 mod drive;
 pub mod memory;
 pub mod script;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use flow_engine::duration::Millis;
 use flow_engine::journal::{Event, RunStarted, StartedBy};
@@ -34,10 +37,34 @@ pub struct World {
     runner: Arc<Scripted>,
     blobs: Arc<MemoryBlobs>,
     /// What people outside will say, and when.
-    words: Vec<(Timestamp, Word)>,
-    /// The journals of runs that the last run started.
-    children: Vec<(String, Journal)>,
+    words: Vec<(Millis, Word)>,
+    /// The runs that the last run started.
+    children: Vec<Child>,
+    beginning: Timestamp,
     now: Timestamp,
+    clock: Clock,
+    /// The project folder.
+    folder: Arc<PathBuf>,
+}
+
+/// A run that another one started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// The path of the step that started it.
+    pub step: String,
+    /// What happened in it.
+    pub journal: Journal,
+}
+
+/// Virtual time, for those who are asked for it.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// The time in the world.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// How a drive came to its end.
@@ -68,28 +95,49 @@ impl World {
             blobs: Arc::default(),
             words: Vec::new(),
             children: Vec::new(),
+            beginning: BEGINNING,
             now: BEGINNING,
+            clock: Clock::default(),
+            folder: Arc::new(PathBuf::from(".")),
         }
+    }
+
+    /// Lets virtual time begin at another instant, and be read from a clock.
+    #[must_use]
+    pub fn beginning_at(mut self, at: Timestamp, clock: Clock) -> World {
+        self.beginning = at;
+        self.clock = clock;
+        self.set_now(at);
+        self
+    }
+
+    /// Says where relative paths begin.
+    #[must_use]
+    pub fn in_folder(mut self, folder: PathBuf) -> World {
+        self.folder = Arc::new(folder);
+        self
+    }
+
+    fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+        self.clock.0.store(now.0, Ordering::Relaxed);
     }
 
     /// Lets people outside say things to the next run, each so long after the beginning.
     #[must_use]
     pub fn with_words(mut self, words: impl IntoIterator<Item = (Millis, Word)>) -> World {
-        self.words = words
-            .into_iter()
-            .map(|(after, word)| (BEGINNING.plus(after), word))
-            .collect();
-        self.words.sort_by_key(|(at, _)| *at);
+        self.words = words.into_iter().collect();
+        self.words.sort_by_key(|(after, _)| *after);
         self
     }
 
-    /// The runs that the last run started: their ids and journals.
-    pub fn children(&self) -> &[(String, Journal)] {
+    /// The runs that the last run started.
+    pub fn children(&self) -> &[Child] {
         &self.children
     }
 
     /// The blobs of the world, for inputs that are files.
-    pub fn blobs(&self) -> &MemoryBlobs {
+    pub fn blobs(&self) -> &Arc<MemoryBlobs> {
         &self.blobs
     }
 
@@ -100,16 +148,28 @@ impl World {
         inputs: Value,
         trigger: Value,
     ) -> (Journal, Rest) {
+        let started_by = StartedBy {
+            name: None,
+            kind: "manual".to_owned(),
+            key: None,
+        };
+        self.run_by(workflow, inputs, trigger, started_by).await
+    }
+
+    /// The same for a run that something else than a person starts.
+    pub async fn run_by(
+        &mut self,
+        workflow: Arc<Workflow>,
+        inputs: Value,
+        trigger: Value,
+        started_by: StartedBy,
+    ) -> (Journal, Rest) {
         let started = RunStarted {
             run: "run".to_owned(),
             workflow: workflow.name.to_string(),
             bundle: Hash::of(workflow.source.text().as_bytes()).to_string(),
             inputs,
-            started_by: StartedBy {
-                name: None,
-                kind: "manual".to_owned(),
-                key: None,
-            },
+            started_by,
             trigger,
             sandbox: false,
             seed: 1,
@@ -128,15 +188,15 @@ impl World {
         workflow: Arc<Workflow>,
         journal: Journal,
     ) -> Result<(Journal, Rest), flow_engine::run::ReplayError> {
-        self.now = journal.last().map_or(self.now, |(at, _)| *at);
+        self.set_now(journal.last().map_or(self.now, |(at, _)| *at));
         let mut run = Run::replay(workflow, journal.clone())?;
         run.recover(self.now);
         Ok(self.drive(run, journal).await)
     }
 
-    /// How often an operation of the script was called.
-    pub fn calls(&self, operation: &str) -> usize {
-        self.runner.calls(operation)
+    /// How often an operation, or a step by its path, was called.
+    pub fn calls(&self, name: &str) -> usize {
+        self.runner.calls(name)
     }
 
     fn context(&self, step: Arc<str>) -> crate::context::StepContext {
@@ -144,7 +204,7 @@ impl World {
             blobs: self.blobs.clone(),
             secrets: Arc::new(NoSecrets),
             cancel: tokio_util::sync::CancellationToken::new(),
-            project: Arc::new(PathBuf::from(".")),
+            project: self.folder.clone(),
             run: "run".into(),
             step,
         }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_engine::duration::Millis;
+use flow_engine::journal::Resolution;
 use flow_engine::run::{Done, Failure, FailureKind, Prepared};
 use flow_engine::value::{Hash, Value};
 use futures_util::future::BoxFuture;
@@ -46,7 +47,10 @@ impl Script {
 pub struct Scripted {
     script: Script,
     others: Option<Arc<dyn StepRunner>>,
+    /// How often each operation and each path was called.
     calls: Mutex<HashMap<String, usize>>,
+    /// How many answers of each list were given.
+    given: Mutex<HashMap<String, usize>>,
     takes: Mutex<Option<Millis>>,
 }
 
@@ -65,6 +69,13 @@ pub enum Word {
         /// Its value.
         value: Value,
     },
+    /// What becomes of an interrupted step.
+    Resolve {
+        /// Its path.
+        path: String,
+        /// The decision.
+        resolution: Resolution,
+    },
 }
 
 impl Scripted {
@@ -74,14 +85,21 @@ impl Scripted {
             script,
             others,
             calls: Mutex::default(),
+            given: Mutex::default(),
             takes: Mutex::default(),
         }
     }
 
-    /// How often an operation of the script was sent.
-    pub fn calls(&self, operation: &str) -> usize {
+    /// How often an operation was performed or sent, or a step by its path.
+    pub fn calls(&self, name: &str) -> usize {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.get(operation).copied().unwrap_or(0)
+        calls.get(name).copied().unwrap_or(0)
+    }
+
+    fn count(&self, call: &Call, context: &StepContext) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.entry(operation_of(call)).or_default() += 1;
+        *calls.entry(context.step.to_string()).or_default() += 1;
     }
 
     /// How long the last answer takes.
@@ -92,7 +110,7 @@ impl Scripted {
 
     /// The list that answers a call: that of its step, or that of its operation.
     fn list(&self, call: &Call, context: &StepContext) -> Option<(String, &Vec<Value>)> {
-        let operation = format!("{}.{}", call.connection.name, call.operation);
+        let operation = operation_of(call);
         let answers = &self.script.answers;
         let own = answers.get_key_value(&*context.step);
         let found = own.or_else(|| answers.get_key_value(&operation));
@@ -105,19 +123,16 @@ impl Scripted {
         arguments: &flow_engine::value::Map,
         context: &StepContext,
     ) -> Option<Result<Value, Failure>> {
+        self.count(call, context);
         let (name, answers) = self.list(call, context)?;
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = calls.entry(name.clone()).or_default();
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = given.entry(name).or_default();
         let mut answer = answers
             .get(*count)
             .or(answers.last())
             .cloned()
             .unwrap_or_default();
         *count += 1;
-        let operation = format!("{}.{}", call.connection.name, call.operation);
-        if name != operation {
-            *calls.entry(operation).or_default() += 1;
-        }
         if let Some(takes) = answer.get("takes").and_then(Value::as_str) {
             let takes = Millis::parse(takes);
             *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = takes;
@@ -132,6 +147,11 @@ impl Scripted {
     fn knows(&self, call: &Call, context: &StepContext) -> bool {
         self.list(call, context).is_some()
     }
+}
+
+/// The name of an operation, the connection's in front.
+pub(super) fn operation_of(call: &Call) -> String {
+    format!("{}.{}", call.connection.name, call.operation)
 }
 
 fn read(answer: Value) -> Result<Value, Failure> {
@@ -156,6 +176,7 @@ fn read(answer: Value) -> Result<Value, Failure> {
         "reset" => FailureKind::Reset,
         "connect" => FailureKind::Connect,
         "rate_limited" => FailureKind::RateLimited,
+        "overloaded" => FailureKind::Overloaded,
         "transient" => FailureKind::Transient,
         _ => FailureKind::Permanent,
     };
@@ -186,10 +207,7 @@ fn of_status(status: u16) -> Failure {
 }
 
 fn unscripted<'a, T: Send + 'a>(call: &Call) -> BoxFuture<'a, Result<T, Failure>> {
-    let message = format!(
-        "the script does not name `{}.{}`",
-        call.connection.name, call.operation
-    );
+    let message = format!("the script does not name `{}`", operation_of(call));
     Box::pin(async move { Err(Failure::permanent("test.unscripted", message)) })
 }
 

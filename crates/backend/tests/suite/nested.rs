@@ -1,6 +1,10 @@
 //! Groups, loops, rounds, undo, `finally`: what becomes of them, one line a rule.
 
-use crate::support::check_workflow as check;
+use flow_backend::virtual_world::script::Word;
+use flow_engine::duration::Millis;
+use flow_engine::value::json;
+
+use crate::support::{check_workflow as check, drive, runtime, shown, workflow, world};
 
 #[test]
 fn groups_have_values_and_hide_what_is_inside() {
@@ -143,4 +147,78 @@ fn runs_end_themselves() {
         "{}",
         "a failed:flow.fail; failed",
     );
+}
+
+/// A word of someone outside.
+fn said(text: &str, value: &str, expected: &str) {
+    let workflow = workflow(text);
+    let value = json::parse(value.as_bytes()).expect("JSON");
+    let path = "ask".to_owned();
+    let words = [(Millis::seconds(10), Word::Signal { path, value })];
+    let (journal, rest) = drive(&workflow, &mut world("{}").with_words(words));
+    assert_eq!(shown(&workflow, &journal, rest), expected, "{text}");
+}
+
+#[test]
+fn approvals_wait_for_a_word() {
+    let ask = "steps: { ask: { trigger: flow.approval, with: { message: go, choices: [approve, reject], reject_fails: true }, timeout: 1h } }";
+    said(
+        ask,
+        r#"{"choice": "approve", "by": "me"}"#,
+        r#"ask succeeded={"choice":"approve","by":"me"}; succeeded"#,
+    );
+    said(
+        ask,
+        r#"{"choice": "reject"}"#,
+        "ask failed:flow.rejected; failed",
+    );
+    said(ask, r#"{"choice": "perhaps"}"#, "ask timed_out; failed");
+    said(
+        "steps: { ask: { trigger: flow.approval, with: { message: go, default_choice: approve }, timeout: 5s } }",
+        r#"{"choice": "reject"}"#,
+        r#"ask succeeded={"choice":"approve","by":null}; succeeded"#,
+    );
+}
+
+/// Items of a stored list are read in windows, and read again after a restart.
+#[test]
+fn loops_over_stored_lists_carry_on() {
+    let items: Vec<String> = (0..600)
+        .map(|n| format!(r#"{{"n": {n}, "pad": "{}"}}"#, "x".repeat(200)))
+        .collect();
+    let script = format!(
+        r#"{{"svc.list": [[{}]], "svc.put": {{"id": 1}}, "svc.note": {{"ok": 1}}, "svc.read": 404}}"#,
+        items.join(",")
+    );
+    let workflow = workflow(
+        "steps:\n  list: { query: svc.list }\n  each:\n    for_each: { in: steps.list, as: row }\n    where: row.n % 2 == 0\n    key: \"'k' ~ row.n\"\n    steps:\n      put: { action: svc.put, with: { n: \"{{ row.n }}\" }, undo: { action: svc.note, with: { n: \"{{ row.n }}\" } } }\n      sum: { value: \"{{ row.n + steps.put.id }}\" }\n    outputs: { sum: \"{{ steps.sum }}\" }\n  bad: { query: svc.read, needs: each }\n",
+    );
+    let mut world = world(&script);
+    let (journal, rest) = drive(&workflow, &mut world);
+    let told = shown(&workflow, &journal, rest);
+    assert!(
+        told.contains("each[299]/put.undo succeeded"),
+        "{}",
+        &told[..2000]
+    );
+    assert!(told.ends_with("; failed"));
+    for cut in (3..journal.len()).step_by(journal.len() / 12) {
+        let resumed = runtime().block_on(world.resume(workflow.clone(), journal[..cut].to_vec()));
+        let (resumed, rest) = resumed.expect("a prefix of a journal is a journal");
+        let found = shown(&workflow, &resumed, rest);
+        let found = found.replace(" x2", "");
+        // What goes on at the same time may begin in another order.
+        let sorted = |text: &str| {
+            let mut parts: Vec<String> = text.split(", ").map(str::to_owned).collect();
+            parts.sort();
+            parts
+        };
+        let (found, told) = (sorted(&found), sorted(&told));
+        let differs = found.iter().zip(&told).find(|(a, b)| a != b);
+        assert!(
+            differs.is_none(),
+            "cut after {cut}: {:?}: {differs:?}",
+            journal[cut - 1].1
+        );
+    }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use flow_backend::context::{Blobs, StepContext};
 use flow_backend::step::Call;
 use flow_engine::catalog::{Connector, Operation, ParameterKind};
-use flow_engine::eval::ItemFunction;
+use flow_engine::eval::{ItemFunction, load};
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::value::{Hash, Map, Value, journal};
 use indexmap::IndexMap;
@@ -87,6 +87,14 @@ impl LocalCall {
     /// An argument, null if it was not given.
     pub(crate) fn argument(&self, name: &str) -> &Value {
         self.arguments.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// An argument that was stored because it is large, read back.
+    pub(crate) fn loaded(&self, name: &str) -> Result<Value, Failure> {
+        match self.argument(name) {
+            Value::Blob(blob) => load(blob, self.blobs()),
+            value => Ok(value.clone()),
+        }
     }
 
     /// A text argument, empty if it was not given.

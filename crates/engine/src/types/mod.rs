@@ -162,6 +162,7 @@ impl Type {
             | (_, Type::Unknown)
             | (Type::Number, Type::Integer | Type::Number)
             | (Type::Secret | Type::Blob(_), Type::String(_))
+            | (Type::Secret, Type::Blob(_))
             | (Type::String(_) | Type::Map(_) | Type::Record(_), Type::Blob(_))
             | (Type::Record(_), Type::Map(_)) => true,
             (Type::Union(options), found) => options.iter().any(|option| option.may_accept(found)),
@@ -208,7 +209,7 @@ impl Type {
             | (Type::Boolean, Value::Bool(_))
             | (Type::Integer, Value::Int(_) | Value::UInt(_))
             | (Type::Number, Value::Int(_) | Value::UInt(_) | Value::Float(_))
-            | (Type::Secret, Value::Secret(_) | Value::String(_))
+            | (Type::Secret, Value::Secret(_) | Value::String(_) | Value::Blob(_))
             | (Type::Blob(_) | Type::List(_) | Type::Map(_) | Type::Record(_), Value::Blob(_))
             | (Type::Blob(_), Value::String(_) | Value::List(_) | Value::Map(_)) => true,
             (Type::String(text), Value::String(found)) => {

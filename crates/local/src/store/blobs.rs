@@ -38,6 +38,13 @@ impl BlobFolder {
         })
     }
 
+    /// The blobs of a store, to be read beside whoever owns it: nothing is made and nothing is removed.
+    pub fn reading(store: &Path) -> BlobFolder {
+        BlobFolder {
+            folder: store.join("blobs"),
+        }
+    }
+
     /// Stores bytes that are at hand.
     ///
     /// # Errors

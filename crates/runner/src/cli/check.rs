@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flow_engine::catalog::Catalog;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::source::Span;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{StoreArguments, print_json};
+use super::{StoreArguments, print_json, test};
 use crate::discover::{self, Candidate};
 use crate::exit::{Exit, Trouble};
 use crate::load::{self, Checked};
@@ -39,7 +39,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let connectors = services::connectors(&folders.project)?;
     let candidates = discover::candidates(&arguments.paths, &folders.project)?;
-    let (mut files, skipped) = check_all(&candidates, &connectors.catalog())?;
+    let (mut files, skipped) = check_all(&candidates, &connectors.catalog(), &folders.project)?;
     same_names(&mut files);
     let count = |severity| {
         let findings = files.iter().flat_map(|file| &file.findings);
@@ -74,10 +74,17 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
 fn check_all(
     candidates: &[Candidate],
     catalog: &Catalog,
+    project: &Path,
 ) -> Result<(Vec<Checked>, Vec<String>), Trouble> {
     let bar = bar(candidates.len());
     let (mut files, mut skipped) = (Vec::new(), Vec::new());
     for candidate in candidates {
+        if test::is_case_file(&candidate.path) {
+            let (source, findings) = test::findings(&candidate.path, project)?;
+            files.push(Checked::of_cases(source, findings));
+            bar.inc(1);
+            continue;
+        }
         match load::read(&candidate.path)? {
             Ok(source) if !candidate.named && !discover::is_workflow(&source) => {
                 skipped.push(source.name().to_owned());

@@ -13,6 +13,7 @@ mod runs;
 mod sandbox;
 mod schema;
 mod signals;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{Exit, Trouble};
 use crate::project;
 use crate::show::diagnostics;
+pub(crate) use test::{Loaded, Ran};
 
 /// Runs YAML pipelines as durable graphs of triggers, actions and queries.
 #[derive(Parser)]
@@ -48,6 +50,8 @@ enum Command {
     Fix(fix::Arguments),
     /// Write workflows as they are written here: indentation, blanks, ends of lines.
     Fmt(fmt::Arguments),
+    /// Run the cases of workflows in virtual time.
+    Test(test::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// List runs, newest first.
@@ -130,6 +134,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
+        Command::Test(arguments) => test::test(arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),

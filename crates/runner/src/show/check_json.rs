@@ -44,7 +44,8 @@ fn file(file: &Checked) -> Value {
     })
 }
 
-fn finding(source: &SourceFile, finding: &Finding) -> Value {
+/// One finding.
+pub(crate) fn finding(source: &SourceFile, finding: &Finding) -> Value {
     let mut object = json!({
         "file": source.file_at(finding.span.start).0,
         "code": finding.code,

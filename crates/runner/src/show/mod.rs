@@ -1,6 +1,8 @@
 //! Everything that people see. stdout is data, stderr is for people.
 
+pub(crate) mod cases;
 pub(crate) mod check_json;
+pub(crate) mod coverage;
 pub(crate) mod diagnostics;
 pub(crate) mod graph;
 pub(crate) mod live;

@@ -44,13 +44,7 @@ const AREAS: [&str; 32] = [
 ];
 
 /// Literals of that form that are something else.
-const NO_CODES: [&str; 5] = [
-    "flow.db",
-    "flow.toml",
-    "run.callback_url",
-    "test.unscripted",
-    "test.yml",
-];
+const NO_CODES: [&str; 4] = ["flow.db", "flow.toml", "run.callback_url", "test.yml"];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

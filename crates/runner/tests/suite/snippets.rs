@@ -1,8 +1,8 @@
 //! The examples of the documentation: every YAML block is tried, and `docs/language.md` has one for every key.
 //!
 //! The first line of a block says what it is: `# flow check`, `# flow run` with arguments, `# expected: CODE` for one that
-//! goes wrong, `# file: NAME` for a file beside the blocks below it (up to the next heading; `# connectors/NAME` too), or
-//! `# part of` and `# not a workflow` for what cannot be tried.
+//! goes wrong, `# flow test` for cases of the block above it, `# file: NAME` (also `# connectors/NAME`) for a file beside
+//! the blocks below it, up to the next heading; `# part of` and `# not a workflow` for what cannot be tried.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,6 +38,8 @@ struct Example {
     kind: Kind,
     text: String,
     files: Vec<Beside>,
+    /// The block below it, if that is one of `# flow test`.
+    cases: Option<String>,
 }
 
 /// The blocks of a page, in order.
@@ -92,6 +94,11 @@ fn examples(path: &Path) -> (Vec<Example>, Vec<String>) {
         {
             continue;
         }
+        if first.trim() == "# flow test" {
+            let example: &mut Example = found.last_mut().expect("cases stand below a workflow");
+            example.cases = Some(block.lines.join("\n") + "\n");
+            continue;
+        }
         let kind = if let Some(rest) = first.strip_prefix("# flow run") {
             Kind::Run(rest.split_whitespace().map(str::to_owned).collect())
         } else if first == "# flow check" {
@@ -107,6 +114,7 @@ fn examples(path: &Path) -> (Vec<Example>, Vec<String>) {
             kind,
             text: block.lines.join("\n") + "\n",
             files: files.clone(),
+            cases: None,
         });
     }
     (found, unmarked)
@@ -146,12 +154,26 @@ pub(crate) fn folder_with(files: &[Beside]) -> std::io::Result<tempfile::TempDir
 
 fn try_out(example: &Example) -> Result<(), String> {
     let own = ("snippet.yml".to_owned(), example.text.clone());
-    let files: Vec<Beside> = example.files.iter().cloned().chain([own]).collect();
+    let cases = example.cases.clone();
+    let cases = cases.map(|text| ("snippet.test.yml".to_owned(), text));
+    let files: Vec<Beside> = example
+        .files
+        .iter()
+        .cloned()
+        .chain([own])
+        .chain(cases)
+        .collect();
     let folder = folder_with(&files).map_err(|error| format!("{}: {error}", example.place))?;
     let said = |command: &str, code: i32, err: &str| {
         format!("{}: flow {command} ended with {code}\n{err}", example.place)
     };
     let (code, _, err) = run(folder.path(), &["check", "snippet.yml"]);
+    if example.cases.is_some() {
+        let (code, _, err) = run(folder.path(), &["test"]);
+        if code != 0 {
+            return Err(said("test", code, &err));
+        }
+    }
     let is_there = |err: &str, wanted: &str| err.contains(&format!("error[{wanted}]"));
     match &example.kind {
         Kind::Check if code == 0 => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use flow_engine::eval::load;
 use flow_engine::run::Failure;
 use flow_engine::value::{Map, Value};
 use secrecy::{ExposeSecret, SecretString};
@@ -43,7 +44,7 @@ pub(super) fn prepare(call: &LocalCall, opener: &Opener) -> Result<Command, Fail
             return Err(Failure::permanent("call.missing_parameter", message));
         }
     }
-    for word in call.argument("args").as_list().unwrap_or_default() {
+    for word in call.loaded("args")?.as_list().unwrap_or_default() {
         words.push(text("args", word)?);
     }
     let project = Project::open(&call.context)?;
@@ -64,7 +65,7 @@ pub(super) fn prepare(call: &LocalCall, opener: &Opener) -> Result<Command, Fail
         }
     };
     for (path, value) in call
-        .argument("place")
+        .loaded("place")?
         .as_map()
         .into_iter()
         .flat_map(Map::iter)
@@ -93,12 +94,7 @@ fn environment(call: &LocalCall, opener: &Opener) -> Result<Environment, Failure
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())))
         .collect();
     let mut secrets = Vec::new();
-    for (name, value) in call
-        .argument("env")
-        .as_map()
-        .into_iter()
-        .flat_map(Map::iter)
-    {
+    for (name, value) in call.loaded("env")?.as_map().into_iter().flat_map(Map::iter) {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(Failure::permanent(
                 "shell.env",
@@ -112,6 +108,7 @@ fn environment(call: &LocalCall, opener: &Opener) -> Result<Environment, Failure
                 secrets.push(plain.clone());
                 plain
             }
+            Value::Blob(blob) => text(name, &load(blob, call.blobs())?)?.into(),
             value => text(name, value)?.into(),
         };
         if text.expose_secret().contains('\0') {
