@@ -1,11 +1,11 @@
-//! The documentation tells the truth: codes and pages agree, snippets run, tables are the engine's, links lead somewhere.
+//! The documentation tells the truth: codes and pages agree, tables are the engine's, links lead somewhere.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use flow_engine::document::keys;
 
-use crate::support::{entries, root, run};
+use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
 const AREAS: [&str; 32] = [
@@ -154,124 +154,6 @@ fn the_readme_has_the_two_commands() {
     );
 }
 
-/// One marked block of a page.
-struct Snippet {
-    place: String,
-    /// What stands behind `# flow check` or `# flow run`.
-    arguments: Vec<String>,
-    runs: bool,
-    text: String,
-    /// Connectors that the page wrote before it: path and text.
-    connectors: Vec<(String, String)>,
-    /// The block behind it, if that is one of `# flow test`.
-    cases: Option<String>,
-}
-
-fn snippets() -> Vec<Snippet> {
-    let mut found = Vec::new();
-    for path in pages() {
-        let text = read(&path);
-        let mut connectors = Vec::new();
-        let mut lines = text.lines().enumerate();
-        while let Some((at, line)) = lines.next() {
-            if line.trim() != "```yaml" {
-                continue;
-            }
-            let body: Vec<&str> = lines
-                .by_ref()
-                .map(|(_, line)| line)
-                .take_while(|line| line.trim() != "```")
-                .collect();
-            let first = body.first().copied().unwrap_or_default();
-            if let Some(name) = first.strip_prefix("# connectors/") {
-                connectors.push((name.to_owned(), body.join("\n")));
-                continue;
-            }
-            if first.trim() == "# flow test" {
-                let snippet: &mut Snippet = found.last_mut().expect("cases follow a workflow");
-                snippet.cases = Some(body.join("\n") + "\n");
-                continue;
-            }
-            let (runs, rest) = match (
-                first.strip_prefix("# flow run"),
-                first.strip_prefix("# flow check"),
-            ) {
-                (Some(rest), _) => (true, rest),
-                (None, Some(rest)) => (false, rest),
-                (None, None) => continue,
-            };
-            found.push(Snippet {
-                place: format!("{}:{}", path.display(), at + 1),
-                arguments: rest.split_whitespace().map(str::to_owned).collect(),
-                runs,
-                text: body.join("\n") + "\n",
-                connectors: connectors.clone(),
-                cases: None,
-            });
-        }
-    }
-    found
-}
-
-fn try_out(snippet: &Snippet) -> Result<(), String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    // A project folder of its own, whatever lies above it.
-    let write = |name: &str, text: &str| {
-        std::fs::write(folder.path().join(name), text).map_err(|error| error.to_string())
-    };
-    write("flow.toml", "")?;
-    write("snippet.yml", &snippet.text)?;
-    std::fs::create_dir(folder.path().join("connectors")).map_err(|error| error.to_string())?;
-    for (name, text) in &snippet.connectors {
-        write(&format!("connectors/{name}"), text)?;
-    }
-    let said = |command: &str, code: i32, err: &str| {
-        format!("{}: flow {command} ended with {code}\n{err}", snippet.place)
-    };
-    let (code, _, err) = run(folder.path(), &["check", "snippet.yml"]);
-    if code != 0 {
-        return Err(said("check", code, &err));
-    }
-    if let Some(cases) = &snippet.cases {
-        write("snippet.test.yml", cases)?;
-        let (code, _, err) = run(folder.path(), &["test"]);
-        if code != 0 {
-            return Err(said("test", code, &err));
-        }
-    }
-    if snippet.runs {
-        let mut arguments = vec!["run", "snippet.yml", "--sandbox"];
-        arguments.extend(snippet.arguments.iter().map(String::as_str));
-        let (code, _, err) = run(folder.path(), &arguments);
-        if code != 0 {
-            return Err(said("run", code, &err));
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn snippets_are_valid_and_run() {
-    let snippets = snippets();
-    assert!(
-        snippets.len() >= 20,
-        "only {} blocks are marked",
-        snippets.len()
-    );
-    // Side by side: most of their time is spent waiting for batches to end.
-    let failures: Vec<String> = std::thread::scope(|scope| {
-        let tried: Vec<_> = snippets
-            .iter()
-            .map(|snippet| scope.spawn(move || try_out(snippet)))
-            .collect();
-        tried
-            .into_iter()
-            .filter_map(|thread| thread.join().expect("the thread ends").err())
-            .collect()
-    });
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
 #[test]
 fn the_language_page_has_every_key() {
     let page = read(&root().join("docs/language.md"));
@@ -279,11 +161,25 @@ fn the_language_page_has_every_key() {
     let served = keys::WORKFLOW
         .iter()
         .chain(keys::STEP.iter().map(|(key, _)| key));
-    let others = keys::INPUT
-        .iter()
-        .chain(keys::INPUT_TYPES)
-        .chain(keys::TRIGGER)
-        .chain(keys::RETRY);
+    let others = [
+        keys::UNDO,
+        keys::FOR_EACH,
+        keys::REPEAT,
+        keys::CONCURRENCY,
+        keys::BUDGET,
+        keys::CACHE,
+        keys::DEFAULTS,
+        keys::DEFAULTS_RUN,
+        keys::LIMITS,
+        keys::CONNECTION,
+        keys::PROJECT,
+        keys::CURSOR,
+        keys::INPUT,
+        keys::INPUT_TYPES,
+        keys::TRIGGER,
+        keys::RETRY,
+    ];
+    let others = others.into_iter().flatten();
     for key in served.chain(others) {
         let named = [
             format!("`{key}`"),

@@ -1,0 +1,2 @@
+# Counts the words of its first argument.
+printf "%s" "$1" | wc -w
