@@ -137,6 +137,20 @@ impl InputKind {
         }
     }
 
+    /// What a value looks like, in words.
+    pub fn described_example(&self) -> String {
+        match self {
+            InputKind::String | InputKind::File | InputKind::Secret | InputKind::Any => {
+                "a value that the input may have".to_owned()
+            }
+            kind => format!(
+                "{}, such as {}",
+                with_article(kind.as_str()),
+                kind.example()
+            ),
+        }
+    }
+
     fn example(&self) -> &'static str {
         match self {
             InputKind::Integer => "42",
@@ -172,6 +186,15 @@ impl InputKind {
             _ => false,
         }
     }
+}
+
+fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {word}")
 }
 
 /// Checks what a step gives the workflow that it starts, and fills in defaults.

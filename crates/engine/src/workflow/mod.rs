@@ -1,12 +1,13 @@
 //! A checked workflow: names resolved, types agreed, ready to be planned and run.
 //!
-//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`tree`] (templates with their places), [`check`] (how a
-//! document becomes one).
+//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`trigger`] (what starts runs), [`tree`] (templates with
+//! their places), [`check`] (how a document becomes one).
 
 pub mod body;
 mod check;
 pub mod input;
 pub mod tree;
+pub mod trigger;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use body::{
 pub use check::check;
 pub use input::Input;
 pub use tree::{Bare, Stop, Tree};
+pub use trigger::{Starts, Trigger};
 
 /// A workflow that can run.
 #[derive(Debug, Clone)]
@@ -91,30 +93,6 @@ pub struct Connection {
     pub settings: Tree,
     /// Where it is declared, or first used.
     pub span: Span,
-}
-
-/// One entry of `on:`.
-#[derive(Debug, Clone)]
-pub struct Trigger {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it stands.
-    pub span: Span,
-    /// What starts a run.
-    pub starts: Starts,
-    /// Inputs of the runs it starts: templates over `trigger` and `run`.
-    pub inputs: IndexMap<Arc<str>, Tree>,
-    /// Type of `trigger` in runs it starts.
-    pub payload: Type,
-}
-
-/// What starts a run.
-#[derive(Debug, Clone)]
-pub enum Starts {
-    /// A trigger operation looked at again and again.
-    Poll(Box<Watch>),
-    /// One of the other words: `schedule`, `every`, `webhook`, `poll`, `event`, `file`.
-    Other(Arc<str>),
 }
 
 /// A trigger operation with its parameters.

@@ -23,6 +23,8 @@ pub struct Tree {
 
 #[derive(Debug, Clone)]
 enum TreeKind {
+    /// What could not be read and was reported; silent from here on.
+    Hole,
     Constant(Value),
     Text(Template, TextPlace),
     List(Vec<Tree>),
@@ -48,14 +50,18 @@ pub enum Stop {
 }
 
 impl Tree {
-    /// Reads a node; templates that cannot be read are reported and become null.
+    /// Reads a node; templates that cannot be read are reported and become holes.
     pub fn parse(node: &Node, source: &SourceFile, findings: &mut Vec<Finding>) -> Tree {
         let constant = |value| Tree {
             span: node.span,
             kind: TreeKind::Constant(value),
         };
+        let hole = Tree {
+            span: node.span,
+            kind: TreeKind::Hole,
+        };
         match &node.kind {
-            NodeKind::Hole => constant(Value::Null),
+            NodeKind::Hole => hole,
             NodeKind::Scalar(scalar) => match node.tag.as_deref() {
                 Some("raw") => constant(Value::String(scalar.text.clone())),
                 Some(tag) => {
@@ -63,7 +69,7 @@ impl Tree {
                         "`!{tag}` is part of the language, but this version of flow does not serve it yet"
                     );
                     findings.push(Finding::error("check.not_served", node.span, message));
-                    constant(Value::Null)
+                    hole
                 }
                 None => match Template::parse(&scalar.text) {
                     Ok(template) if template.literal().is_some() => match scalar.value() {
@@ -79,7 +85,7 @@ impl Tree {
                             findings.push(
                                 finding.help("write it in quotes to keep its digits as text"),
                             );
-                            constant(Value::Null)
+                            hole
                         }
                     },
                     Ok(template) => Tree {
@@ -88,7 +94,7 @@ impl Tree {
                     },
                     Err(error) => {
                         findings.push(placed(&error, source, &scalar.text, node.place()));
-                        constant(Value::Null)
+                        hole
                     }
                 },
             },
@@ -157,6 +163,11 @@ impl Tree {
         }
     }
 
+    /// Whether it was reported already: silent from there on.
+    pub fn is_hole(&self) -> bool {
+        matches!(self.kind, TreeKind::Hole)
+    }
+
     /// The members with their trees, if it is a map with templates in it.
     pub fn members(&self) -> Option<&[(Arc<str>, Tree)]> {
         match &self.kind {
@@ -173,7 +184,7 @@ impl Tree {
     /// Every reference in it with its place.
     pub fn references(&self, source: &SourceFile, visit: &mut dyn FnMut(&Reference, Span)) {
         match &self.kind {
-            TreeKind::Constant(_) => {}
+            TreeKind::Constant(_) | TreeKind::Hole => {}
             TreeKind::Text(template, place) => {
                 for reference in template.references() {
                     visit(
@@ -196,6 +207,7 @@ impl Tree {
     pub fn render(&self, scope: &Scope<'_>, source: &SourceFile) -> Result<Value, Stop> {
         match &self.kind {
             TreeKind::Constant(value) => Ok(value.clone()),
+            TreeKind::Hole => Ok(Value::Null),
             TreeKind::Text(template, place) => template
                 .render(scope)
                 .map_err(|error| stop(&error, source, template.text(), *place)),
@@ -221,6 +233,7 @@ impl Tree {
     ) -> Type {
         match &self.kind {
             TreeKind::Constant(value) => type_of(value),
+            TreeKind::Hole => Type::Unknown,
             TreeKind::Text(template, place) => report(
                 template.infer(types),
                 source,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use flow_engine::finding::{Finding, Severity};
+use flow_engine::workflow::{Starts, Workflow};
 use serde_json::json;
 
 use super::{StoreArguments, print_json};
@@ -53,6 +54,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
             diagnostics::print(&checked.source, &checked.findings);
             if !checked.findings.iter().any(Finding::is_error) {
                 anstream::eprintln!("{} {}", style::paint(style::GREEN, "✓"), file.display());
+                in_utc(checked.workflow.as_ref());
             }
         }
     }
@@ -70,4 +72,19 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
     } else {
         Exit::Success
     })
+}
+
+/// Calendar times without a time zone are told in UTC: worth a word, and no warning.
+fn in_utc(workflow: Option<&Workflow>) {
+    let triggers = workflow
+        .into_iter()
+        .flat_map(|known| known.triggers.values());
+    for trigger in triggers {
+        if let Starts::Schedule(schedule) = &trigger.starts
+            && schedule.timezone.is_none()
+        {
+            let note = format!("  `{}` has no `timezone`: its times are UTC", trigger.name);
+            anstream::eprintln!("{}", style::paint(style::DIM, note));
+        }
+    }
 }

@@ -145,7 +145,12 @@ impl Checker<'_> {
     pub(super) fn limits(&mut self, node: &Node) {
         for entry in self.entries(node, "`limits`", keys::LIMITS) {
             let what = format!("`{}`", entry.key);
-            self.count(Some(&entry.value), &what);
+            match &*entry.key {
+                "parallel" => {
+                    self.count(Some(&entry.value), &what);
+                }
+                _ => self.amount(&entry.value, &what),
+            }
         }
         self.not_yet("limits", node.span);
     }

@@ -121,6 +121,8 @@ impl Checker<'_> {
             if let Err(mismatch) = wanted.check(value) {
                 let place = if mismatch.path.is_empty() {
                     format!("`{name}`")
+                } else if mismatch.path.starts_with('[') {
+                    format!("`{name}{}`", mismatch.path)
                 } else {
                     format!("`{name}.{}`", mismatch.path)
                 };

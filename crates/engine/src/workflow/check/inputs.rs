@@ -74,13 +74,34 @@ impl Checker<'_> {
         if let (InputKind::Object(_), Some(node)) = (&input.kind, member("fields")) {
             input.kind = InputKind::Object(self.input_fields(node));
         }
+        for (key, list, fits) in [
+            ("items", "list", matches!(input.kind, InputKind::List(_))),
+            (
+                "fields",
+                "object",
+                matches!(input.kind, InputKind::Object(_)),
+            ),
+        ] {
+            if let Some(named) =
+                key_of(section, key).filter(|_| !fits && input.kind != InputKind::Any)
+            {
+                let message = format!(
+                    "`{key}` goes with `type: {list}`, and this input is {}",
+                    of_kind(&input.kind)
+                );
+                let finding = Finding::error("schema.misplaced", named, message);
+                self.findings
+                    .push(finding.help(format!("write `type: {list}`, or take `{key}` out")));
+            }
+        }
         input.description = self.text(member("description")).unwrap_or_default();
         input.min = self.number(member("min"));
         input.max = self.number(member("max"));
         input.pattern = self.pattern(member("pattern"));
         if let Some(node) = member("enum") {
-            input.one_of = self.input_enum(&input.kind, node);
+            input.one_of = self.input_enum(&input, node);
         }
+        self.bounds(&input, section);
         input.required = self
             .boolean(member("required"), "`required`")
             .unwrap_or(true);
@@ -91,23 +112,98 @@ impl Checker<'_> {
         input
     }
 
-    fn input_enum(&mut self, kind: &InputKind, node: &Node) -> Vec<Value> {
+    /// Values of the input's own type.
+    fn input_enum(&mut self, input: &Input, node: &Node) -> Vec<Value> {
         let NodeKind::List(items) = &node.kind else {
-            let finding = Finding::error("schema.type", node.span, "`enum` is a list of values");
-            self.findings.push(finding);
+            if !node.is_hole() {
+                let message = format!("`enum` is a list of values, found {}", node.describe());
+                let finding = Finding::error("schema.type", node.span, message);
+                self.findings.push(
+                    finding.help("write the values that are allowed, such as `[small, large]`"),
+                );
+            }
             return Vec::new();
         };
-        let trees: Vec<_> = items.iter().map(|item| (item, self.tree(item))).collect();
-        let constants = trees
-            .iter()
-            .filter_map(|(item, tree)| Some((item, tree.constant()?)));
-        constants
-            .map(|(item, value)| written(value, kind, item))
-            .collect()
+        if items.is_empty() {
+            let finding = Finding::error("schema.type", node.span, "this `enum` allows no value");
+            self.findings
+                .push(finding.help("write the values that are allowed, or take `enum` out"));
+        }
+        let mut allowed = Vec::new();
+        for item in items {
+            let tree = self.tree(item);
+            let Some(value) = tree.constant() else {
+                if tree.is_hole() {
+                    continue;
+                }
+                let finding = Finding::error(
+                    "template.not_allowed_here",
+                    item.span,
+                    "a value of `enum` cannot be a template",
+                );
+                self.findings.push(finding.help("write the value out"));
+                continue;
+            };
+            match input.accept(written(value, &input.kind, item)) {
+                Ok(value) => allowed.push(value),
+                Err(error) => {
+                    let message = format!("the value does not fit: {}", error.message);
+                    let finding = Finding::error(error.code, item.span, message);
+                    self.findings.push(
+                        finding.help("each value of `enum` is one that the input could have"),
+                    );
+                }
+            }
+        }
+        allowed
+    }
+
+    /// Bounds that say something.
+    fn bounds(&mut self, input: &Input, section: &Section) {
+        let kind = &input.kind;
+        let is_number = matches!(kind, InputKind::Integer | InputKind::Number);
+        let is_text = matches!(kind, InputKind::String);
+        let unknown = matches!(kind, InputKind::Any);
+        let bounded = unknown || is_number || is_text || matches!(kind, InputKind::List(_));
+        for (key, fits, goes) in [
+            (
+                "min",
+                bounded,
+                "numbers, and with the length of texts and lists",
+            ),
+            (
+                "max",
+                bounded,
+                "numbers, and with the length of texts and lists",
+            ),
+            ("pattern", unknown || is_text, "`type: string`"),
+        ] {
+            if let Some(named) = key_of(section, key).filter(|_| !fits) {
+                let message = format!(
+                    "`{key}` goes with {goes}, and this input is {}",
+                    of_kind(kind)
+                );
+                let finding = Finding::error("schema.misplaced", named, message);
+                self.findings
+                    .push(finding.help(format!("take `{key}` out")));
+            }
+        }
+        if let (Some(min), Some(max)) = (input.min, input.max)
+            && min > max
+            && let Some(named) = key_of(section, "max")
+        {
+            let message = format!("no value is at least {min} and at most {max}");
+            let finding = Finding::error("input.range", named, message);
+            self.findings
+                .push(finding.help("`min` is the lesser of the two"));
+        }
     }
 
     fn input_default(&mut self, input: &mut Input, node: &Node) {
         let tree = self.tree(node);
+        if tree.is_hole() {
+            return;
+        }
         let Some(value) = tree.constant().cloned() else {
             let finding = Finding::error(
                 "template.not_allowed_here",
@@ -124,17 +220,18 @@ impl Checker<'_> {
         }
         match input.accept(written(&value, &input.kind, node)) {
             Ok(value) => input.default = Some(value),
-            Err(error) => self.findings.push(Finding::error(
-                error.code,
-                node.span,
-                format!("the default does not fit: {}", error.message),
-            )),
+            Err(error) => {
+                let message = format!("the default does not fit: {}", error.message);
+                let finding = Finding::error(error.code, node.span, message);
+                let help = format!("write {}", input.kind.described_example());
+                self.findings.push(finding.help(help));
+            }
         }
     }
 
     fn input_kind(&mut self, node: &Node) -> InputKind {
         let Some(text) = self.text(Some(node)) else {
-            return InputKind::String;
+            return InputKind::Any;
         };
         InputKind::parse(&text).unwrap_or_else(|| {
             let finding = Finding::error(
@@ -148,7 +245,8 @@ impl Checker<'_> {
                 keys::INPUT_TYPES.iter().copied(),
                 format!("the types are {all}"),
             ));
-            InputKind::String
+            // Anything fits what is not known.
+            InputKind::Any
         })
     }
 
@@ -201,6 +299,19 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+}
+
+fn key_of(section: &Section, key: &str) -> Option<crate::source::Span> {
+    let mut members = section.members.iter();
+    let member = members.find(|member| &*member.name.text == key);
+    member.map(|member| member.name.span)
+}
+
+fn of_kind(kind: &InputKind) -> String {
+    match kind {
+        InputKind::Integer | InputKind::Object(_) => format!("an {}", kind.as_str()),
+        kind => format!("a {}", kind.as_str()),
     }
 }
 

@@ -33,6 +33,19 @@ impl Checker<'_> {
                 let given = member("in").map(|entry| &entry.value)?;
                 (self.computed(given), names)
             }
+            // The keys of the long form, without what to go through.
+            NodeKind::Map(entries)
+                if !entries.is_empty()
+                    && entries
+                        .iter()
+                        .all(|entry| keys::FOR_EACH.contains(&&*entry.key)) =>
+            {
+                let message = "this `for_each` does not say what to go through";
+                let finding = Finding::error("schema.one_of", node.span, message);
+                self.findings
+                    .push(finding.help("such as `for_each: { in: steps.fetch, as: ticket }`"));
+                return None;
+            }
             _ => (self.computed(node), LoopNames::plain()),
         };
         let mut bounded = |key: &str, max: u32| {

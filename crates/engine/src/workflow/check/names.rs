@@ -228,6 +228,8 @@ impl Checker<'_> {
             format!("a step's value is written `steps.{root}`")
         } else if workflow.vars.contains_key(root) {
             format!("a var is written `vars.{root}`")
+        } else if root == "trigger" && place.roots.contains(&"result") && place.roots.len() == 1 {
+            "what happened is `result` here; it is `trigger` in the run".to_owned()
         } else {
             match crate::finding::nearest(root, place.roots.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),

@@ -12,9 +12,7 @@ use crate::finding::Finding;
 use crate::plan::Need;
 use crate::source::Span;
 use crate::types::Type;
-use crate::workflow::{
-    Argument, CallShape, Does, OnError, Output, OutputPart, Starts, Step, Trigger, Workflow,
-};
+use crate::workflow::{Argument, CallShape, Does, OnError, Output, OutputPart, Step, Workflow};
 
 /// A reference with its place in the text, and what may stand there.
 type Found<'a> = (Reference, Span, Place<'a>);
@@ -54,6 +52,7 @@ impl Checker<'_> {
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, var_place, None, names);
+                self.shared_field(workflow, None, &reference, span);
                 if let (true, Some(RefPart::Key(other))) =
                     (&*reference.root == "vars", reference.path.first())
                     && workflow
@@ -101,42 +100,8 @@ impl Checker<'_> {
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, place, Some(0), names);
+                self.shared_field(workflow, None, &reference, span);
             }
-        }
-    }
-
-    /// Inputs of a trigger see its event; what a poll looks with sees inputs and secrets; `where` sees `result`.
-    fn trigger_references(&mut self, workflow: &Workflow, trigger: &Trigger, names: &mut Names) {
-        let source = self.source.clone();
-        let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
-        let inputs = Place::outside(&["trigger", "run"], "the inputs of a trigger");
-        for tree in trigger.inputs.values() {
-            tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, inputs));
-            });
-        }
-        // That a trigger's own inputs read its event says nothing of the steps.
-        let mut apart = Names::default();
-        for (reference, span, place) in found.drain(..) {
-            self.name(workflow, &reference, span, place, None, &mut apart);
-        }
-        let Starts::Poll(watch) = &trigger.starts else {
-            return;
-        };
-        let parameters = Place::outside(STEP_ROOTS, "a step");
-        call_references(self.catalog, &watch.call, &source, parameters, &mut found);
-        for (_, _, place) in &mut found {
-            place.roots = &["inputs", "secrets"];
-            place.what = "the parameters of a trigger";
-        }
-        if let Some(condition) = &watch.condition {
-            let place = Place::outside(&["result"], "a trigger's `where`");
-            condition.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, place));
-            });
-        }
-        for (reference, span, place) in found {
-            self.name(workflow, &reference, span, place, None, names);
         }
     }
 
@@ -228,6 +193,7 @@ impl Checker<'_> {
                 for (reference, span, place) in inner_found {
                     let inner = Some(group.body);
                     let fits = self.name(workflow, &reference, span, place, inner, names);
+                    self.shared_field(workflow, Some(at), &reference, span);
                     let step = reference.path.first().and_then(|part| match part {
                         RefPart::Key(name) => workflow.step_index(name),
                         _ => None,
@@ -241,6 +207,7 @@ impl Checker<'_> {
         }
         let body = step.body;
         for (reference, span, place) in found {
+            self.shared_field(workflow, Some(at), &reference, span);
             if self.name(workflow, &reference, span, place, Some(body), names) {
                 needs.reference(workflow, at, &reference);
             }
@@ -323,7 +290,7 @@ impl Checker<'_> {
     }
 }
 
-fn call_references<'p>(
+pub(super) fn call_references<'p>(
     catalog: &Catalog,
     call: &CallShape,
     source: &crate::source::SourceFile,

@@ -18,10 +18,10 @@ use crate::value::Value;
 use crate::workflow::{
     Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
 };
-use crate::yaml::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind, Style};
 
 /// How often a hold looks if neither workflow nor catalog says.
-const EVERY_DEFAULT: Millis = Millis::seconds(60);
+pub(super) const EVERY_DEFAULT: Millis = Millis::seconds(60);
 
 /// An operation that was found.
 pub(super) struct Found<'a> {
@@ -242,7 +242,7 @@ impl<'a> Checker<'a> {
         self.kind(&found, node, OperationKind::Trigger);
         let call = self.call(shape, &found);
         self.served(found.operation, &found, node);
-        let every = shape.field("every").and_then(|node| self.duration(node));
+        let every = shape.field("every").and_then(|node| self.interval(node));
         // In a loop, `where` picks items.
         let condition = shape
             .field("where")
@@ -286,13 +286,6 @@ impl<'a> Checker<'a> {
             Look::Edge(edge) => edge.every,
             _ => EVERY_DEFAULT,
         };
-        if every.is_some_and(|every| every < Millis::seconds(1)) {
-            self.findings.push(Finding::error(
-                "schema.duration",
-                node.span,
-                "`every` is at least 1s",
-            ));
-        }
         Some(Watch {
             call,
             look,
@@ -321,7 +314,11 @@ impl<'a> Checker<'a> {
                 {
                     self.template_in_command(&items[0], &first.text);
                 }
-                arguments.insert(Arc::from("program"), Argument::Value(self.tree(node)));
+                let words = Node {
+                    kind: NodeKind::List(items.iter().map(as_text).collect()),
+                    ..node.clone()
+                };
+                arguments.insert(Arc::from("program"), Argument::Value(self.tree(&words)));
             }
             NodeKind::Hole => {}
             _ => {
@@ -426,7 +423,20 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn article(kind: OperationKind) -> &'static str {
+/// Where text is expected the written text is kept: in `[sleep, 5]` the 5 is text.
+fn as_text(item: &Node) -> Node {
+    let mut item = item.clone();
+    if let NodeKind::Scalar(scalar) = &mut item.kind
+        && scalar.style == Style::Plain
+        && !scalar.is_null()
+        && !scalar.text.contains('{')
+    {
+        scalar.style = Style::SingleQuoted;
+    }
+    item
+}
+
+pub(super) fn article(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Trigger => "a trigger",
         OperationKind::Action => "an action",

@@ -6,9 +6,7 @@ use super::Checker;
 use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
-use crate::workflow::{
-    Bare, Does, Each, Group, OnError, Output, OutputPart, Starts, Step, Workflow,
-};
+use crate::workflow::{Bare, Does, Each, Group, OnError, Output, OutputPart, Step, Workflow};
 
 /// The types of the names in scope, with local names in front.
 pub(super) struct Types<'a> {
@@ -116,32 +114,7 @@ impl Checker<'_> {
             workflow.output_types.insert(name.clone(), ty);
         }
         for trigger in workflow.triggers.values() {
-            let mut roots = roots.clone();
-            roots[1].1 = trigger.payload.clone();
-            roots[2].1 = run_type(true, false);
-            for (name, tree) in &trigger.inputs {
-                let ty = tree.infer(
-                    &Types {
-                        roots: &roots,
-                        locals: Vec::new(),
-                    },
-                    &source,
-                    &mut self.findings,
-                );
-                let wanted = workflow
-                    .inputs
-                    .get(name)
-                    .map(|input| input.kind.ty())
-                    .unwrap_or_default();
-                self.fits(&wanted, &ty, tree, name);
-            }
-            if let Starts::Poll(watch) = &trigger.starts {
-                let types = Types {
-                    roots: &roots,
-                    locals: Vec::new(),
-                };
-                self.call_types(&watch.call, &types);
-            }
+            self.trigger_types(workflow, trigger, &roots);
         }
     }
 
@@ -458,7 +431,7 @@ fn loop_type(item: Type) -> Type {
 
 /// The type of `run`. When it was due is known only where a schedule gives a run its inputs, how it went only when it is
 /// over.
-fn run_type(due: bool, over: bool) -> Type {
+pub(super) fn run_type(due: bool, over: bool) -> Type {
     let trigger = Type::record(
         [
             ("name", Type::Unknown),
