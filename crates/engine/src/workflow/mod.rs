@@ -106,6 +106,17 @@ pub struct Watch {
     pub every: Millis,
     /// Picks occurrences, over `result`.
     pub condition: Option<Bare>,
+    /// From when on events count, where a history of them is read.
+    pub after: Option<Box<After>>,
+}
+
+/// From when on events count.
+#[derive(Debug, Clone)]
+pub enum After {
+    /// Since this step began: its name.
+    Step(Arc<str>, Span),
+    /// Since this time.
+    Time(Tree),
 }
 
 /// One step.

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `inputs`, `connections`, `defaults`, `bodies` (how steps nest), `steps` with `arguments`, `loops`,
 //! `children`, `settings` (retry and its kin), `costs` and `output`, `triggers`, then what needs all of them:
-//! `names` and `references` (what may be named where), `needs` (edges), `types` and `fitting`.
+//! `names` and `references` (what may be named where), `needs` (edges), `reachable` (what never runs), `types` and
+//! `fitting`.
 
 mod arguments;
 mod bodies;
@@ -16,6 +17,7 @@ mod loops;
 mod names;
 mod needs;
 mod output;
+mod reachable;
 mod references;
 mod settings;
 mod steps;
@@ -158,6 +160,7 @@ impl<'a> Checker<'a> {
             Ok(plan) => {
                 workflow.plan = plan;
                 self.unordered_commands(&workflow, document);
+                self.never_runs(&workflow);
                 let order = workflow.plan.order().to_vec();
                 self.types(&mut workflow, &order);
                 Some(workflow)

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::Checker;
 use super::names::{ITEM_ROOTS, Names, Place, RESULT_ROOTS, STEP_ROOTS};
 use super::needs::Needs;
-use crate::catalog::{Catalog, ParameterKind};
+use crate::catalog::{Catalog, Look, ParameterKind};
 use crate::document::Document;
-use crate::expr::{RefPart, Reference};
+use crate::expr::{RefKind, RefPart, Reference};
 use crate::finding::Finding;
 use crate::plan::Need;
 use crate::source::Span;
 use crate::types::Type;
-use crate::workflow::{Argument, CallShape, Does, OnError, Output, OutputPart, Step, Workflow};
+use crate::workflow::{
+    After, Argument, CallShape, Does, OnError, Output, OutputPart, Step, Watch, Workflow,
+};
 
 /// A reference with its place in the text, and what may stand there.
 type Found<'a> = (Reference, Span, Place<'a>);
@@ -30,6 +32,7 @@ impl Checker<'_> {
         for at in 0..workflow.steps.len() {
             self.step_references(workflow, at, &mut names, &mut needs);
             self.explicit_needs(workflow, at, &mut needs);
+            self.after_step(workflow, at, &mut needs);
         }
         self.sequences(workflow, document, &mut needs);
         let (edges, sees, always) = needs.done();
@@ -173,12 +176,7 @@ impl Checker<'_> {
             Does::Engine(_, call) => {
                 call_references(self.catalog, call, &source, own, &mut found);
             }
-            Does::Hold(watch) => {
-                call_references(self.catalog, &watch.call, &source, own, &mut found);
-                if let Some(condition) = &watch.condition {
-                    condition.references(&source, &mut push(&mut found, result));
-                }
-            }
+            Does::Hold(watch) => self.hold_references(watch, own, result, &mut found),
             Does::Child(child) => self.child_references(workflow, child, plain, &mut found),
             Does::Group(group) => {
                 // What a group gives is told from inside it.
@@ -207,10 +205,51 @@ impl Checker<'_> {
         }
         let body = step.body;
         for (reference, span, place) in found {
+            self.callback(workflow, &reference, span);
             self.shared_field(workflow, Some(at), &reference, span);
             if self.name(workflow, &reference, span, place, Some(body), names) {
                 needs.reference(workflow, at, &reference);
             }
+        }
+    }
+
+    fn hold_references<'p>(
+        &self,
+        watch: &Watch,
+        own: Place<'p>,
+        result: Place<'p>,
+        found: &mut Vec<Found<'p>>,
+    ) {
+        let source = self.source;
+        call_references(self.catalog, &watch.call, source, own, found);
+        if let Some(condition) = &watch.condition {
+            condition.references(source, &mut push(found, result));
+        }
+        if let Some(After::Time(tree)) = watch.after.as_deref() {
+            tree.references(source, &mut push(found, own));
+        }
+    }
+
+    /// `run.callback_url('x')` is the address of a step that waits for a callback.
+    fn callback(&mut self, workflow: &Workflow, reference: &Reference, span: Span) {
+        let (RefKind::Callback, Some(RefPart::Key(name))) =
+            (reference.kind, reference.path.first())
+        else {
+            return;
+        };
+        let step = workflow.step_index(name).map(|at| &workflow.steps[at]);
+        let waits = step.is_none_or(|step| match &step.does {
+            Does::Hold(watch) => watch.look == Look::Signal,
+            _ => false,
+        });
+        if !waits {
+            let message = format!("step `{name}` does not wait for a callback");
+            let finding = Finding::error("check.wrong_kind", span, message)
+                .help("name a step with `trigger: http.callback`");
+            self.findings.push(match step {
+                Some(step) => finding.related(step.span, "this one"),
+                None => finding,
+            });
         }
     }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use super::Checker;
 use super::bodies::Standing;
 use crate::catalog::{Catalog, Effect, Look, Operation, OperationKind};
-use crate::document::StepShape;
 use crate::document::keys::Verb;
+use crate::document::{StepShape, is_identifier};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::run::retry::RetryPolicy;
@@ -16,7 +17,7 @@ use crate::source::Span;
 use crate::types::Type;
 use crate::value::Value;
 use crate::workflow::{
-    Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
+    After, Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
 };
 use crate::yaml::{Node, NodeKind, Style};
 
@@ -248,7 +249,45 @@ impl<'a> Checker<'a> {
             .field("where")
             .filter(|_| shape.field("for_each").is_none());
         let condition = self.bare(condition);
-        self.watch(&found, call, every, condition, node)
+        let after = shape.field("after").and_then(|node| self.after(node));
+        let watch = self.watch(&found, call, every, condition, node)?;
+        if watch.look == Look::Signal && shape.field("timeout").is_none() {
+            let message = format!(
+                "`{}.{}` waits for somebody, and nothing says for how long",
+                found.connection, found.name
+            );
+            let finding = Finding::error("check.timeout_required", node.span, message);
+            self.findings.push(finding.help(
+                "add `timeout:` to the step, such as `timeout: 3d`: waiting costs nothing, and outlives restarts",
+            ));
+        }
+        Some(Watch {
+            after: after.map(Box::new),
+            ..watch
+        })
+    }
+
+    /// The step since whose start events count, or a time.
+    fn after(&mut self, node: &Node) -> Option<After> {
+        let text = node.as_scalar().filter(|_| !node.is_null())?.text.clone();
+        if is_identifier(&text) {
+            return Some(After::Step(text, node.span));
+        }
+        let tree = self.tree(node);
+        if let Some(time) = tree.constant()
+            && time
+                .as_str()
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .is_none()
+        {
+            let message = format!("`{text}` is neither the id of a step nor a time");
+            let finding = Finding::error("schema.after", node.span, message);
+            self.findings.push(finding.help(
+                "write the id of a step, since whose start events count, or a time, such as `\"{{ steps.create.created_at }}\"`",
+            ));
+            return None;
+        }
+        Some(After::Time(tree))
     }
 
     pub(super) fn watch(
@@ -291,6 +330,7 @@ impl<'a> Checker<'a> {
             look,
             every: every.unwrap_or(default),
             condition,
+            after: None,
         })
     }
 

@@ -6,7 +6,9 @@ use super::Checker;
 use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
-use crate::workflow::{Bare, Does, Each, Group, OnError, Output, OutputPart, Step, Workflow};
+use crate::workflow::{
+    After, Bare, Does, Each, Group, OnError, Output, OutputPart, Step, Workflow,
+};
 
 /// The types of the names in scope, with local names in front.
 pub(super) struct Types<'a> {
@@ -304,6 +306,10 @@ impl Checker<'_> {
                 if let Some(condition) = &watch.condition {
                     let types = types.with([(Arc::from("result"), ty.clone())]);
                     self.boolean_type(condition, &types, "`where`");
+                }
+                if let Some(After::Time(tree)) = watch.after.as_deref() {
+                    let given = tree.infer(types, &source, &mut self.findings);
+                    self.fits(&Type::string(), &given, tree, "after");
                 }
                 ty
             }
