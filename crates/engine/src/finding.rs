@@ -111,7 +111,12 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     let length = written.chars().count();
     let allowed = (length / 3).max(2);
     let (mut best, mut alike) = (None, None);
+    // Cut short: `int` is `integer`, not `list`.
+    let (mut begun, mut close) = (None, false);
     for name in known {
+        if length >= 3 && name.starts_with(written) && name != written && begun.is_none() {
+            begun = Some(name);
+        }
         // Not computed where the lengths alone are too far apart.
         let hopeless = name.len().abs_diff(written.len()) > allowed * 4;
         let distance = if hopeless {
@@ -125,6 +130,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
             && best.is_none_or(|(least, _)| distance < least)
         {
             best = Some((distance, name));
+            close |= distance == 1;
         }
         let shared = written
             .chars()
@@ -135,6 +141,9 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         if shared >= 3 && shared * 2 > shortest && alike.is_none_or(|(most, _)| shared > most) {
             alike = Some((shared, name));
         }
+    }
+    if let Some(begun) = begun.filter(|_| !close) {
+        return Some(begun);
     }
     best.or(alike).map(|(_, name)| name)
 }
@@ -149,5 +158,6 @@ mod tests {
         assert_eq!(nearest("fetsh", known), Some("fetch"));
         assert_eq!(nearest("fetch_order", known), Some("fetch_orders"));
         assert_eq!(nearest("zebra", known), None);
+        assert_eq!(nearest("int", ["list", "integer"]), Some("integer"));
     }
 }

@@ -5,6 +5,8 @@ use super::{Member, Section, Word, keys};
 use crate::finding::Finding;
 use crate::yaml::{Entry, NodeKind};
 
+const START: &str = "what starts a run is said by one of `schedule`, `every`, `trigger`, `poll`, `webhook`, `event`, `file`";
+
 impl Parser {
     /// `on:` is one trigger named `main` if any of its keys is a trigger's word, else each key names one.
     pub(super) fn triggers(&mut self, entry: &Entry) -> Vec<Section> {
@@ -37,17 +39,37 @@ impl Parser {
         let what = format!("the trigger `{}`", section.name.text);
         if section.members.is_empty() && !section.node.is_hole() {
             let message = format!("{what} must be a map, found {}", section.node.describe());
-            self.findings
-                .push(Finding::error("schema.type", section.node.span, message));
+            let finding = Finding::error("schema.type", section.node.span, message);
+            self.findings.push(finding.help(format!(
+                "say what starts a run, such as `{}: {{ schedule: \"0 2 * * *\" }}`",
+                section.name.text
+            )));
             return;
         }
+        let mut all_known = true;
         for member in &section.members {
             let entry = Entry {
                 key: member.name.text.clone(),
                 key_span: member.name.span,
                 value: member.value.clone(),
             };
-            self.known(&entry, &what, keys::TRIGGER);
+            if keys::TRIGGER.contains(&&*entry.key) {
+                continue;
+            }
+            all_known = false;
+            let says = |member: &Member| keys::TRIGGER_WORDS.contains(&&*member.name.text);
+            if section.members.iter().any(says) {
+                self.known(&entry, &what, keys::TRIGGER);
+                continue;
+            }
+            let message = format!("{what} has no key `{}`", entry.key);
+            let finding = Finding::error("schema.unknown_field", entry.key_span, message);
+            self.findings
+                .push(finding.label("unknown key").help_nearest(
+                    &entry.key,
+                    keys::TRIGGER.iter().copied(),
+                    START,
+                ));
         }
         let words: Vec<_> = section
             .members
@@ -60,10 +82,11 @@ impl Parser {
             .any(|member| &*member.name.text == "every");
         match words.as_slice() {
             [] if has_every => self.beside(section, &what, "every"),
+            [] if !all_known => {}
             [] => {
                 let message = format!("{what} does not say what starts a run");
                 let finding = Finding::error("schema.one_of", section.name.span, message);
-                self.findings.push(finding.help("give it one of `schedule`, `every`, `trigger`, `poll`, `webhook`, `event`, `file`"));
+                self.findings.push(finding.help(START));
             }
             [one] => self.beside(section, &what, &one.name.text),
             [first, second, ..] => {

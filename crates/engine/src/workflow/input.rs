@@ -188,6 +188,14 @@ impl InputKind {
     }
 }
 
+/// A pattern as its author wrote it: it must match the whole text.
+fn written(pattern: &Regex) -> &str {
+    let text = pattern.as_str();
+    text.strip_prefix("^(?:")
+        .and_then(|text| text.strip_suffix(")$"))
+        .unwrap_or(text)
+}
+
 fn with_article(word: &str) -> String {
     let article = if word.starts_with(['a', 'e', 'i', 'o']) {
         "an"
@@ -278,7 +286,7 @@ impl Input {
         {
             return Err(self.error(
                 "input.pattern",
-                format!("{text:?} does not match `{}`", pattern.as_str()),
+                format!("{text:?} does not match `{}`", written(pattern)),
             ));
         }
         Ok(value)

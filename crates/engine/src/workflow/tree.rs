@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::expr::{
-    EvalError, Expression, Inferred, Reference, Scope, SyntaxError, Template, TypeScope,
+    EvalError, Expression, Inferred, Reference, Roots, Scope, SyntaxError, Template, TypeScope,
 };
 use crate::finding::Finding;
 use crate::run::Failure;
@@ -234,13 +234,15 @@ impl Tree {
         match &self.kind {
             TreeKind::Constant(value) => type_of(value),
             TreeKind::Hole => Type::Unknown,
-            TreeKind::Text(template, place) => report(
-                template.infer(types),
-                source,
-                template.text(),
-                *place,
-                findings,
-            ),
+            TreeKind::Text(template, place) => {
+                let before = findings.len();
+                let inferred = template.infer(types);
+                let ty = report(inferred, source, template.text(), *place, findings);
+                if findings.len() == before && template.references().is_empty() {
+                    findings.extend(fails_always(template, source, *place));
+                }
+                ty
+            }
             TreeKind::List(items) => {
                 let types: Vec<_> = items
                     .iter()
@@ -259,7 +261,28 @@ impl Tree {
     }
 }
 
+/// Nothing at all is in scope.
+struct Nothing;
+
+impl Roots for Nothing {
+    fn root(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+}
+
 impl Bare {
+    /// The answer of a condition that names nothing, and so is known before anything runs.
+    pub fn constant(&self, source: &SourceFile) -> Option<bool> {
+        if !self.expression.references().is_empty() {
+            return None;
+        }
+        self.eval_bool(&Scope::new(&Nothing), source).ok()
+    }
+
     /// Reads a scalar as an expression; anything else is reported.
     pub fn parse(node: &Node, source: &SourceFile, findings: &mut Vec<Finding>) -> Option<Bare> {
         let Some(scalar) = node.as_scalar().filter(|_| !node.is_null()) else {
@@ -387,8 +410,43 @@ fn placed(error: &SyntaxError, source: &SourceFile, text: &str, place: TextPlace
     let finding = Finding::error(error.code, span, error.message.clone());
     match &error.help {
         Some(help) => finding.help(help.clone()),
-        None => finding,
+        None => match usual_help(error.code) {
+            Some(help) => finding.help(help),
+            None => finding,
+        },
     }
+}
+
+/// What a template that names nothing comes to is known: its failure too.
+fn fails_always(template: &Template, source: &SourceFile, place: TextPlace) -> Option<Finding> {
+    let error = template.render(&Scope::new(&Nothing)).err()?;
+    let span = place.locate(source, template.text(), error.span);
+    let finding = Finding::error(error.code, span, error.message.clone());
+    Some(match error.help.as_deref().or(usual_help(error.code)) {
+        Some(help) => finding.help(help),
+        None => finding.help("this fails whatever happens: write another value"),
+    })
+}
+
+/// What helps where nothing better is known.
+fn usual_help(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "template.syntax" => {
+            "an expression looks like `steps.fetch.count > 0`, a template like `{{ steps.fetch.name }}`; text in them stands in quotes"
+        }
+        "template.depth" => {
+            "take it apart: give its parts names under `vars:` or in steps with `value:`"
+        }
+        "template.type" => {
+            "name members of the right types, or turn them into it with a filter such as `int` or `string`"
+        }
+        "template.regex" | "jsonpath.regex" => {
+            "every `[` and `(` is closed; one that means itself is written with a backslash"
+        }
+        "jsonpath.syntax" => "a JSONPath looks like `$.data[*].id`",
+        "jsonpath.depth" => "filter in two steps, one after the other",
+        _ => return None,
+    })
 }
 
 fn stop(error: &EvalError, source: &SourceFile, text: &str, place: TextPlace) -> Stop {

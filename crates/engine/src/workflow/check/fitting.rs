@@ -86,8 +86,12 @@ impl Checker<'_> {
                         .map(|parameter| parameter.ty.to_string())
                         .unwrap_or_default();
                     let message = format!("`{name}` must give {wanted}, and this gives {ty}");
-                    self.findings
-                        .push(Finding::error("check.type", bare.span, message));
+                    let finding = Finding::error("check.type", bare.span, message);
+                    let help = match parameter.map(|parameter| &parameter.ty) {
+                        Some(Type::Boolean) => "compare it, such as `item.count > 0`",
+                        _ => "name a member of the right type, or turn it into one with a filter",
+                    };
+                    self.findings.push(finding.help(help));
                 }
                 (ty, None)
             }
@@ -160,6 +164,10 @@ impl Checker<'_> {
             }
             return;
         }
+        // Where a secret may stand is judged by the place.
+        if holds_secret(found) {
+            return;
+        }
         let text_of_mixed = tree.is_mixed_text() && matches!(wanted, Type::String(_));
         if !text_of_mixed && !wanted.may_accept(found) {
             let message = format!("`{name}` must be {wanted}, and this gives {found}");
@@ -168,5 +176,14 @@ impl Checker<'_> {
                     .help(format!("`{name}` takes {wanted}")),
             );
         }
+    }
+}
+
+fn holds_secret(ty: &Type) -> bool {
+    match ty {
+        Type::Secret => true,
+        Type::List(item) | Type::Map(item) => holds_secret(item),
+        Type::Union(options) => options.iter().any(holds_secret),
+        _ => false,
     }
 }

@@ -43,8 +43,11 @@ impl Checker<'_> {
                 "input `{}` must be a type or a map, found a list",
                 input.name
             );
-            self.findings
-                .push(Finding::error("schema.type", section.node.span, message));
+            let finding = Finding::error("schema.type", section.node.span, message);
+            self.findings.push(finding.help(format!(
+                "such as `{0}: string`, or `{0}: {{ type: list, items: string }}`",
+                input.name
+            )));
         }
         let what = format!("input `{}`", input.name);
         for member in &section.members {
@@ -54,7 +57,7 @@ impl Checker<'_> {
                 self.findings.push(finding.help_nearest(
                     &member.name.text,
                     keys::INPUT.iter().copied(),
-                    "",
+                    super::costs::keys_help(keys::INPUT),
                 ));
             }
         }
@@ -240,11 +243,14 @@ impl Checker<'_> {
                 format!("`{text}` is not a type of inputs"),
             );
             let all = keys::INPUT_TYPES.join(", ");
-            self.findings.push(finding.help_nearest(
-                &text,
-                keys::INPUT_TYPES.iter().copied(),
-                format!("the types are {all}"),
-            ));
+            self.findings.push(match elsewhere(&text) {
+                Some(ours) => finding.help(format!("write `{ours}`")),
+                None => finding.help_nearest(
+                    &text,
+                    keys::INPUT_TYPES.iter().copied(),
+                    format!("the types are {all}"),
+                ),
+            });
             // Anything fits what is not known.
             InputKind::Any
         })
@@ -252,11 +258,10 @@ impl Checker<'_> {
 
     fn input_fields(&mut self, node: &Node) -> Vec<(Arc<str>, InputKind)> {
         let NodeKind::Map(entries) = &node.kind else {
-            self.findings.push(Finding::error(
-                "schema.type",
-                node.span,
-                "`fields` is a map from names to types",
-            ));
+            let message = "`fields` is a map from names to types";
+            let finding = Finding::error("schema.type", node.span, message);
+            self.findings
+                .push(finding.help("such as `fields: { name: string, count: integer }`"));
             return Vec::new();
         };
         entries
@@ -273,8 +278,9 @@ impl Checker<'_> {
             .and_then(|value| value.as_f64());
         if number.is_none() {
             let message = format!("expected a number, found {}", node.describe());
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("write a number, such as `10`"));
         }
         number
     }
@@ -290,16 +296,32 @@ impl Checker<'_> {
                     .last()
                     .unwrap_or_default()
                     .to_owned();
+                let last = last.trim_start_matches("error: ");
                 let message = format!("this is not a regular expression: {last}");
-                self.findings.push(Finding::error(
-                    "schema.pattern",
-                    node.map_or_else(Default::default, |node| node.span),
-                    message,
+                let span = node.map_or_else(Default::default, |node| node.span);
+                let finding = Finding::error("schema.pattern", span, message);
+                self.findings.push(finding.help(
+                    "every `[` and `(` is closed; one that means itself is written with a backslash",
                 ));
                 None
             }
         }
     }
+}
+
+/// What other languages call our types.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "text" | "str" => "string",
+        "int" | "long" => "integer",
+        "float" | "double" | "decimal" => "number",
+        "bool" => "boolean",
+        "array" => "list",
+        "map" | "dict" | "json" | "record" => "object",
+        "time" | "timestamp" => "datetime",
+        "path" => "file",
+        _ => return None,
+    })
 }
 
 fn key_of(section: &Section, key: &str) -> Option<crate::source::Span> {

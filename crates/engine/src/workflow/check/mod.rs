@@ -271,8 +271,9 @@ impl<'a> Checker<'a> {
             Some(scalar) if !scalar.is_null() => Some(scalar.text.clone()),
             _ => {
                 let message = format!("expected text, found {}", node.describe());
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help("write one text here, without `[` or `{`"));
                 None
             }
         }
@@ -280,11 +281,15 @@ impl<'a> Checker<'a> {
 
     fn boolean(&mut self, node: Option<&Node>, what: &str) -> Option<bool> {
         let node = node.filter(|node| !node.is_hole())?;
+        if self.is_template(node) {
+            return None;
+        }
         let value = node.as_scalar().and_then(crate::yaml::Scalar::as_bool);
         if value.is_none() {
             let message = format!("{what} is `true` or `false`, found {}", node.describe());
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("write `true` or `false`, without quotes"));
         }
         value
     }

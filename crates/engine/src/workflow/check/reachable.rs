@@ -1,26 +1,10 @@
 //! Conditions whose answer is known before anything runs, and the steps that therefore never do.
 
-use std::sync::Arc;
-
 use super::Checker;
-use crate::expr::{Roots, Scope};
 use crate::finding::Finding;
 use crate::plan::Need;
 use crate::value::Value;
 use crate::workflow::{Bare, BodyRole, Computed, Does, Step, Workflow};
-
-/// Nothing at all is in scope.
-struct Nothing;
-
-impl Roots for Nothing {
-    fn root(&self, _: &str) -> Option<Value> {
-        None
-    }
-
-    fn names(&self) -> Vec<Arc<str>> {
-        Vec::new()
-    }
-}
 
 impl Checker<'_> {
     /// Warns of steps that never run, each with the reason, and of conditions that decide nothing.
@@ -39,7 +23,7 @@ impl Checker<'_> {
         }
         for trigger in workflow.triggers.values() {
             if let Some(condition) = &trigger.condition {
-                match self.constant(condition) {
+                match condition.constant(self.source) {
                     Some(true) => self.says_nothing(condition, "`where`"),
                     Some(false) => self.never(
                         condition,
@@ -57,7 +41,7 @@ impl Checker<'_> {
 
     /// Whether the `if` of a step is known to be false.
     fn condition(&mut self, step: &Step, condition: &Bare) -> bool {
-        match self.constant(condition) {
+        match condition.constant(self.source) {
             Some(true) => {
                 self.says_nothing(condition, "`if`");
                 false
@@ -105,7 +89,7 @@ impl Checker<'_> {
     fn rounds_and_items(&mut self, step: &Step) {
         if let Some(each) = &step.each {
             if let Some(condition) = &each.condition {
-                match self.constant(condition) {
+                match condition.constant(self.source) {
                     Some(true) => self.says_nothing(condition, "`where`"),
                     Some(false) => self.never(
                         condition,
@@ -133,7 +117,7 @@ impl Checker<'_> {
             .as_ref()
             .and_then(|repeat| repeat.until.as_ref())
         {
-            let message = match self.constant(until) {
+            let message = match until.constant(self.source) {
                 Some(true) => "this `until` is always true: there is one round",
                 Some(false) => {
                     "this `until` is never true: only `max` or `timeout` ends the rounds"
@@ -147,7 +131,7 @@ impl Checker<'_> {
         if let Does::Hold(watch) = &step.does
             && let Some(condition) = &watch.condition
         {
-            match self.constant(condition) {
+            match condition.constant(self.source) {
                 Some(true) => self.says_nothing(condition, "`where`"),
                 Some(false) => self.never(
                     condition,
@@ -172,15 +156,5 @@ impl Checker<'_> {
         let finding = Finding::warning("check.constant_condition", condition.span, message);
         self.findings
             .push(finding.help("take it out, or compare something that can be one or the other"));
-    }
-
-    /// The answer of a condition that names nothing.
-    fn constant(&self, condition: &Bare) -> Option<bool> {
-        let mut names = false;
-        condition.references(self.source, &mut |_, _| names = true);
-        if names {
-            return None;
-        }
-        condition.eval_bool(&Scope::new(&Nothing), self.source).ok()
     }
 }

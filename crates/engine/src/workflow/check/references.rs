@@ -167,7 +167,15 @@ impl Checker<'_> {
             }
             Some(Output::Path(_)) | None => {}
         }
-        let own = if step.undoes.is_some() { result } else { plain };
+        let undoing = Place {
+            what: "an `undo`",
+            ..result
+        };
+        let own = if step.undoes.is_some() {
+            undoing
+        } else {
+            plain
+        };
         match &step.does {
             Does::Value(tree) => tree.references(&source, &mut push(&mut found, own)),
             Does::Call(call) => {

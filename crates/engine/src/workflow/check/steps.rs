@@ -103,7 +103,9 @@ impl<'a> Checker<'a> {
             node.span,
             "`on_error` is `fail`, `continue` or `{ value: ... }`",
         );
-        self.findings.push(finding);
+        self.findings.push(finding.help(
+            "`continue` lets the run succeed without the step, `{ value: ... }` gives it a value instead",
+        ));
         OnError::Fail
     }
 
@@ -152,6 +154,13 @@ impl<'a> Checker<'a> {
             "" => format!("`{written}` names a connector, not an operation"),
             rest => format!("`{first}` has no operation `{rest}`"),
         };
+        if rest.is_empty() {
+            let finding = Finding::error("check.unknown_operation", node.span, message);
+            self.findings.push(finding.help(format!(
+                "`flow connectors {first}` lists its operations: write `{first}.NAME`"
+            )));
+            return None;
+        }
         let names: Vec<_> = connector
             .operations
             .keys()
@@ -338,6 +347,7 @@ impl<'a> Checker<'a> {
     fn command(&mut self, shape: &StepShape, node: &Node) -> CallStep {
         let mut arguments = IndexMap::new();
         match &node.kind {
+            NodeKind::Scalar(scalar) if scalar.text.trim().is_empty() => self.no_command(node),
             NodeKind::Scalar(scalar) => {
                 if scalar.text.contains("{{") || scalar.text.contains("{%") {
                     self.template_in_command(node, &scalar.text);
@@ -352,7 +362,7 @@ impl<'a> Checker<'a> {
                 if let Some(first) = items.first().and_then(Node::as_scalar)
                     && first.text.contains("{{")
                 {
-                    self.template_in_command(&items[0], &first.text);
+                    self.template_as_program(&items[0], &first.text);
                 }
                 let words = Node {
                     kind: NodeKind::List(items.iter().map(as_text).collect()),
@@ -361,13 +371,13 @@ impl<'a> Checker<'a> {
                 arguments.insert(Arc::from("program"), Argument::Value(self.tree(&words)));
             }
             NodeKind::Hole => {}
-            _ => {
-                let message = format!(
-                    "`run` is a command as text or a list of program and arguments, found {}",
-                    node.describe()
-                );
+            NodeKind::List(_) => self.no_command(node),
+            NodeKind::Map(_) => {
+                let message =
+                    "`run` is a command as text or a list of program and arguments, found a map";
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help("such as `run: make test`, or `run: [make, test]`"));
             }
         }
         for key in [
@@ -400,6 +410,28 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn no_command(&mut self, node: &Node) {
+        let finding = Finding::error("schema.type", node.span, "there is no command behind `run`");
+        self.findings
+            .push(finding.help("such as `run: make test`, or `run: [make, test]`"));
+    }
+
+    /// Which program starts is the author's word alone.
+    fn template_as_program(&mut self, node: &Node, text: &str) {
+        let span = node
+            .place()
+            .locate(self.source, text, Span::new(0, text.len()));
+        let finding = Finding::error(
+            "shell.tainted",
+            span,
+            "the program of a command cannot be a template: data would choose what runs",
+        );
+        self.findings.push(
+            finding
+                .help("write the program out; where it differs, make a step of each with an `if`"),
+        );
+    }
+
     fn template_in_command(&mut self, node: &Node, text: &str) {
         let at = text
             .find("{{")
@@ -413,6 +445,12 @@ impl<'a> Checker<'a> {
             span,
             "a template must not stand inside a command: data could become code",
         );
+        if text[at..].starts_with("{%") {
+            self.findings.push(finding.help(
+                "choose before: compute the text in a step with `value:`, hand it over with `env: { VALUE: ... }`, and write \"$VALUE\" in the command",
+            ));
+            return;
+        }
         let name = expression.rsplit(['.', ' ']).next().unwrap_or("value");
         let name: String = name
             .chars()
@@ -455,8 +493,12 @@ impl<'a> Checker<'a> {
             Some("retry") => OnInterrupt::Retry,
             Some(other) => {
                 let message = format!("`{other}` is not one of `ask`, `fail`, `retry`");
-                self.findings
-                    .push(Finding::error("schema.on_interrupt", node.span, message));
+                let finding = Finding::error("schema.on_interrupt", node.span, message);
+                self.findings.push(finding.help_nearest(
+                    other,
+                    ["ask", "fail", "retry"],
+                    "`ask` waits for a person, `fail` fails the step, `retry` does it again",
+                ));
                 OnInterrupt::Ask
             }
         }

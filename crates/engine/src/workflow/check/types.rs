@@ -388,15 +388,28 @@ impl Checker<'_> {
         let source = self.source.clone();
         let ty = bare.infer(types, &source, &mut self.findings);
         if !Type::Boolean.may_accept(&ty) {
+            let other = match ty {
+                Type::Integer | Type::Number => "> 0",
+                Type::String(_) => "!= ''",
+                _ => "!= null",
+            };
             let finding = Finding::error(
                 "template.not_boolean",
                 bare.span,
                 format!("{what} must be true or false, and this gives {ty}"),
             );
             self.findings
-                .push(finding.help(format!("compare it, such as `{} != null`", bare.text())));
+                .push(finding.help(format!("compare it, such as `{} {other}`", bare_text(bare))));
         }
     }
+}
+
+/// An expression without the braces that may stand around it.
+fn bare_text(bare: &Bare) -> &str {
+    let text = bare.text().trim();
+    text.strip_prefix("{{")
+        .and_then(|text| text.strip_suffix("}}"))
+        .map_or(text, str::trim)
 }
 
 /// Adds a member to a record that nobody else holds: no copy is made.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::super::Checker;
-use crate::document::{Member, Section, Word};
+use crate::document::{Member, Section, Word, keys};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::types::Type;
@@ -61,8 +61,11 @@ impl Checker<'_> {
             .value("inputs")
             .map(|node| self.trigger_inputs(node, declared))
             .unwrap_or_default();
+        let misspelt = keys.value("inputs").map(members).unwrap_or_default();
+        let misspelt = super::super::arguments::meant(&misspelt, &declared.keys());
         for input in declared.values() {
-            if input.required && !given.contains_key(&input.name) {
+            let is_given = given.contains_key(&input.name) || misspelt.contains(&input.name);
+            if input.required && !is_given {
                 let message = format!(
                     "the trigger `{}` leaves the required input `{}` without value",
                     section.name.text, input.name
@@ -79,7 +82,10 @@ impl Checker<'_> {
             .boolean(keys.value("enabled"), "`enabled`")
             .unwrap_or(true);
         let jitter = keys.value("jitter").and_then(|node| self.duration(node));
-        let condition = self.bare(keys.value("where"));
+        // Times have nothing to pick by: that was said of the key.
+        let timed = keys.member("schedule").is_some() || is_interval(section);
+        let condition = keys.value("where").filter(|_| !timed);
+        let condition = self.bare(condition);
         let (mut starts, payload) = self.starts(keys)?;
         if let Starts::Poll(watch) = &mut starts {
             watch.condition.clone_from(&condition);
@@ -102,7 +108,11 @@ impl Checker<'_> {
         declared: &IndexMap<Arc<str>, Input>,
     ) -> IndexMap<Arc<str>, Tree> {
         let NodeKind::Map(entries) = &node.kind else {
-            self.not_a_map(node, "`inputs`");
+            self.not_a_map(
+                node,
+                "`inputs`",
+                "write one key an input, such as `day: \"{{ run.due }}\"`",
+            );
             return IndexMap::new();
         };
         let mut given = IndexMap::new();
@@ -170,11 +180,11 @@ impl Checker<'_> {
         Some(every)
     }
 
-    pub(super) fn not_a_map(&mut self, node: &Node, what: &str) {
+    pub(super) fn not_a_map(&mut self, node: &Node, what: &str, help: &str) {
         if !node.is_hole() {
             let message = format!("{what} must be a map, found {}", node.describe());
-            self.findings
-                .push(Finding::error("schema.type", node.span, message));
+            let finding = Finding::error("schema.type", node.span, message);
+            self.findings.push(finding.help(help));
         }
     }
 
@@ -224,7 +234,7 @@ impl Checker<'_> {
                 .is_some_and(|scalar| &*scalar.text == "skip");
             return if skip { Misfire::Skip } else { Misfire::Latest };
         };
-        self.only(node, "`misfire`", crate::document::keys::MISFIRE);
+        self.only(node, "`misfire`", keys::MISFIRE);
         if let Some(entry) = entries.iter().find(|entry| &*entry.key == "all") {
             let all = self.count(Some(&entry.value), "`all`");
             return all.map_or(Misfire::default(), Misfire::All);
@@ -236,6 +246,12 @@ impl Checker<'_> {
         }
         Misfire::default()
     }
+}
+
+/// Whether an entry is an interval: no other word stands in it.
+fn is_interval(section: &Section) -> bool {
+    let is_word = |member: &Member| keys::TRIGGER_WORDS.contains(&&*member.name.text);
+    !section.members.iter().any(is_word)
 }
 
 /// The entries of a map with their keys as words.

@@ -100,7 +100,7 @@ impl Checker<'_> {
         if let Some(with) =
             with.filter(|with| !with.is_null() && !matches!(with.kind, NodeKind::Map(_)))
         {
-            self.not_a_map(with, "`with`");
+            self.not_a_map(with, "`with`", "write one key a parameter");
         }
         let with = with.map(members).unwrap_or_default();
         CallShape {

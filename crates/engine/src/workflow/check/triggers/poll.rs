@@ -93,7 +93,11 @@ impl Checker<'_> {
 
     fn cursor(&mut self, node: &Node, found: &Found<'_>, keys: Keys<'_>) -> Option<Cursor> {
         let NodeKind::Map(entries) = &node.kind else {
-            self.not_a_map(node, "`cursor`");
+            self.not_a_map(
+                node,
+                "`cursor`",
+                "such as `cursor: { param: since, from: item.updated_at }`",
+            );
             return None;
         };
         self.only(node, "`cursor`", language::CURSOR);

@@ -33,27 +33,21 @@ impl Checker<'_> {
             .triggers
             .values()
             .partition(|trigger| may_have(&trigger.payload, name));
-        if without.is_empty() || at.is_some_and(|at| self.asks_which(workflow, at)) {
+        // What no trigger gives is said with the types.
+        if with.is_empty()
+            || without.is_empty()
+            || at.is_some_and(|at| self.asks_which(workflow, at))
+        {
             return;
         }
-        let names = |triggers: &[&Trigger]| {
-            let names: Vec<_> = triggers
-                .iter()
-                .map(|one| format!("`{}`", one.name))
-                .collect();
-            names.join(", ")
+        let names = |triggers: &[&Trigger], between: &str| {
+            let names = triggers.iter().map(|one| format!("`{}`", one.name));
+            names.collect::<Vec<_>>().join(between)
         };
-        let message = match with.as_slice() {
-            [] => format!("no trigger of this file gives `trigger.{name}`"),
-            _ => format!(
-                "`trigger.{name}` is not there in runs that {} started",
-                without
-                    .iter()
-                    .map(|one| format!("`{}`", one.name))
-                    .collect::<Vec<_>>()
-                    .join(" or ")
-            ),
-        };
+        let message = format!(
+            "`trigger.{name}` is not there in runs that {} started",
+            names(&without, " or ")
+        );
         let mut finding = Finding::error("check.trigger_field", span, message);
         for trigger in without.iter().take(3) {
             finding = finding.related(
@@ -61,14 +55,11 @@ impl Checker<'_> {
                 format!("its events {}", members(&trigger.payload)),
             );
         }
-        self.findings.push(match with.as_slice() {
-            [] => finding.help("give the value as an input that each trigger sets under its `inputs:`"),
-            [first, ..] => finding.help(format!(
-                "only {} gives it: write `trigger.{name} | default(...)`, or `if: run.trigger.name == '{}'` on the step",
-                names(&with),
-                first.name
-            )),
-        });
+        let first = with.first().map_or("", |trigger| &*trigger.name);
+        self.findings.push(finding.help(format!(
+            "only {} gives it: write `trigger.{name} | default(...)`, or `if: run.trigger.name == '{first}'` on the step",
+            names(&with, ", ")
+        )));
     }
 
     /// Whether an `if` of the step, or of what is around it, looks at which trigger it was.

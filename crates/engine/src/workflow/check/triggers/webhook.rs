@@ -125,7 +125,7 @@ impl Checker<'_> {
 
     fn respond(&mut self, node: &Node) -> Option<Millis> {
         let NodeKind::Map(entries) = &node.kind else {
-            self.not_a_map(node, "`respond`");
+            self.not_a_map(node, "`respond`", "such as `respond: { wait: 10s }`");
             return None;
         };
         self.only(node, "`respond`", language::RESPOND);
