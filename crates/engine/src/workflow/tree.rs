@@ -176,6 +176,22 @@ impl Tree {
         }
     }
 
+    /// The items with their trees, if it is a list with templates in it.
+    pub fn items(&self) -> Option<&[Tree]> {
+        match &self.kind {
+            TreeKind::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text with templates in it, and its place.
+    pub fn template(&self) -> Option<(&Template, TextPlace)> {
+        match &self.kind {
+            TreeKind::Text(template, place) => Some((template, *place)),
+            _ => None,
+        }
+    }
+
     /// Whether it is text with templates in it, and not one whole expression.
     pub fn is_mixed_text(&self) -> bool {
         matches!(&self.kind, TreeKind::Text(template, _) if template.whole().is_none())
@@ -419,6 +435,9 @@ fn placed(error: &SyntaxError, source: &SourceFile, text: &str, place: TextPlace
 
 /// What a template that names nothing comes to is known: its failure too.
 fn fails_always(template: &Template, source: &SourceFile, place: TextPlace) -> Option<Finding> {
+    if !is_quick(template.text()) {
+        return None;
+    }
     let error = template.render(&Scope::new(&Nothing)).err()?;
     let span = place.locate(source, template.text(), error.span);
     let finding = Finding::error(error.code, span, error.message.clone());
@@ -426,6 +445,14 @@ fn fails_always(template: &Template, source: &SourceFile, place: TextPlace) -> O
         Some(help) => finding.help(help),
         None => finding.help("this fails whatever happens: write another value"),
     })
+}
+
+/// Whether evaluating a text costs no more than reading it: no loops, and no list that is made of a number. One of a
+/// number of seven digits is refused before it is made.
+fn is_quick(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let made = text.split("range(").skip(1);
+    !text.contains("{%") && made.into_iter().all(|rest| digits(rest) > 6)
 }
 
 /// What helps where nothing better is known.

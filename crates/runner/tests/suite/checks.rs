@@ -20,7 +20,10 @@ fn wrong_files_get_the_answers_in_the_tree() {
         assert_eq!((code, stdout.as_str()), (expected, ""), "{name}: {stderr}");
         assert!(stderr.contains("]: "), "{name}: nothing was said");
         for finding in stderr.split("\n\n").filter(|part| part.contains("]: ")) {
-            assert!(finding.contains("= help: "), "{name}: no way out: {finding}");
+            assert!(
+                finding.contains("= help: "),
+                "{name}: no way out: {finding}"
+            );
         }
         expect(&path.with_extension("txt"), &stderr);
         cases += 1;

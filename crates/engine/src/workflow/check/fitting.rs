@@ -75,6 +75,7 @@ impl Checker<'_> {
             ];
             types.locals.splice(0..0, of_item);
         }
+        let before = self.findings.len();
         let (ty, tree) = match argument {
             Argument::Value(tree) | Argument::Template(tree) => {
                 (tree.infer(&types, &source, &mut self.findings), Some(tree))
@@ -96,6 +97,10 @@ impl Checker<'_> {
                 (ty, None)
             }
         };
+        // What is wrong inside says enough.
+        if self.findings.len() > before {
+            return Type::Unknown;
+        }
         if let (Some(parameter), Some(tree)) = (parameter, tree) {
             self.fits(&parameter.ty, &ty, tree, name);
         }

@@ -3,7 +3,7 @@
 //! Read in this order: `inputs`, `connections`, `defaults`, `bodies` (how steps nest), `steps` with `arguments`, `loops`,
 //! `children`, `settings` (retry and its kin), `costs` and `output`, `triggers`, then what needs all of them:
 //! `names` and `references` (what may be named where), `needs` (edges), `reachable` (what never runs), `types` and
-//! `fitting`.
+//! `fitting`, `taint` (where data from outside may not go).
 
 mod arguments;
 mod bodies;
@@ -21,6 +21,7 @@ mod reachable;
 mod references;
 mod settings;
 mod steps;
+mod taint;
 mod triggers;
 mod types;
 
@@ -34,7 +35,7 @@ use crate::catalog::Catalog;
 use crate::document::{Document, Files, Member, StepShape};
 use crate::finding::Finding;
 use crate::plan::Plan;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use crate::workflow::Tree;
 use crate::yaml::Node;
 
@@ -72,6 +73,7 @@ fn check_with(
         bodies: Vec::new(),
         children: IndexMap::new(),
         unserved: Vec::new(),
+        open_hosts: Vec::new(),
     };
     let workflow = checker.workflow(document);
     let mut findings = checker.findings;
@@ -99,6 +101,8 @@ struct Checker<'a> {
     bodies: Vec<Body>,
     children: IndexMap<Arc<str>, Arc<Workflow>>,
     unserved: Vec<Finding>,
+    /// Addresses whose host is a template.
+    open_hosts: Vec<Span>,
 }
 
 impl<'a> Checker<'a> {
@@ -163,6 +167,7 @@ impl<'a> Checker<'a> {
                 self.never_runs(&workflow);
                 let order = workflow.plan.order().to_vec();
                 self.types(&mut workflow, &order);
+                self.exfiltration(&workflow, document);
                 Some(workflow)
             }
             Err(cycles) => {

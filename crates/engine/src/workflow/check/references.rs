@@ -156,17 +156,7 @@ impl Checker<'_> {
                 until.references(&source, &mut push(&mut found, result));
             }
         }
-        match &step.output {
-            Some(Output::Tree(tree)) => tree.references(&source, &mut push(&mut found, result)),
-            Some(Output::Map(parts)) => {
-                for (_, part) in parts {
-                    if let OutputPart::Tree(tree) = part {
-                        tree.references(&source, &mut push(&mut found, result));
-                    }
-                }
-            }
-            Some(Output::Path(_)) | None => {}
-        }
+        self.output_references(step, result, &mut found);
         let undoing = Place {
             what: "an `undo`",
             ..result
@@ -218,6 +208,20 @@ impl Checker<'_> {
             if self.name(workflow, &reference, span, place, Some(body), names) {
                 needs.reference(workflow, at, &reference);
             }
+        }
+    }
+
+    fn output_references<'p>(&self, step: &Step, result: Place<'p>, found: &mut Vec<Found<'p>>) {
+        match &step.output {
+            Some(Output::Tree(tree)) => tree.references(self.source, &mut push(found, result)),
+            Some(Output::Map(parts)) => {
+                for (_, part) in parts {
+                    if let OutputPart::Tree(tree) = part {
+                        tree.references(self.source, &mut push(found, result));
+                    }
+                }
+            }
+            Some(Output::Path(_)) | None => {}
         }
     }
 

@@ -299,7 +299,10 @@ impl Checker<'_> {
         let source = self.source.clone();
         match &step.does {
             Does::Value(tree) => tree.infer(types, &source, &mut self.findings),
-            Does::Call(call) => self.call_types(&call.call, types),
+            Does::Call(call) => {
+                self.taint(workflow, step, &call.call, types);
+                self.call_types(&call.call, types)
+            }
             Does::Engine(_, call) => self.call_types(call, types),
             Does::Hold(watch) => {
                 let ty = self.call_types(&watch.call, types);
