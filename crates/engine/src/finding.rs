@@ -181,7 +181,12 @@ fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(
     let length = written.chars().count();
     let allowed = (length / 3).max(2);
     let (mut best, mut alike, mut rivals) = (None, None, 0);
+    // Cut short: `int` is `integer`, not `list`.
+    let (mut begun, mut close) = (None, false);
     for name in known {
+        if length >= 3 && name.starts_with(written) && name != written && begun.is_none() {
+            begun = Some(name);
+        }
         // Not computed where the lengths alone are too far apart.
         let hopeless = name.len().abs_diff(written.len()) > allowed * 4;
         let distance = if hopeless {
@@ -198,6 +203,7 @@ fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(
                 }
                 _ => (best, rivals) = (Some((distance, name)), 0),
             }
+            close |= distance == 1;
         }
         let shared = written
             .chars()
@@ -208,6 +214,9 @@ fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(
         if shared >= 3 && shared * 2 > shortest && alike.is_none_or(|(most, _)| shared > most) {
             alike = Some((shared, name));
         }
+    }
+    if let Some(begun) = begun.filter(|_| !close) {
+        return Some((begun, false));
     }
     if let Some((distance, name)) = best {
         let slips = if length < 6 { 1 } else { 2 };
@@ -243,5 +252,6 @@ mod tests {
         assert_eq!(nearest("fetsh", known), Some("fetch"));
         assert_eq!(nearest("fetch_order", known), Some("fetch_orders"));
         assert_eq!(nearest("zebra", known), None);
+        assert_eq!(nearest("int", ["list", "integer"]), Some("integer"));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Checked {
     pub(crate) findings: Vec<Finding>,
     /// The name that the file gives the workflow, and where.
     pub(crate) name: Option<(Arc<str>, Span)>,
+    /// What is worth a word and is no finding.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Checked {
@@ -36,6 +38,7 @@ impl Checked {
             workflow: None,
             findings,
             name: None,
+            notes: Vec::new(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Checked {
             workflow: None,
             findings: vec![finding],
             name: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -159,6 +163,7 @@ pub(crate) fn check(source: &SourceFile, catalog: &Catalog, files: &dyn Files) -
         workflow,
         findings,
         name,
+        notes: Vec::new(),
     }
 }
 

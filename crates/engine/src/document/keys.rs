@@ -237,6 +237,55 @@ pub const TRIGGER: &[&str] = &[
     "respond",
 ];
 
+/// Keys of a trigger that go with some of the words only. `every` is a word of its own where none of the others stands.
+pub const TRIGGER_WITH: &[(&str, &[&str])] = &[
+    ("every", &["trigger", "poll"]),
+    ("with", &["trigger", "poll"]),
+    ("where", &["trigger", "poll", "webhook", "event", "file"]),
+    ("jitter", &["schedule", "every", "trigger", "poll"]),
+    ("timezone", &["schedule"]),
+    ("misfire", &["schedule", "every"]),
+    ("dst_gap", &["schedule"]),
+    ("dst_overlap", &["schedule"]),
+    ("items", &["poll"]),
+    ("key", &["poll"]),
+    ("cursor", &["poll"]),
+    ("changed", &["poll"]),
+    ("batch", &["poll"]),
+    ("backfill", &["poll"]),
+    ("verify", &["webhook", "trigger"]),
+    ("dedupe", &["webhook", "trigger"]),
+    ("respond", &["webhook", "trigger"]),
+];
+
+/// Keys of a `trigger:` that is looked for; with `verify:` it is delivered instead.
+pub const OF_LOOKS: &[&str] = &["every", "jitter"];
+
+/// Keys of a `trigger:` that is delivered: beside `verify:` only.
+pub const OF_DELIVERIES: &[&str] = &["dedupe", "respond"];
+
+/// Keys of `misfire:` as a map.
+pub const MISFIRE: &[&str] = &["all"];
+
+/// Keys of `verify:` as a map: who signs, or with what.
+pub const VERIFY: &[&str] = &[
+    "standard-webhooks",
+    "github",
+    "stripe",
+    "slack",
+    "hmac",
+    "token",
+];
+
+/// Keys of the long form of `verify: { hmac: ... }`.
+pub const HMAC: &[&str] = &["secret", "header", "algorithm", "encoding", "prefix"];
+
+/// Keys of the long form of `verify: { token: ... }`.
+pub const TOKEN: &[&str] = &["secret", "header"];
+
+/// Keys of `respond:`.
+pub const RESPOND: &[&str] = &["wait"];
+
 /// Keys of the long form of `retry:`.
 pub const RETRY: &[&str] = &[
     "attempts",

@@ -141,8 +141,9 @@ impl Parser {
             _ => {
                 if !node.is_null() {
                     let message = format!("{what} must be a map, found {}", node.describe());
+                    let finding = Finding::error("schema.type", node.span, message);
                     self.findings
-                        .push(Finding::error("schema.type", node.span, message));
+                        .push(finding.help("write keys with their values, such as `name: value`"));
                 }
                 &[]
             }
@@ -308,7 +309,7 @@ mod tests {
     fn wrong_shapes() {
         check(
             "steps: 5\n",
-            "1:8 `steps` must be a map, found an integer []",
+            "1:8 `steps` must be a map, found an integer [write keys with their values, such as `name: value`]",
         );
         check(
             "stpes: {}\n",

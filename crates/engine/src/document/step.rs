@@ -30,7 +30,11 @@ impl Parser {
             .map_while(|member| self.has_room(&member.name).then(|| self.step(member)))
             .flatten()
             .collect();
-        if steps.is_empty() && is_empty(node) {
+        let unreadable = self
+            .findings
+            .iter()
+            .any(|finding| finding.code == "yaml.key");
+        if steps.is_empty() && is_empty(node) && !unreadable {
             let message = match what {
                 "steps" => "there are no steps".to_owned(),
                 other => format!("there are no steps under `{other}`"),
@@ -50,9 +54,22 @@ impl Parser {
             self.does_nothing(&what, member.name.span);
             return None;
         }
+        if let NodeKind::Scalar(_) | NodeKind::List(_) = &member.value.kind {
+            let message = format!("{what} must be a map, found {}", member.value.describe());
+            let finding = Finding::error("schema.type", member.value.span, message);
+            self.findings.push(finding.help(format!(
+                "say what it does, such as `{}: {{ run: echo hello }}`",
+                member.name.text
+            )));
+            let hole = Node {
+                kind: NodeKind::Hole,
+                ..member.value
+            };
+            return Some(self.shape(member.name, &hole, &[], &what));
+        }
         let entries = self.map(&member.value, &what);
         let known = keys_of(entries);
-        let reported = !matches!(member.value.kind, NodeKind::Map(_));
+        let reported = member.value.is_hole();
         let step = self.shape(member.name, &member.value, &known, &what);
         if step.verb.is_none() && !reported {
             self.does_nothing(&what, step.name.span);
@@ -74,7 +91,9 @@ impl Parser {
             return None;
         }
         let shape = self.shape(name, &entry.value, keys::UNDO, &what);
-        if shape.verb.is_none() {
+        let known = self.map(&entry.value, &what);
+        let all_known = known.iter().all(|entry| keys::UNDO.contains(&&*entry.key));
+        if shape.verb.is_none() && all_known {
             self.does_nothing(&what, entry.key_span);
         }
         Some(Box::new(shape))

@@ -44,6 +44,7 @@ mod toolbox;
 pub use error::{EvalError, SyntaxError};
 pub use expression::Expression;
 pub use filters::filter_docs;
+pub(crate) use filters::zones;
 pub use infer::{Inferred, TypeScope};
 pub use jinja_tests::test_docs;
 pub use jsonpath::{JsonPath, JsonPathError};

@@ -37,6 +37,8 @@ impl Place {
             Place::Misfire => MISFIRE,
             Place::Verify => VERIFY,
             Place::Respond => RESPOND,
+            Place::Hmac => HMAC,
+            Place::Token => TOKEN,
         };
         table.lines().filter_map(|line| {
             let (key, rest) = line.split_once(": ")?;
@@ -240,8 +242,25 @@ all: Makes up for all of them, at most this many.
 ";
 
 const VERIFY: &str = "
+standard-webhooks: Signed as Standard Webhooks say; its secret. || {{ secrets.WEBHOOK_SECRET }}
+github: Signed by GitHub; its secret. || {{ secrets.GITHUB_WEBHOOK_SECRET }}
+stripe: Signed by Stripe; its secret. || {{ secrets.STRIPE_WEBHOOK_SECRET }}
+slack: Signed by Slack; its secret. || {{ secrets.SLACK_SIGNING_SECRET }}
 hmac: A signature over the body, made with a shared secret.
 token: A secret that the sender sends along.
+";
+
+const HMAC: &str = "
+secret: What both sides share. || {{ secrets.WEBHOOK_SECRET }}
+header: The header with the signature; else `x-signature`. || x-signature
+algorithm: The hash; else `sha256`. || sha256
+encoding: How the signature is written; else `hex`. || hex
+prefix: What stands before the signature; else nothing. || sha256=
+";
+
+const TOKEN: &str = "
+secret: The token. || {{ secrets.WEBHOOK_SECRET }}
+header: The header with the token; else `authorization`, after `Bearer`. || x-token
 ";
 
 const RESPOND: &str = "

@@ -24,21 +24,17 @@ pub(super) enum Place {
     Misfire,
     Verify,
     Respond,
+    Hmac,
+    Token,
 }
 
 /// Keys of `on_error:` as a map.
 const ON_ERROR: &[&str] = &["value"];
-/// Keys of `misfire:` as a map.
-const MISFIRE: &[&str] = &["all"];
-/// Keys of `verify:` as a map.
-const VERIFY: &[&str] = &["hmac", "token"];
-/// Keys of `respond:`.
-const RESPOND: &[&str] = &["wait"];
 
 impl Place {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Place; 19] = [
+    pub(super) const ALL: [Place; 21] = [
         Place::Workflow,
         Place::Step,
         Place::ForEach,
@@ -58,6 +54,8 @@ impl Place {
         Place::Misfire,
         Place::Verify,
         Place::Respond,
+        Place::Hmac,
+        Place::Token,
     ];
 
     /// The keys that may stand here.
@@ -84,9 +82,11 @@ impl Place {
             Place::Input => keys::INPUT.to_vec(),
             Place::Trigger => keys::TRIGGER.to_vec(),
             Place::Cursor => keys::CURSOR.to_vec(),
-            Place::Misfire => MISFIRE.to_vec(),
-            Place::Verify => VERIFY.to_vec(),
-            Place::Respond => RESPOND.to_vec(),
+            Place::Misfire => keys::MISFIRE.to_vec(),
+            Place::Verify => keys::VERIFY.to_vec(),
+            Place::Respond => keys::RESPOND.to_vec(),
+            Place::Hmac => keys::HMAC.to_vec(),
+            Place::Token => keys::TOKEN.to_vec(),
         }
     }
 }

@@ -9,25 +9,6 @@ use super::shape::{
 };
 use crate::document::keys;
 
-/// The keys that go with some words only. `every` is a word of its own where none of the others stands.
-const OF_WORDS: &[(&str, &[&str])] = &[
-    ("every", &["trigger", "poll"]),
-    ("with", &["trigger", "poll"]),
-    ("timezone", &["schedule"]),
-    ("misfire", &["schedule", "every"]),
-    ("dst_gap", &["schedule"]),
-    ("dst_overlap", &["schedule"]),
-    ("items", &["poll"]),
-    ("key", &["poll"]),
-    ("cursor", &["poll"]),
-    ("changed", &["poll"]),
-    ("batch", &["poll"]),
-    ("backfill", &["poll"]),
-    ("verify", &["webhook", "trigger"]),
-    ("dedupe", &["webhook", "trigger"]),
-    ("respond", &["webhook", "trigger"]),
-];
-
 pub(super) fn definitions() -> Vec<(String, Json)> {
     let mut all = vec![("on".to_owned(), on()), ("start".to_owned(), start())];
     all.extend(words_of_triggers().map(|word| (definition(word), of_word(word))));
@@ -79,7 +60,7 @@ fn by_name(key: &'static str) -> (&'static str, Json) {
 fn of_word(word: &'static str) -> Json {
     let is_word = |key: &str| words_of_triggers().any(|known| known == key);
     let fitting = keys::TRIGGER.iter().copied().filter(|key| {
-        let of = OF_WORDS.iter().find(|(of, _)| of == key);
+        let of = keys::TRIGGER_WITH.iter().find(|(of, _)| of == key);
         *key == word || of.map_or(!is_word(key), |(_, words)| words.contains(&word))
     });
     let map = map_of(fitting.map(by_name));
@@ -91,7 +72,7 @@ fn of_word(word: &'static str) -> Json {
             map,
             json!({ "allOf": [
             refer("trigger_with"),
-            { "if": { "required": ["verify"] }, "then": without(["every"]), "else": without(["dedupe", "respond"]) },
+            { "if": { "required": ["verify"] }, "then": without(keys::OF_LOOKS.iter().copied()), "else": without(keys::OF_DELIVERIES.iter().copied()) },
         ] }),
         ),
         _ => map,
@@ -134,7 +115,7 @@ fn key(key: &str) -> Json {
 
 /// Five fields, six with seconds in front, or one of the names for common times.
 fn cron() -> Json {
-    const NAMED: &str = "@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)";
+    const NAMED: &str = "@(?:yearly|annually|monthly|weekly|daily|hourly)";
     const FIELD: &str = "[0-9A-Za-z*,/?#-]+";
     let pattern = format!(r"^\s*(?:{NAMED}|{FIELD}(?:\s+{FIELD}){{4,5}})\s*$");
     message(
@@ -160,11 +141,32 @@ fn cursor() -> Json {
 }
 
 fn verify() -> Json {
-    let own = closed(Place::Verify, |_| json!({ "type": ["string", "object"] }));
+    let own = closed(Place::Verify, |key| match key {
+        "hmac" => map_or(&long(Place::Hmac), &text()),
+        "token" => map_or(&long(Place::Token), &text()),
+        _ => text(),
+    });
     map_or(
-        &with(own, json!({ "oneOf": exactly_one(["hmac", "token"]) })),
+        &with(
+            own,
+            json!({ "oneOf": exactly_one(keys::VERIFY.iter().copied()) }),
+        ),
         &words(&["standard-webhooks", "github", "stripe", "slack", "none"]),
     )
+}
+
+fn text() -> Json {
+    json!({ "type": "string" })
+}
+
+/// How a signature or token is sent.
+fn long(place: Place) -> Json {
+    let map = closed(place, |key| match key {
+        "algorithm" => words(&["sha1", "sha256", "sha512"]),
+        "encoding" => words(&["hex", "base64"]),
+        _ => text(),
+    });
+    with(map, json!({ "required": ["secret"] }))
 }
 
 #[cfg(test)]
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn keys_of_some_words_are_keys_of_triggers() {
-        for (key, words) in OF_WORDS {
+        for (key, words) in keys::TRIGGER_WITH {
             assert!(keys::TRIGGER.contains(key), "{key}");
             assert!(
                 words
@@ -181,11 +183,11 @@ mod tests {
                     .all(|word| words_of_triggers().any(|known| known == *word))
             );
         }
-        let free = ["inputs", "where", "enabled", "jitter"];
+        let free = ["inputs", "enabled"];
         for key in keys::TRIGGER {
             let known = free.contains(key)
                 || keys::TRIGGER_WORDS.contains(key)
-                || OF_WORDS.iter().any(|(of, _)| of == key);
+                || keys::TRIGGER_WITH.iter().any(|(of, _)| of == key);
             assert!(known, "which words does `{key}` go with?");
         }
     }

@@ -153,6 +153,25 @@ impl Type {
         Type::Union(Arc::new(all))
     }
 
+    /// Whether its values are of a closed set, or of a form that has no room for what somebody else would like to say:
+    /// numbers, booleans, words of a list, dates, times, ids.
+    pub fn is_closed(&self) -> bool {
+        const FORMATS: [&str; 5] = ["date", "date-time", "time", "duration", "uuid"];
+        match self {
+            Type::Null | Type::Boolean | Type::Integer | Type::Number | Type::Secret => true,
+            Type::String(text) => {
+                let format = text.format.as_deref();
+                !text.one_of.is_empty() || format.is_some_and(|format| FORMATS.contains(&format))
+            }
+            Type::List(item) => item.is_closed(),
+            Type::Union(options) => options.iter().all(Type::is_closed),
+            Type::Record(record) => {
+                !record.open && record.fields.values().all(|field| field.ty.is_closed())
+            }
+            Type::Unknown | Type::Map(_) | Type::Blob(_) => false,
+        }
+    }
+
     /// Whether a value of type `found` may be used where this type is expected: false only if it never can.
     pub fn may_accept(&self, found: &Type) -> bool {
         match (self, found) {

@@ -137,6 +137,20 @@ impl InputKind {
         }
     }
 
+    /// What a value looks like, in words.
+    pub fn described_example(&self) -> String {
+        match self {
+            InputKind::String | InputKind::File | InputKind::Secret | InputKind::Any => {
+                "a value that the input may have".to_owned()
+            }
+            kind => format!(
+                "{}, such as {}",
+                with_article(kind.as_str()),
+                kind.example()
+            ),
+        }
+    }
+
     fn example(&self) -> &'static str {
         match self {
             InputKind::Integer => "42",
@@ -172,6 +186,23 @@ impl InputKind {
             _ => false,
         }
     }
+}
+
+/// A pattern as its author wrote it: it must match the whole text.
+fn written(pattern: &Regex) -> &str {
+    let text = pattern.as_str();
+    text.strip_prefix("^(?:")
+        .and_then(|text| text.strip_suffix(")$"))
+        .unwrap_or(text)
+}
+
+fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {word}")
 }
 
 /// Checks what a step gives the workflow that it starts, and fills in defaults.
@@ -255,7 +286,7 @@ impl Input {
         {
             return Err(self.error(
                 "input.pattern",
-                format!("{text:?} does not match `{}`", pattern.as_str()),
+                format!("{text:?} does not match `{}`", written(pattern)),
             ));
         }
         Ok(value)

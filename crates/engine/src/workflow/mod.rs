@@ -1,12 +1,13 @@
 //! A checked workflow: names resolved, types agreed, ready to be planned and run.
 //!
-//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`tree`] (templates with their places), [`check`] (how a
-//! document becomes one).
+//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`trigger`] (what starts runs), [`tree`] (templates with
+//! their places), [`check`] (how a document becomes one).
 
 pub mod body;
 mod check;
 pub mod input;
 pub mod tree;
+pub mod trigger;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use body::{
 pub use check::check;
 pub use input::Input;
 pub use tree::{Bare, Stop, Tree};
+pub use trigger::{Starts, Trigger};
 
 /// A workflow that can run.
 #[derive(Debug, Clone)]
@@ -94,30 +96,6 @@ pub struct Connection {
     pub span: Span,
 }
 
-/// One entry of `on:`.
-#[derive(Debug, Clone)]
-pub struct Trigger {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it stands.
-    pub span: Span,
-    /// What starts a run.
-    pub starts: Starts,
-    /// Inputs of the runs it starts: templates over `trigger` and `run`.
-    pub inputs: IndexMap<Arc<str>, Tree>,
-    /// Type of `trigger` in runs it starts.
-    pub payload: Type,
-}
-
-/// What starts a run.
-#[derive(Debug, Clone)]
-pub enum Starts {
-    /// A trigger operation looked at again and again.
-    Poll(Box<Watch>),
-    /// One of the other words: `schedule`, `every`, `webhook`, `poll`, `event`, `file`.
-    Other(Arc<str>),
-}
-
 /// A trigger operation with its parameters.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -129,6 +107,17 @@ pub struct Watch {
     pub every: Millis,
     /// Picks occurrences, over `result`.
     pub condition: Option<Bare>,
+    /// From when on events count, where a history of them is read.
+    pub after: Option<Box<After>>,
+}
+
+/// From when on events count.
+#[derive(Debug, Clone)]
+pub enum After {
+    /// Since this step began: its name.
+    Step(Arc<str>, Span),
+    /// Since this time.
+    Time(Tree),
 }
 
 /// One step.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::expr::{
-    EvalError, Expression, Inferred, Reference, Scope, SyntaxError, Template, TypeScope,
+    EvalError, Expression, Inferred, Reference, Roots, Scope, SyntaxError, Template, TypeScope,
 };
 use crate::finding::Finding;
 use crate::run::Failure;
@@ -50,7 +50,7 @@ pub enum Stop {
 }
 
 impl Tree {
-    /// Reads a node; templates that cannot be read are reported and become null.
+    /// Reads a node; templates that cannot be read are reported and become holes.
     pub fn parse(node: &Node, source: &SourceFile, findings: &mut Vec<Finding>) -> Tree {
         let constant = |value| Tree {
             span: node.span,
@@ -163,10 +163,31 @@ impl Tree {
         }
     }
 
+    /// Whether it was reported already: silent from there on.
+    pub fn is_hole(&self) -> bool {
+        matches!(self.kind, TreeKind::Hole)
+    }
+
     /// The members with their trees, if it is a map with templates in it.
     pub fn members(&self) -> Option<&[(Arc<str>, Tree)]> {
         match &self.kind {
             TreeKind::Map(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The items with their trees, if it is a list with templates in it.
+    pub fn items(&self) -> Option<&[Tree]> {
+        match &self.kind {
+            TreeKind::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text with templates in it, and its place.
+    pub fn template(&self) -> Option<(&Template, TextPlace)> {
+        match &self.kind {
+            TreeKind::Text(template, place) => Some((template, *place)),
             _ => None,
         }
     }
@@ -229,13 +250,15 @@ impl Tree {
         match &self.kind {
             TreeKind::Constant(value) => type_of(value),
             TreeKind::Hole => Type::Unknown,
-            TreeKind::Text(template, place) => report(
-                template.infer(types),
-                source,
-                template.text(),
-                *place,
-                findings,
-            ),
+            TreeKind::Text(template, place) => {
+                let before = findings.len();
+                let inferred = template.infer(types);
+                let ty = report(inferred, source, template.text(), *place, findings);
+                if findings.len() == before && template.references().is_empty() {
+                    findings.extend(fails_always(template, source, *place));
+                }
+                ty
+            }
             TreeKind::List(items) => {
                 let types: Vec<_> = items
                     .iter()
@@ -254,7 +277,28 @@ impl Tree {
     }
 }
 
+/// Nothing at all is in scope.
+struct Nothing;
+
+impl Roots for Nothing {
+    fn root(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+}
+
 impl Bare {
+    /// The answer of a condition that names nothing, and so is known before anything runs.
+    pub fn constant(&self, source: &SourceFile) -> Option<bool> {
+        if !self.expression.references().is_empty() {
+            return None;
+        }
+        self.eval_bool(&Scope::new(&Nothing), source).ok()
+    }
+
     /// Reads a scalar as an expression; anything else is reported.
     pub fn parse(node: &Node, source: &SourceFile, findings: &mut Vec<Finding>) -> Option<Bare> {
         let Some(scalar) = node.as_scalar().filter(|_| !node.is_null()) else {
@@ -383,8 +427,54 @@ fn placed(error: &SyntaxError, source: &SourceFile, text: &str, place: TextPlace
     finding.meant.clone_from(&error.meant);
     match &error.help {
         Some(help) => finding.help(help.clone()),
-        None => finding,
+        None => match usual_help(error.code) {
+            Some(help) => finding.help(help),
+            None => finding,
+        },
     }
+}
+
+/// What a template that names nothing comes to is known: its failure too.
+fn fails_always(template: &Template, source: &SourceFile, place: TextPlace) -> Option<Finding> {
+    if !is_quick(template.text()) {
+        return None;
+    }
+    let error = template.render(&Scope::new(&Nothing)).err()?;
+    let span = place.locate(source, template.text(), error.span);
+    let finding = Finding::error(error.code, span, error.message.clone());
+    Some(match error.help.as_deref().or(usual_help(error.code)) {
+        Some(help) => finding.help(help),
+        None => finding.help("this fails whatever happens: write another value"),
+    })
+}
+
+/// Whether evaluating a text costs no more than reading it: no loops, and no list that is made of a number. One of a
+/// number of seven digits is refused before it is made.
+fn is_quick(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let made = text.split("range(").skip(1);
+    !text.contains("{%") && made.into_iter().all(|rest| digits(rest) > 6)
+}
+
+/// What helps where nothing better is known.
+fn usual_help(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "template.syntax" => {
+            "an expression looks like `steps.fetch.count > 0`, a template like `{{ steps.fetch.name }}`; text in them stands in quotes"
+        }
+        "template.depth" => {
+            "take it apart: give its parts names under `vars:` or in steps with `value:`"
+        }
+        "template.type" => {
+            "name members of the right types, or turn them into it with a filter such as `int` or `string`"
+        }
+        "template.regex" | "jsonpath.regex" => {
+            "every `[` and `(` is closed; one that means itself is written with a backslash"
+        }
+        "jsonpath.syntax" => "a JSONPath looks like `$.data[*].id`",
+        "jsonpath.depth" => "filter in two steps, one after the other",
+        _ => return None,
+    })
 }
 
 fn stop(error: &EvalError, source: &SourceFile, text: &str, place: TextPlace) -> Stop {

@@ -91,8 +91,9 @@ impl Reader<'_> {
     fn run(&mut self) {
         if self.source.text().len() > FILE_BYTES_MAX {
             let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+            let finding = Finding::error("yaml.too_large", Span::at(0), message);
             self.findings
-                .push(Finding::error("yaml.too_large", Span::at(0), message));
+                .push(finding.help("put long texts into files of their own, with `!text`"));
             return;
         }
         if let Some(finding) = control_character(self.source) {
@@ -194,7 +195,8 @@ impl Reader<'_> {
                         span,
                         "this alias stands inside its own anchor",
                     );
-                    self.findings.push(finding);
+                    self.findings
+                        .push(finding.help("a value cannot hold itself: write out what is meant"));
                     self.place(hole(span))
                 }
             }
@@ -215,8 +217,9 @@ impl Reader<'_> {
     fn open(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, children: Children) -> bool {
         if self.stack.len() >= DEPTH_MAX {
             let message = format!("lists and maps nest deeper than {DEPTH_MAX} here");
+            let finding = Finding::error("yaml.depth", span, message);
             self.findings
-                .push(Finding::error("yaml.depth", span, message));
+                .push(finding.help("put deep data into a file, and read it with `file.read`"));
             return false;
         }
         let tag = self.tag(tag, span);
@@ -335,8 +338,9 @@ impl Reader<'_> {
             NodeKind::Hole => {}
             NodeKind::Scalar(_) => {
                 let message = "`<<` takes a map or a list of maps";
+                let finding = Finding::error("yaml.merge", merged.span, message);
                 self.findings
-                    .push(Finding::error("yaml.merge", merged.span, message));
+                    .push(finding.help("name a map that has an anchor, such as `<<: *usual`"));
             }
         }
     }
@@ -387,7 +391,9 @@ impl Reader<'_> {
                 format!("the file has more than {NODES_MAX} nodes"),
             )
         };
-        self.findings.push(finding);
+        self.findings.push(
+            finding.help("long data belongs into a file, which a step reads with `file.read`"),
+        );
         false
     }
 
@@ -402,8 +408,12 @@ impl Reader<'_> {
         }
         let finding = Finding::error("yaml.tag", span, format!("the tag `{text}` is not known"));
         self.findings.push(finding.help_nearest(
-            name,
-            TAGS,
+            &format!("!{name}"),
+            TAGS.map(|tag| match tag {
+                "text" => "!text",
+                "template" => "!template",
+                _ => "!raw",
+            }),
             "the tags of a workflow are `!text`, `!template` and `!raw`",
         ));
         None
@@ -442,11 +452,8 @@ fn entry(
     let text = match &key.kind {
         NodeKind::Scalar(scalar) => scalar.text.clone(),
         NodeKind::Hole => {
-            return Err(Box::new(Finding::error(
-                "yaml.key",
-                key.span,
-                "this key cannot be read",
-            )));
+            let finding = Finding::error("yaml.key", key.span, "this key cannot be read");
+            return Err(Box::new(finding.help("write the key as plain text")));
         }
         NodeKind::List(_) | NodeKind::Map(_) => {
             return Err(Box::new(complex_key(source, key, &value)));
@@ -465,7 +472,8 @@ fn entry(
         return Err(Box::new(
             finding
                 .label("the second one")
-                .related(*first, "the first one"),
+                .related(*first, "the first one")
+                .help("take one of them out, or give it another name"),
         ));
     }
     if merges {

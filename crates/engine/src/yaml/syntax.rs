@@ -67,11 +67,15 @@ pub(super) fn syntax_finding(
             return unquoted_template(source, Span::new(candidate + open, candidate + end));
         }
     }
-    if let Some(finding) = opening_mark(source, at, &message).or_else(|| long_key(source, at)) {
+    if let Some(finding) = colon_in_text(line, line_start)
+        .or_else(|| opening_mark(source, at, &message))
+        .or_else(|| long_key(source, at))
+    {
         return finding;
     }
     match error.kind() {
-        ErrorKind::UnknownAnchor => Finding::error("yaml.alias", Span::at(at), message),
+        ErrorKind::UnknownAnchor => Finding::error("yaml.alias", Span::at(at), message)
+            .help("text that begins with `*` must be quoted"),
         _ if message.contains("recursion")
             || message.contains("nesting")
             || message.contains("depth") =>
@@ -81,26 +85,27 @@ pub(super) fn syntax_finding(
                 Span::at(at),
                 "lists and maps nest too deep here",
             )
+            .help("put deep data into a file, and read it with `file.read`")
         }
         _ if message.contains("anchor or alias") => {
             Finding::error("yaml.alias", Span::at(at), message)
                 .help("text that begins with `*` or `&` must be quoted")
         }
         _ => {
-            let in_quotes = message.contains("quoted") || message.contains("end of");
-            let quote = in_quotes.then(|| unclosed_quote(text, at)).flatten();
+            let in_quotes = message.contains("quote") || message.contains("end of");
+            let here = matches!(text.as_bytes().get(at), Some(b'"' | b'\''));
+            let quote = match in_quotes {
+                true if here => Some(at),
+                true => unclosed_quote(text, at),
+                false => None,
+            };
             let bracket = open
                 .rev()
                 .find(|start| matches!(text.as_bytes().get(*start), Some(b'[' | b'{')));
             match quote.or(bracket) {
-                Some(open) => Finding::error(
-                    "yaml.unclosed",
-                    Span::new(open, open + 1),
-                    format!("this is never closed: {message}"),
-                )
-                .label("opened here")
-                .related(Span::at(at), "the reader gave up here"),
-                None => Finding::error("yaml.syntax", Span::at(at), message),
+                Some(open) => unclosed(text, open, at, &message),
+                None => Finding::error("yaml.syntax", Span::at(at), message)
+                    .help("keys end with `: `, what belongs to them is indented below them, and text with `: `, `#` or `{` in it stands in quotes"),
             }
         }
     }
@@ -143,6 +148,50 @@ fn long_key(source: &SourceFile, at: usize) -> Option<Finding> {
         Finding::error("yaml.key", Span::new(start, end), message)
             .help("names are lower-case letters, digits and `_`, at most 64 in all")
     })
+}
+
+fn unclosed(text: &str, open: usize, at: usize, message: &str) -> Finding {
+    let mark = &text[open..=open];
+    let close = match mark {
+        "[" => "]",
+        "{" => "}",
+        quote => quote,
+    };
+    let finding = Finding::error(
+        "yaml.unclosed",
+        Span::new(open, open + 1),
+        format!("this is never closed: {message}"),
+    )
+    .label("opened here")
+    .help(format!("close it with `{close}`"));
+    if at <= open + 1 {
+        return finding;
+    }
+    finding.related(Span::at(at), "the reader gave up here")
+}
+
+/// `{ title: Note: done }`: a plain text inside `{}` or `[]` with `: ` in it is read as a key.
+fn colon_in_text(line: &str, line_start: usize) -> Option<Finding> {
+    let quoted = line.contains(['"', '\'']);
+    for (at, _) in line.match_indices(": ") {
+        let rest = &line[at + 2..];
+        let end = rest.find([',', '}', ']', '{', '[']).unwrap_or(rest.len());
+        let value = rest[..end].trim_end();
+        if value.contains(": ") && !quoted {
+            let from = line_start + at + 2;
+            let finding = Finding::error(
+                "yaml.syntax",
+                Span::new(from, from + value.len()),
+                "a text with `: ` in it must be quoted: YAML reads a key before it",
+            );
+            return Some(
+                finding
+                    .label("quotes are missing here")
+                    .help(format!("write \"{value}\"")),
+            );
+        }
+    }
+    None
 }
 
 fn previous_line(text: &str, line_start: usize) -> usize {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flow_engine::catalog::Catalog;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::source::Span;
+use flow_engine::workflow::{Starts, Workflow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{StoreArguments, print_json, test};
@@ -55,6 +56,9 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Trouble> {
             diagnostics::print(&file.source, &file.findings);
             if !file.findings.iter().any(Finding::is_error) {
                 anstream::eprintln!("{} {}", style::paint(style::GREEN, "✓"), file.source.name());
+                for note in &file.notes {
+                    anstream::eprintln!("{}", style::paint(style::DIM, note));
+                }
             }
         }
         for name in &skipped {
@@ -92,6 +96,7 @@ fn check_all(
             Ok(source) => {
                 let mut checked = load::check(&source, catalog, &load::DiskFiles);
                 // Only what was found is needed, and there may be thousands.
+                checked.notes = in_utc(checked.workflow.as_ref());
                 load::free_aside(checked.workflow.take(), source.text().len());
                 files.push(checked);
             }
@@ -151,4 +156,16 @@ fn summary(files: u64, errors: u64, warnings: u64) {
     } else if errors + warnings > 0 {
         anstream::eprintln!("{counts}");
     }
+}
+
+/// Calendar times without a time zone are told in UTC: worth a word, and no warning.
+fn in_utc(workflow: Option<&Workflow>) -> Vec<String> {
+    let triggers = workflow
+        .into_iter()
+        .flat_map(|known| known.triggers.values());
+    let in_utc = triggers.filter(
+        |trigger| matches!(&trigger.starts, Starts::Schedule(schedule) if schedule.timezone.is_none()),
+    );
+    let note = |name: &str| format!("  `{name}` has no `timezone`: its times are UTC");
+    in_utc.map(|trigger| note(&trigger.name)).collect()
 }

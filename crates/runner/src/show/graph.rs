@@ -51,7 +51,11 @@ pub(crate) fn tree(workflow: &Workflow) -> String {
                 "{}.{}, every {}",
                 watch.call.connection, watch.call.operation, watch.every
             ),
-            Starts::Other(word) => word.to_string(),
+            Starts::Schedule(schedule) => {
+                let zone = schedule.timezone.as_deref().unwrap_or("UTC");
+                format!("schedule `{}` ({zone})", schedule.pattern)
+            }
+            starts => starts.word().to_owned(),
         };
         let _ = writeln!(
             text,

@@ -2,6 +2,7 @@
 
 mod bad_yaml;
 mod checks;
+mod codes;
 mod docs;
 mod expressions;
 mod fix;

@@ -6,7 +6,7 @@ use flow_engine::journal::StartedBy;
 use flow_engine::run::Values;
 use flow_engine::value::{Map, Secret, Value};
 use flow_engine::workflow::input::{Input, InputError, InputKind};
-use flow_engine::workflow::{Starts, Stop, Trigger, Workflow};
+use flow_engine::workflow::{Stop, Trigger, Workflow};
 
 use super::{Case, Given};
 use crate::virtual_world::memory::MemoryBlobs;
@@ -24,9 +24,11 @@ pub(super) fn trigger_of<'w>(case: &Case, workflow: &'w Workflow) -> Option<&'w 
 pub(super) fn started_by(trigger: Option<&Trigger>) -> StartedBy {
     let kind = match trigger.map(|trigger| &trigger.starts) {
         None => "manual",
-        Some(Starts::Poll(_)) => "poll",
-        Some(Starts::Other(word)) if &**word == "every" => "schedule",
-        Some(Starts::Other(word)) => word,
+        Some(starts) => match starts.word() {
+            "every" => "schedule",
+            "trigger" => "poll",
+            word => word,
+        },
     };
     StartedBy {
         name: trigger.map(|trigger| trigger.name.to_string()),

@@ -38,6 +38,7 @@ use crate::value::Value;
 pub(super) use bind::{Given, bind, bind_default, inside_quotes, is_clock, no_clock};
 pub(super) use call::Call;
 pub(super) use pattern::{COMPILED_BYTES_MAX, PATTERN_BYTES_MAX, compile as compile_pattern};
+pub(crate) use time::zones;
 
 /// One filter.
 #[derive(Debug)]

@@ -107,7 +107,7 @@ impl Infer<'_> {
                     SyntaxError::new("template.unknown_member", place, message).meant(name, near);
                 match nearest(name, known.iter().map(|known| &**known)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None if known.is_empty() => problem,
+                    None if known.is_empty() => problem.help("it has no members"),
                     None => {
                         let known: Vec<_> = known
                             .iter()
@@ -121,10 +121,12 @@ impl Infer<'_> {
             Lookup::None(kind) => {
                 let message = format!("`{written}` is {kind}, which has no members");
                 SyntaxError::new("template.unknown_member", place, message)
+                    .help(format!("take `.{name}` out, or name a map"))
             }
             Lookup::Null => {
                 let message = format!("`{written}` is null, so `.{name}` cannot be read");
                 SyntaxError::new("template.null", place, message)
+                    .help("name something that has a value")
             }
             Lookup::Secret => secret_used("a member").at_syntax(place),
         };

@@ -103,11 +103,11 @@ fn members_that_cannot_be_are_problems() {
     );
     check(
         "inputs.n.x",
-        "any value; template.unknown_member at `x`: `inputs.n` is an integer, which has no members",
+        "any value; template.unknown_member at `x`: `inputs.n` is an integer, which has no members = take `.x` out, or name a map",
     );
     check(
         "inputs.none.x",
-        "any value; template.null at `x`: `inputs.none` is null, so `.x` cannot be read",
+        "any value; template.null at `x`: `inputs.none` is null, so `.x` cannot be read = name something that has a value",
     );
     check(
         "steps.list.id",

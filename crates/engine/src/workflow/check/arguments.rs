@@ -8,7 +8,7 @@ use super::Checker;
 use super::steps::Found;
 use crate::catalog::ParameterKind;
 use crate::document::Member;
-use crate::finding::Finding;
+use crate::finding::{Finding, nearest};
 use crate::source::Span;
 use crate::workflow::{Argument, Bare};
 
@@ -45,8 +45,10 @@ impl Checker<'_> {
                 arguments.insert(name.clone(), argument);
             }
         }
+        let misspelt = meant(with, &parameters.keys());
         for (name, parameter) in parameters {
             let given = with.iter().any(|member| member.name.text == *name);
+            let given = given || (misspelt.contains(name) && !found.operation.open);
             if parameter.required && !given {
                 let message = format!(
                     "`{}.{}` needs the parameter `{name}`",
@@ -91,4 +93,18 @@ impl Checker<'_> {
         self.findings
             .push(finding.help_nearest(name, names, otherwise));
     }
+}
+
+/// The names that were meant by those that are not known: that they are missing goes without saying.
+pub(super) fn meant<'a>(
+    given: &[Member],
+    known: &(impl Iterator<Item = &'a Arc<str>> + Clone),
+) -> Vec<Arc<str>> {
+    let unknown = given
+        .iter()
+        .filter(|member| known.clone().all(|name| *name != member.name.text));
+    unknown
+        .filter_map(|member| nearest(&member.name.text, known.clone().map(AsRef::as_ref)))
+        .map(Arc::from)
+        .collect()
 }

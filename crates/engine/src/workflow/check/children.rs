@@ -37,11 +37,13 @@ impl Checker<'_> {
                     .push(finding.help_nearest(&member.name.text, known, otherwise));
             }
         }
+        let misspelt = super::arguments::meant(&shape.with, &child.inputs.keys());
         for input in child.inputs.values() {
             let given = shape
                 .with
                 .iter()
-                .any(|member| member.name.text == input.name);
+                .any(|member| member.name.text == input.name)
+                || misspelt.contains(&input.name);
             if input.required && !given {
                 let message = format!("`{path}` needs the input `{}`", input.name);
                 let finding = Finding::error("check.missing_parameter", shape.name.span, message);

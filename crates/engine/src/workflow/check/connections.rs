@@ -111,7 +111,7 @@ impl Checker<'_> {
                     key.to_uppercase()
                 )));
             }
-            if &**key == "base_url" && tree.constant().is_none() {
+            if &**key == "base_url" && tree.constant().is_none() && !tree.is_hole() {
                 self.address_template(member.value.span);
             }
             self.setting_value(key, &connector.settings[key].one_of, &tree);

@@ -26,8 +26,9 @@ impl Checker<'_> {
             if number.is_none_or(|number| number.abs() > PRIORITY_MAX) {
                 let message =
                     format!("`priority` is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}");
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help("0 is the usual one; more goes first"));
             }
             self.not_yet("priority", node.span);
         }
@@ -41,7 +42,8 @@ impl Checker<'_> {
                 node.span,
                 "`risk` is `accepted`, or left out",
             );
-            self.findings.push(finding);
+            self.findings
+                .push(finding.help("write `risk: accepted` once you have weighed it"));
         }
     }
 
@@ -145,7 +147,12 @@ impl Checker<'_> {
     pub(super) fn limits(&mut self, node: &Node) {
         for entry in self.entries(node, "`limits`", keys::LIMITS) {
             let what = format!("`{}`", entry.key);
-            self.count(Some(&entry.value), &what);
+            match &*entry.key {
+                "parallel" => {
+                    self.count(Some(&entry.value), &what);
+                }
+                _ => self.amount(&entry.value, &what),
+            }
         }
         self.not_yet("limits", node.span);
     }
@@ -157,8 +164,9 @@ impl Checker<'_> {
             .and_then(|value| value.as_f64());
         if !node.is_hole() && amount.is_none_or(|amount| amount <= 0.0) {
             let message = format!("{what} is an amount above 0, such as `2.5`");
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("write a number above 0, without a unit"));
         }
     }
 
@@ -176,8 +184,11 @@ impl Checker<'_> {
             .join(", ");
         let message = format!("`{key}` is one of {list}, found `{text}`");
         let finding = Finding::error("schema.word", node.span, message);
-        self.findings
-            .push(finding.help_nearest(&text, words.iter().copied(), ""));
+        self.findings.push(finding.help_nearest(
+            &text,
+            words.iter().copied(),
+            format!("write one of {list}"),
+        ));
     }
 
     /// The entries of a map whose keys are all known.
@@ -191,8 +202,8 @@ impl Checker<'_> {
             NodeKind::Hole => Vec::new(),
             _ => {
                 let message = format!("{what} must be a map, found {}", node.describe());
-                self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                let finding = Finding::error("schema.type", node.span, message);
+                self.findings.push(finding.help(keys_help(known)));
                 Vec::new()
             }
         }
@@ -205,5 +216,14 @@ impl Checker<'_> {
         let finding = Finding::warning("check.not_served", at, message);
         self.findings
             .push(finding.help("the run goes on as if it were not there"));
+    }
+}
+
+/// The keys that a map takes, for messages.
+pub(super) fn keys_help(known: &[&str]) -> String {
+    let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
+    match known.as_slice() {
+        [one] => format!("its key is {one}"),
+        several => format!("its keys are {}", several.join(", ")),
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::Checker;
+use crate::catalog::Effect;
 use crate::document::keys;
 use crate::finding::Finding;
+use crate::run::retry::RetryPolicy;
 use crate::workflow::Tree;
 use crate::yaml::{Node, NodeKind};
 
@@ -30,15 +32,20 @@ impl Checker<'_> {
         };
         let NodeKind::Map(entries) = &node.kind else {
             let message = format!("`defaults` must be a map, found {}", node.describe());
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("its keys are `retry`, `timeout`, `run`, `connection`"));
             return;
         };
         self.only(node, "`defaults`", keys::DEFAULTS);
         for entry in entries {
             let value = &entry.value;
             match &*entry.key {
-                "retry" => self.defaults.retry = Some(value.clone()),
+                "retry" => {
+                    // Judged here too: perhaps no step uses it.
+                    self.retry(Some(value), Effect::Read, RetryPolicy::of(1));
+                    self.defaults.retry = Some(value.clone());
+                }
                 "timeout" => self.defaults.timeout = Some(self.duration_tree(value)),
                 "run" => self.defaults_of_commands(value),
                 "connection" => self.default_connection(value),

@@ -75,6 +75,7 @@ impl Checker<'_> {
             ];
             types.locals.splice(0..0, of_item);
         }
+        let before = self.findings.len();
         let (ty, tree) = match argument {
             Argument::Value(tree) | Argument::Template(tree) => {
                 (tree.infer(&types, &source, &mut self.findings), Some(tree))
@@ -86,12 +87,20 @@ impl Checker<'_> {
                         .map(|parameter| parameter.ty.to_string())
                         .unwrap_or_default();
                     let message = format!("`{name}` must give {wanted}, and this gives {ty}");
-                    self.findings
-                        .push(Finding::error("check.type", bare.span, message));
+                    let finding = Finding::error("check.type", bare.span, message);
+                    let help = match parameter.map(|parameter| &parameter.ty) {
+                        Some(Type::Boolean) => "compare it, such as `item.count > 0`",
+                        _ => "name a member of the right type, or turn it into one with a filter",
+                    };
+                    self.findings.push(finding.help(help));
                 }
                 (ty, None)
             }
         };
+        // What is wrong inside says enough.
+        if self.findings.len() > before {
+            return Type::Unknown;
+        }
         if let (Some(parameter), Some(tree)) = (parameter, tree) {
             self.fits(&parameter.ty, &ty, tree, name);
         }
@@ -121,6 +130,8 @@ impl Checker<'_> {
             if let Err(mismatch) = wanted.check(value) {
                 let place = if mismatch.path.is_empty() {
                     format!("`{name}`")
+                } else if mismatch.path.starts_with('[') {
+                    format!("`{name}{}`", mismatch.path)
                 } else {
                     format!("`{name}.{}`", mismatch.path)
                 };
@@ -158,6 +169,10 @@ impl Checker<'_> {
             }
             return;
         }
+        // Where a secret may stand is judged by the place.
+        if holds_secret(found) {
+            return;
+        }
         let text_of_mixed = tree.is_mixed_text() && matches!(wanted, Type::String(_));
         if !text_of_mixed && !wanted.may_accept(found) {
             let message = format!("`{name}` must be {wanted}, and this gives {found}");
@@ -166,5 +181,14 @@ impl Checker<'_> {
                     .help(format!("`{name}` takes {wanted}")),
             );
         }
+    }
+}
+
+fn holds_secret(ty: &Type) -> bool {
+    match ty {
+        Type::Secret => true,
+        Type::List(item) | Type::Map(item) => holds_secret(item),
+        Type::Union(options) => options.iter().any(holds_secret),
+        _ => false,
     }
 }

@@ -43,8 +43,11 @@ impl Checker<'_> {
                 "input `{}` must be a type or a map, found a list",
                 input.name
             );
-            self.findings
-                .push(Finding::error("schema.type", section.node.span, message));
+            let finding = Finding::error("schema.type", section.node.span, message);
+            self.findings.push(finding.help(format!(
+                "such as `{0}: string`, or `{0}: {{ type: list, items: string }}`",
+                input.name
+            )));
         }
         let what = format!("input `{}`", input.name);
         for member in &section.members {
@@ -54,7 +57,7 @@ impl Checker<'_> {
                 self.findings.push(finding.help_nearest(
                     &member.name.text,
                     keys::INPUT.iter().copied(),
-                    "",
+                    super::costs::keys_help(keys::INPUT),
                 ));
             }
         }
@@ -74,13 +77,34 @@ impl Checker<'_> {
         if let (InputKind::Object(_), Some(node)) = (&input.kind, member("fields")) {
             input.kind = InputKind::Object(self.input_fields(node));
         }
+        for (key, list, fits) in [
+            ("items", "list", matches!(input.kind, InputKind::List(_))),
+            (
+                "fields",
+                "object",
+                matches!(input.kind, InputKind::Object(_)),
+            ),
+        ] {
+            if let Some(named) =
+                key_of(section, key).filter(|_| !fits && input.kind != InputKind::Any)
+            {
+                let message = format!(
+                    "`{key}` goes with `type: {list}`, and this input is {}",
+                    of_kind(&input.kind)
+                );
+                let finding = Finding::error("schema.misplaced", named, message);
+                self.findings
+                    .push(finding.help(format!("write `type: {list}`, or take `{key}` out")));
+            }
+        }
         input.description = self.text(member("description")).unwrap_or_default();
         input.min = self.number(member("min"));
         input.max = self.number(member("max"));
         input.pattern = self.pattern(member("pattern"));
         if let Some(node) = member("enum") {
-            input.one_of = self.input_enum(&input.kind, node);
+            input.one_of = self.input_enum(&input, node);
         }
+        self.bounds(&input, section);
         input.required = self
             .boolean(member("required"), "`required`")
             .unwrap_or(true);
@@ -91,23 +115,98 @@ impl Checker<'_> {
         input
     }
 
-    fn input_enum(&mut self, kind: &InputKind, node: &Node) -> Vec<Value> {
+    /// Values of the input's own type.
+    fn input_enum(&mut self, input: &Input, node: &Node) -> Vec<Value> {
         let NodeKind::List(items) = &node.kind else {
-            let finding = Finding::error("schema.type", node.span, "`enum` is a list of values");
-            self.findings.push(finding);
+            if !node.is_hole() {
+                let message = format!("`enum` is a list of values, found {}", node.describe());
+                let finding = Finding::error("schema.type", node.span, message);
+                self.findings.push(
+                    finding.help("write the values that are allowed, such as `[small, large]`"),
+                );
+            }
             return Vec::new();
         };
-        let trees: Vec<_> = items.iter().map(|item| (item, self.tree(item))).collect();
-        let constants = trees
-            .iter()
-            .filter_map(|(item, tree)| Some((item, tree.constant()?)));
-        constants
-            .map(|(item, value)| written(value, kind, item))
-            .collect()
+        if items.is_empty() {
+            let finding = Finding::error("schema.type", node.span, "this `enum` allows no value");
+            self.findings
+                .push(finding.help("write the values that are allowed, or take `enum` out"));
+        }
+        let mut allowed = Vec::new();
+        for item in items {
+            let tree = self.tree(item);
+            let Some(value) = tree.constant() else {
+                if tree.is_hole() {
+                    continue;
+                }
+                let finding = Finding::error(
+                    "template.not_allowed_here",
+                    item.span,
+                    "a value of `enum` cannot be a template",
+                );
+                self.findings.push(finding.help("write the value out"));
+                continue;
+            };
+            match input.accept(written(value, &input.kind, item)) {
+                Ok(value) => allowed.push(value),
+                Err(error) => {
+                    let message = format!("the value does not fit: {}", error.message);
+                    let finding = Finding::error(error.code, item.span, message);
+                    self.findings.push(
+                        finding.help("each value of `enum` is one that the input could have"),
+                    );
+                }
+            }
+        }
+        allowed
+    }
+
+    /// Bounds that say something.
+    fn bounds(&mut self, input: &Input, section: &Section) {
+        let kind = &input.kind;
+        let is_number = matches!(kind, InputKind::Integer | InputKind::Number);
+        let is_text = matches!(kind, InputKind::String);
+        let unknown = matches!(kind, InputKind::Any);
+        let bounded = unknown || is_number || is_text || matches!(kind, InputKind::List(_));
+        for (key, fits, goes) in [
+            (
+                "min",
+                bounded,
+                "numbers, and with the length of texts and lists",
+            ),
+            (
+                "max",
+                bounded,
+                "numbers, and with the length of texts and lists",
+            ),
+            ("pattern", unknown || is_text, "`type: string`"),
+        ] {
+            if let Some(named) = key_of(section, key).filter(|_| !fits) {
+                let message = format!(
+                    "`{key}` goes with {goes}, and this input is {}",
+                    of_kind(kind)
+                );
+                let finding = Finding::error("schema.misplaced", named, message);
+                self.findings
+                    .push(finding.help(format!("take `{key}` out")));
+            }
+        }
+        if let (Some(min), Some(max)) = (input.min, input.max)
+            && min > max
+            && let Some(named) = key_of(section, "max")
+        {
+            let message = format!("no value is at least {min} and at most {max}");
+            let finding = Finding::error("input.range", named, message);
+            self.findings
+                .push(finding.help("`min` is the lesser of the two"));
+        }
     }
 
     fn input_default(&mut self, input: &mut Input, node: &Node) {
         let tree = self.tree(node);
+        if tree.is_hole() {
+            return;
+        }
         let Some(value) = tree.constant().cloned() else {
             let finding = Finding::error(
                 "template.not_allowed_here",
@@ -124,17 +223,18 @@ impl Checker<'_> {
         }
         match input.accept(written(&value, &input.kind, node)) {
             Ok(value) => input.default = Some(value),
-            Err(error) => self.findings.push(Finding::error(
-                error.code,
-                node.span,
-                format!("the default does not fit: {}", error.message),
-            )),
+            Err(error) => {
+                let message = format!("the default does not fit: {}", error.message);
+                let finding = Finding::error(error.code, node.span, message);
+                let help = format!("write {}", input.kind.described_example());
+                self.findings.push(finding.help(help));
+            }
         }
     }
 
     fn input_kind(&mut self, node: &Node) -> InputKind {
         let Some(text) = self.text(Some(node)) else {
-            return InputKind::String;
+            return InputKind::Any;
         };
         InputKind::parse(&text).unwrap_or_else(|| {
             let finding = Finding::error(
@@ -143,22 +243,25 @@ impl Checker<'_> {
                 format!("`{text}` is not a type of inputs"),
             );
             let all = keys::INPUT_TYPES.join(", ");
-            self.findings.push(finding.help_nearest(
-                &text,
-                keys::INPUT_TYPES.iter().copied(),
-                format!("the types are {all}"),
-            ));
-            InputKind::String
+            self.findings.push(match elsewhere(&text) {
+                Some(ours) => finding.help(format!("write `{ours}`")),
+                None => finding.help_nearest(
+                    &text,
+                    keys::INPUT_TYPES.iter().copied(),
+                    format!("the types are {all}"),
+                ),
+            });
+            // Anything fits what is not known.
+            InputKind::Any
         })
     }
 
     fn input_fields(&mut self, node: &Node) -> Vec<(Arc<str>, InputKind)> {
         let NodeKind::Map(entries) = &node.kind else {
-            self.findings.push(Finding::error(
-                "schema.type",
-                node.span,
-                "`fields` is a map from names to types",
-            ));
+            let message = "`fields` is a map from names to types";
+            let finding = Finding::error("schema.type", node.span, message);
+            self.findings
+                .push(finding.help("such as `fields: { name: string, count: integer }`"));
             return Vec::new();
         };
         entries
@@ -175,8 +278,9 @@ impl Checker<'_> {
             .and_then(|value| value.as_f64());
         if number.is_none() {
             let message = format!("expected a number, found {}", node.describe());
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("write a number, such as `10`"));
         }
         number
     }
@@ -192,15 +296,44 @@ impl Checker<'_> {
                     .last()
                     .unwrap_or_default()
                     .to_owned();
+                let last = last.trim_start_matches("error: ");
                 let message = format!("this is not a regular expression: {last}");
-                self.findings.push(Finding::error(
-                    "schema.pattern",
-                    node.map_or_else(Default::default, |node| node.span),
-                    message,
+                let span = node.map_or_else(Default::default, |node| node.span);
+                let finding = Finding::error("schema.pattern", span, message);
+                self.findings.push(finding.help(
+                    "every `[` and `(` is closed; one that means itself is written with a backslash",
                 ));
                 None
             }
         }
+    }
+}
+
+/// What other languages call our types.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "text" | "str" => "string",
+        "int" | "long" => "integer",
+        "float" | "double" | "decimal" => "number",
+        "bool" => "boolean",
+        "array" => "list",
+        "map" | "dict" | "json" | "record" => "object",
+        "time" | "timestamp" => "datetime",
+        "path" => "file",
+        _ => return None,
+    })
+}
+
+fn key_of(section: &Section, key: &str) -> Option<crate::source::Span> {
+    let mut members = section.members.iter();
+    let member = members.find(|member| &*member.name.text == key);
+    member.map(|member| member.name.span)
+}
+
+fn of_kind(kind: &InputKind) -> String {
+    match kind {
+        InputKind::Integer | InputKind::Object(_) => format!("an {}", kind.as_str()),
+        kind => format!("a {}", kind.as_str()),
     }
 }
 

@@ -33,6 +33,19 @@ impl Checker<'_> {
                 let given = member("in").map(|entry| &entry.value)?;
                 (self.computed(given), names)
             }
+            // The keys of the long form, without what to go through.
+            NodeKind::Map(entries)
+                if !entries.is_empty()
+                    && entries
+                        .iter()
+                        .all(|entry| keys::FOR_EACH.contains(&&*entry.key)) =>
+            {
+                let message = "this `for_each` does not say what to go through";
+                let finding = Finding::error("schema.one_of", node.span, message);
+                self.findings
+                    .push(finding.help("such as `for_each: { in: steps.fetch, as: ticket }`"));
+                return None;
+            }
             _ => (self.computed(node), LoopNames::plain()),
         };
         let mut bounded = |key: &str, max: u32| {
@@ -40,8 +53,9 @@ impl Checker<'_> {
             let count = self.count(node, &format!("`{key}`"));
             if let (Some(count), Some(node)) = (count.filter(|count| *count > max), node) {
                 let message = format!("`{key}` is at most {max}, found {count}");
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help(format!("write at most {max}")));
             }
             count.map(|count| count.min(max))
         };
@@ -142,8 +156,11 @@ impl Checker<'_> {
                     let message = format!("`on_max` is `fail` or `continue`, found `{other}`");
                     let span = member("on_max").map_or(node.span, |node| node.span);
                     let finding = Finding::error("schema.repeat", span, message);
-                    self.findings
-                        .push(finding.help_nearest(other, ["fail", "continue"], ""));
+                    self.findings.push(finding.help_nearest(
+                        other,
+                        ["fail", "continue"],
+                        "`fail` fails the step, `continue` goes on with the last value",
+                    ));
                     OnMax::Fail
                 }
             },
@@ -157,7 +174,7 @@ impl Checker<'_> {
             self.findings
                 .push(finding.help("give `repeat` a `max:`, or the step a `timeout:`"));
         }
-        if repeat.until.is_none() && member("until").is_none() && repeat.max.is_none() {
+        if member("until").is_none() && member("max").is_none() {
             let finding = Finding::error(
                 "schema.repeat",
                 node.span,

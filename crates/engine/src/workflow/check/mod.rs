@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `inputs`, `connections`, `defaults`, `bodies` (how steps nest), `steps` with `arguments`, `loops`,
 //! `children`, `settings` (retry and its kin), `costs` and `output`, `triggers`, then what needs all of them:
-//! `names` and `references` (what may be named where), `needs` (edges), `types` and `fitting`.
+//! `names` and `references` (what may be named where), `needs` (edges), `reachable` (what never runs), `types` and
+//! `fitting`, `taint` (where data from outside may not go).
 
 mod arguments;
 mod bodies;
@@ -16,9 +17,11 @@ mod loops;
 mod names;
 mod needs;
 mod output;
+mod reachable;
 mod references;
 mod settings;
 mod steps;
+mod taint;
 mod triggers;
 mod types;
 
@@ -32,7 +35,7 @@ use crate::catalog::Catalog;
 use crate::document::{Document, Files, Member, StepShape};
 use crate::finding::Finding;
 use crate::plan::Plan;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use crate::workflow::Tree;
 use crate::yaml::Node;
 
@@ -70,6 +73,7 @@ fn check_with(
         bodies: Vec::new(),
         children: IndexMap::new(),
         unserved: Vec::new(),
+        open_hosts: Vec::new(),
     };
     let workflow = checker.workflow(document);
     let mut findings = checker.findings;
@@ -98,6 +102,8 @@ struct Checker<'a> {
     bodies: Vec<Body>,
     children: IndexMap<Arc<str>, Arc<Workflow>>,
     unserved: Vec<Finding>,
+    /// Addresses whose host is a template.
+    open_hosts: Vec<Span>,
 }
 
 impl<'a> Checker<'a> {
@@ -159,8 +165,10 @@ impl<'a> Checker<'a> {
             Ok(plan) => {
                 workflow.plan = plan;
                 self.unordered_commands(&workflow, document);
+                self.never_runs(&workflow);
                 let order = workflow.plan.order().to_vec();
                 self.types(&mut workflow, &order);
+                self.exfiltration(&workflow, document);
                 Some(workflow)
             }
             Err(cycles) => {
@@ -270,8 +278,9 @@ impl<'a> Checker<'a> {
             Some(scalar) if !scalar.is_null() => Some(scalar.text.clone()),
             _ => {
                 let message = format!("expected text, found {}", node.describe());
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help("write one text here, without `[` or `{`"));
                 None
             }
         }
@@ -279,12 +288,18 @@ impl<'a> Checker<'a> {
 
     fn boolean(&mut self, node: Option<&Node>, what: &str) -> Option<bool> {
         let node = node.filter(|node| !node.is_hole())?;
+        if self.is_template(node) {
+            return None;
+        }
         let value = node.as_scalar().and_then(crate::yaml::Scalar::as_bool);
         if value.is_none() {
             let message = format!("{what} is `true` or `false`, found {}", node.describe());
             let finding = Finding::error("schema.type", node.span, message);
-            self.findings
-                .push(finding.edits(crate::edit::boolean(node)));
+            self.findings.push(
+                finding
+                    .help("write `true` or `false`, without quotes")
+                    .edits(crate::edit::boolean(node)),
+            );
         }
         value
     }

@@ -71,7 +71,8 @@ impl Checker<'_> {
                 span,
                 format!("the state of steps is not known in {}", place.what),
             );
-            self.findings.push(finding);
+            self.findings
+                .push(finding.help("ask for it in the `if` of a step, or in `outputs:`"));
             return false;
         }
         if !place.roots.contains(&root) {
@@ -84,7 +85,7 @@ impl Checker<'_> {
         };
         match (root, member) {
             ("trigger", _) => names.uses_trigger = true,
-            ("secrets", Some(name)) => self.secret(reference, name, span, place, names),
+            ("secrets", Some(name)) => self.secret(name, span, place, names),
             ("secrets" | "steps", None) if reference.kind == RefKind::Value => {
                 let message = format!("`{root}` alone cannot be used: say which one");
                 let finding = Finding::error("check.whole_namespace", span, message);
@@ -194,6 +195,10 @@ impl Checker<'_> {
                 ),
             });
         }
+        if owner.is_none() {
+            finding = finding
+                .help("`finally` runs when all else is over: what needs it stands there too");
+        }
         self.findings.push(finding);
         false
     }
@@ -226,29 +231,33 @@ impl Checker<'_> {
             Some(near) => finding.meant(root, near),
             None => finding.maybe_meant(root, section_of(workflow, root)),
         };
+        let elsewhere = known_elsewhere && place.roots != ["item"];
         let help = if workflow.inputs.contains_key(root) {
             format!("an input is written `inputs.{root}`")
         } else if workflow.steps.iter().any(|step| &*step.name == root) {
             format!("a step's value is written `steps.{root}`")
         } else if workflow.vars.contains_key(root) {
             format!("a var is written `vars.{root}`")
+        } else if root == "trigger" && place.roots == ["result"] {
+            "what happened is `result` here; it is `trigger` in the run".to_owned()
+        } else if elsewhere {
+            format!("in scope here: {roots}")
         } else {
+            let only = match place.roots {
+                [only] => format!(
+                    "only `{only}` is in scope here: its members are written `{only}.{root}`"
+                ),
+                _ => format!("in scope here: {roots}; text is written in quotes"),
+            };
             match crate::finding::nearest(root, place.roots.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("in scope here: {roots}; text is written in quotes"),
+                None => only,
             }
         };
         self.findings.push(finding.help(help));
     }
 
-    fn secret(
-        &mut self,
-        reference: &Reference,
-        name: &Arc<str>,
-        span: Span,
-        place: Place<'_>,
-        names: &mut Names,
-    ) {
+    fn secret(&mut self, name: &Arc<str>, span: Span, place: Place<'_>, names: &mut Names) {
         if !place.secrets {
             let finding = Finding::error(
                 "check.secret_placement",
@@ -256,9 +265,6 @@ impl Checker<'_> {
                 format!("the secret `{name}` may not be used here"),
             );
             self.findings.push(finding.help("secrets may stand in `connections`, in parameters that take a secret, and in `env:` of `run:`"));
-        } else if reference.path.len() > 1 {
-            let finding = Finding::error("check.secret_placement", span, "a secret has no members");
-            self.findings.push(finding);
         }
         if names.seen_secrets.insert((name.clone(), span)) {
             names.secrets.push(SecretUse {

@@ -7,7 +7,8 @@ use crate::document::Document;
 use crate::expr::{RefKind, RefPart, Reference};
 use crate::finding::Finding;
 use crate::plan::Need;
-use crate::workflow::{BodyRole, Does, Step, Workflow};
+use crate::source::Span;
+use crate::workflow::{After, BodyRole, Does, Step, Workflow};
 use crate::yaml::NodeKind;
 
 /// What every step needs.
@@ -120,33 +121,44 @@ impl Checker<'_> {
             _ => vec![node],
         };
         for item in items {
-            let Some(text) = self.text(Some(item)) else {
-                continue;
-            };
-            if let Some(needed) = workflow
-                .step_index(&text)
-                .filter(|needed| workflow.steps[*needed].undoes.is_none())
-            {
-                let body = workflow.steps[at].body;
-                if self.visible(workflow, &text, item.span, Some(body)) {
-                    needs.add(workflow, at, needed, Need::Required);
-                }
-                continue;
+            if let Some(text) = self.text(Some(item)) {
+                self.need(workflow, at, &text, item.span, needs);
             }
-            let message = format!(
-                "step `{}` needs `{text}`, which is not defined",
-                workflow.steps[at].name
-            );
-            let finding = Finding::error("check.unknown_need", item.span, message)
-                .label("no step has this name");
-            let steps = workflow.steps.iter().take(self.compared());
-            let known = steps.map(|step| &*step.name);
-            self.findings.push(finding.help_nearest(
-                &text,
-                known,
-                "`needs` takes the ids of steps",
-            ));
         }
+    }
+
+    /// `after: create`: events since the start of a step.
+    pub(super) fn after_step(&mut self, workflow: &Workflow, at: usize, needs: &mut Needs) {
+        if let Does::Hold(watch) = &workflow.steps[at].does
+            && let Some(After::Step(name, span)) = watch.after.as_deref()
+        {
+            self.need(workflow, at, name, *span, needs);
+        }
+    }
+
+    fn need(&mut self, workflow: &Workflow, at: usize, text: &str, span: Span, needs: &mut Needs) {
+        if let Some(needed) = workflow
+            .step_index(text)
+            .filter(|needed| workflow.steps[*needed].undoes.is_none())
+        {
+            let body = workflow.steps[at].body;
+            if self.visible(workflow, text, span, Some(body)) {
+                needs.add(workflow, at, needed, Need::Required);
+            }
+            return;
+        }
+        let message = format!(
+            "step `{}` needs `{text}`, which is not defined",
+            workflow.steps[at].name
+        );
+        let finding =
+            Finding::error("check.unknown_need", span, message).label("no step has this name");
+        let steps = workflow.steps.iter().take(self.compared());
+        let known = steps
+            .filter(|step| step.undoes.is_none())
+            .map(|step| &*step.name);
+        self.findings
+            .push(finding.help_nearest(text, known, "`needs` takes the ids of steps"));
     }
 
     /// In a map with `sequential: true` each step also needs the one above it.

@@ -32,7 +32,7 @@ impl Checker<'_> {
         }
     }
 
-    fn path(&mut self, node: &Node) -> Option<OutputPath> {
+    pub(super) fn path(&mut self, node: &Node) -> Option<OutputPath> {
         let text = &node.as_scalar()?.text;
         match JsonPath::parse(text) {
             Ok(path) => Some(OutputPath {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use super::Checker;
 use super::names::{ITEM_ROOTS, Names, Place, RESULT_ROOTS, STEP_ROOTS};
 use super::needs::Needs;
-use crate::catalog::{Catalog, ParameterKind};
+use crate::catalog::{Catalog, Look, ParameterKind};
 use crate::document::Document;
-use crate::expr::{RefPart, Reference};
+use crate::expr::{RefKind, RefPart, Reference};
 use crate::finding::Finding;
 use crate::plan::Need;
 use crate::source::Span;
 use crate::types::Type;
 use crate::workflow::{
-    Argument, CallShape, Does, OnError, Output, OutputPart, Starts, Step, Trigger, Workflow,
+    After, Argument, CallShape, Does, OnError, Output, OutputPart, Step, Watch, Workflow,
 };
 
 /// A reference with its place in the text, and what may stand there.
@@ -32,6 +32,7 @@ impl Checker<'_> {
         for at in 0..workflow.steps.len() {
             self.step_references(workflow, at, &mut names, &mut needs);
             self.explicit_needs(workflow, at, &mut needs);
+            self.after_step(workflow, at, &mut needs);
         }
         self.sequences(workflow, document, &mut needs);
         let (edges, sees, always) = needs.done();
@@ -54,6 +55,7 @@ impl Checker<'_> {
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, var_place, None, names);
+                self.shared_field(workflow, None, &reference, span);
                 if let (true, Some(RefPart::Key(other))) =
                     (&*reference.root == "vars", reference.path.first())
                     && workflow
@@ -101,42 +103,8 @@ impl Checker<'_> {
             });
             for (reference, span) in found {
                 self.name(workflow, &reference, span, place, Some(0), names);
+                self.shared_field(workflow, None, &reference, span);
             }
-        }
-    }
-
-    /// Inputs of a trigger see its event; what a poll looks with sees inputs and secrets; `where` sees `result`.
-    fn trigger_references(&mut self, workflow: &Workflow, trigger: &Trigger, names: &mut Names) {
-        let source = self.source.clone();
-        let mut found: Vec<(Reference, Span, Place<'static>)> = Vec::new();
-        let inputs = Place::outside(&["trigger", "run"], "the inputs of a trigger");
-        for tree in trigger.inputs.values() {
-            tree.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, inputs));
-            });
-        }
-        // That a trigger's own inputs read its event says nothing of the steps.
-        let mut apart = Names::default();
-        for (reference, span, place) in found.drain(..) {
-            self.name(workflow, &reference, span, place, None, &mut apart);
-        }
-        let Starts::Poll(watch) = &trigger.starts else {
-            return;
-        };
-        let parameters = Place::outside(STEP_ROOTS, "a step");
-        call_references(self.catalog, &watch.call, &source, parameters, &mut found);
-        for (_, _, place) in &mut found {
-            place.roots = &["inputs", "secrets"];
-            place.what = "the parameters of a trigger";
-        }
-        if let Some(condition) = &watch.condition {
-            let place = Place::outside(&["result"], "a trigger's `where`");
-            condition.references(&source, &mut |reference, span| {
-                found.push((reference.clone(), span, place));
-            });
-        }
-        for (reference, span, place) in found {
-            self.name(workflow, &reference, span, place, None, names);
         }
     }
 
@@ -190,18 +158,16 @@ impl Checker<'_> {
                 until.references(&source, &mut push(&mut found, result));
             }
         }
-        match &step.output {
-            Some(Output::Tree(tree)) => tree.references(&source, &mut push(&mut found, result)),
-            Some(Output::Map(parts)) => {
-                for (_, part) in parts {
-                    if let OutputPart::Tree(tree) = part {
-                        tree.references(&source, &mut push(&mut found, result));
-                    }
-                }
-            }
-            Some(Output::Path(_)) | None => {}
-        }
-        let own = if step.undoes.is_some() { result } else { plain };
+        self.output_references(step, result, &mut found);
+        let undoing = Place {
+            what: "an `undo`",
+            ..result
+        };
+        let own = if step.undoes.is_some() {
+            undoing
+        } else {
+            plain
+        };
         match &step.does {
             Does::Value(tree) => tree.references(&source, &mut push(&mut found, own)),
             Does::Call(call) => {
@@ -210,12 +176,7 @@ impl Checker<'_> {
             Does::Engine(_, call) => {
                 call_references(self.catalog, call, &source, own, &mut found);
             }
-            Does::Hold(watch) => {
-                call_references(self.catalog, &watch.call, &source, own, &mut found);
-                if let Some(condition) = &watch.condition {
-                    condition.references(&source, &mut push(&mut found, result));
-                }
-            }
+            Does::Hold(watch) => self.hold_references(watch, own, result, &mut found),
             Does::Child(child) => self.child_references(workflow, child, plain, &mut found),
             Does::Group(group) => {
                 // What a group gives is told from inside it.
@@ -230,6 +191,7 @@ impl Checker<'_> {
                 for (reference, span, place) in inner_found {
                     let inner = Some(group.body);
                     let fits = self.name(workflow, &reference, span, place, inner, names);
+                    self.shared_field(workflow, Some(at), &reference, span);
                     let step = reference.path.first().and_then(|part| match part {
                         RefPart::Key(name) => workflow.step_index(name),
                         _ => None,
@@ -243,9 +205,65 @@ impl Checker<'_> {
         }
         let body = step.body;
         for (reference, span, place) in found {
+            self.callback(workflow, &reference, span);
+            self.shared_field(workflow, Some(at), &reference, span);
             if self.name(workflow, &reference, span, place, Some(body), names) {
                 needs.reference(workflow, at, &reference);
             }
+        }
+    }
+
+    fn output_references<'p>(&self, step: &Step, result: Place<'p>, found: &mut Vec<Found<'p>>) {
+        match &step.output {
+            Some(Output::Tree(tree)) => tree.references(self.source, &mut push(found, result)),
+            Some(Output::Map(parts)) => {
+                for (_, part) in parts {
+                    if let OutputPart::Tree(tree) = part {
+                        tree.references(self.source, &mut push(found, result));
+                    }
+                }
+            }
+            Some(Output::Path(_)) | None => {}
+        }
+    }
+
+    fn hold_references<'p>(
+        &self,
+        watch: &Watch,
+        own: Place<'p>,
+        result: Place<'p>,
+        found: &mut Vec<Found<'p>>,
+    ) {
+        let source = self.source;
+        call_references(self.catalog, &watch.call, source, own, found);
+        if let Some(condition) = &watch.condition {
+            condition.references(source, &mut push(found, result));
+        }
+        if let Some(After::Time(tree)) = watch.after.as_deref() {
+            tree.references(source, &mut push(found, own));
+        }
+    }
+
+    /// `run.callback_url('x')` is the address of a step that waits for a callback.
+    fn callback(&mut self, workflow: &Workflow, reference: &Reference, span: Span) {
+        let (RefKind::Callback, Some(RefPart::Key(name))) =
+            (reference.kind, reference.path.first())
+        else {
+            return;
+        };
+        let step = workflow.step_index(name).map(|at| &workflow.steps[at]);
+        let waits = step.is_none_or(|step| match &step.does {
+            Does::Hold(watch) => watch.look == Look::Signal,
+            _ => false,
+        });
+        if !waits {
+            let message = format!("step `{name}` does not wait for a callback");
+            let finding = Finding::error("check.wrong_kind", span, message)
+                .help("name a step with `trigger: http.callback`");
+            self.findings.push(match step {
+                Some(step) => finding.related(step.span, "this one"),
+                None => finding,
+            });
         }
     }
 
@@ -325,7 +343,7 @@ impl Checker<'_> {
     }
 }
 
-fn call_references<'p>(
+pub(super) fn call_references<'p>(
     catalog: &Catalog,
     call: &CallShape,
     source: &crate::source::SourceFile,

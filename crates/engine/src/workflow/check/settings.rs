@@ -55,9 +55,25 @@ impl Checker<'_> {
         self.findings.push(finding.help(help));
     }
 
+    /// Refuses a template where only a literal may stand.
+    pub(super) fn is_template(&mut self, node: &Node) -> bool {
+        let is_template = node
+            .as_scalar()
+            .is_some_and(|scalar| scalar.text.contains("{{"));
+        if is_template {
+            let message = "a template is not possible here";
+            let finding = Finding::error("template.not_allowed_here", node.span, message);
+            self.findings.push(finding.help("write the value out"));
+        }
+        is_template
+    }
+
     /// A whole number of at least 1.
     pub(super) fn count(&mut self, node: Option<&Node>, what: &str) -> Option<u32> {
         let node = node.filter(|node| !node.is_hole())?;
+        if self.is_template(node) {
+            return None;
+        }
         let value = node
             .as_scalar()
             .and_then(|scalar| scalar.value().ok())
@@ -73,8 +89,9 @@ impl Checker<'_> {
                     |scalar| format!("`{}`", scalar.text)
                 )
             );
+            let finding = Finding::error("schema.type", node.span, message);
             self.findings
-                .push(Finding::error("schema.type", node.span, message));
+                .push(finding.help("write a number such as `3`"));
         }
         count
     }
@@ -133,8 +150,10 @@ impl Checker<'_> {
         let attempts = self.count(Some(node), "the number of attempts")?;
         if attempts > ATTEMPTS_MAX {
             let message = format!("a step is tried at most {ATTEMPTS_MAX} times");
-            self.findings
-                .push(Finding::error("schema.retry", node.span, message));
+            let finding = Finding::error("schema.retry", node.span, message);
+            self.findings.push(finding.help(format!(
+                "write a number from 1 to {ATTEMPTS_MAX}; the first attempt counts"
+            )));
         }
         Some(attempts.min(ATTEMPTS_MAX))
     }
@@ -146,11 +165,10 @@ impl Checker<'_> {
             .and_then(|value| value.as_f64());
         let factor = factor.filter(|factor| (1.0..=10.0).contains(factor));
         if factor.is_none() {
-            self.findings.push(Finding::error(
-                "schema.retry",
-                node.span,
-                "`factor` is a number from 1 to 10",
-            ));
+            let message = "`factor` is a number from 1 to 10";
+            let finding = Finding::error("schema.retry", node.span, message);
+            self.findings
+                .push(finding.help("each wait is that many times the one before it, such as `2`"));
         }
         factor
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use super::Checker;
 use super::bodies::Standing;
 use crate::catalog::{Catalog, Effect, Look, Operation, OperationKind};
-use crate::document::StepShape;
 use crate::document::keys::Verb;
+use crate::document::{StepShape, is_identifier};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::run::retry::RetryPolicy;
@@ -16,12 +17,12 @@ use crate::source::Span;
 use crate::types::Type;
 use crate::value::Value;
 use crate::workflow::{
-    Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
+    After, Argument, Bare, CallShape, CallStep, Does, OnError, OnInterrupt, Step, Tree, Watch,
 };
-use crate::yaml::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind, Style};
 
 /// How often a hold looks if neither workflow nor catalog says.
-const EVERY_DEFAULT: Millis = Millis::seconds(60);
+pub(super) const EVERY_DEFAULT: Millis = Millis::seconds(60);
 
 /// An operation that was found.
 pub(super) struct Found<'a> {
@@ -102,7 +103,9 @@ impl<'a> Checker<'a> {
             node.span,
             "`on_error` is `fail`, `continue` or `{ value: ... }`",
         );
-        self.findings.push(finding);
+        self.findings.push(finding.help(
+            "`continue` lets the run succeed without the step, `{ value: ... }` gives it a value instead",
+        ));
         OnError::Fail
     }
 
@@ -151,6 +154,13 @@ impl<'a> Checker<'a> {
             "" => format!("`{written}` names a connector, not an operation"),
             rest => format!("`{first}` has no operation `{rest}`"),
         };
+        if rest.is_empty() {
+            let finding = Finding::error("check.unknown_operation", node.span, message);
+            self.findings.push(finding.help(format!(
+                "`flow connectors {first}` lists its operations: write `{first}.NAME`"
+            )));
+            return None;
+        }
         let names: Vec<_> = connector
             .operations
             .keys()
@@ -243,13 +253,51 @@ impl<'a> Checker<'a> {
         self.kind(&found, node, OperationKind::Trigger);
         let call = self.call(shape, &found);
         self.served(found.operation, &found, node);
-        let every = shape.field("every").and_then(|node| self.duration(node));
+        let every = shape.field("every").and_then(|node| self.interval(node));
         // In a loop, `where` picks items.
         let condition = shape
             .field("where")
             .filter(|_| shape.field("for_each").is_none());
         let condition = self.bare(condition);
-        self.watch(&found, call, every, condition, node)
+        let after = shape.field("after").and_then(|node| self.after(node));
+        let watch = self.watch(&found, call, every, condition, node)?;
+        if watch.look == Look::Signal && shape.field("timeout").is_none() {
+            let message = format!(
+                "`{}.{}` waits for somebody, and nothing says for how long",
+                found.connection, found.name
+            );
+            let finding = Finding::error("check.timeout_required", node.span, message);
+            self.findings.push(finding.help(
+                "add `timeout:` to the step, such as `timeout: 3d`: waiting costs nothing, and outlives restarts",
+            ));
+        }
+        Some(Watch {
+            after: after.map(Box::new),
+            ..watch
+        })
+    }
+
+    /// The step since whose start events count, or a time.
+    fn after(&mut self, node: &Node) -> Option<After> {
+        let text = node.as_scalar().filter(|_| !node.is_null())?.text.clone();
+        if is_identifier(&text) {
+            return Some(After::Step(text, node.span));
+        }
+        let tree = self.tree(node);
+        if let Some(time) = tree.constant()
+            && time
+                .as_str()
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .is_none()
+        {
+            let message = format!("`{text}` is neither the id of a step nor a time");
+            let finding = Finding::error("schema.after", node.span, message);
+            self.findings.push(finding.help(
+                "write the id of a step, since whose start events count, or a time, such as `\"{{ steps.create.created_at }}\"`",
+            ));
+            return None;
+        }
+        Some(After::Time(tree))
     }
 
     pub(super) fn watch(
@@ -287,18 +335,12 @@ impl<'a> Checker<'a> {
             Look::Edge(edge) => edge.every,
             _ => EVERY_DEFAULT,
         };
-        if every.is_some_and(|every| every < Millis::seconds(1)) {
-            self.findings.push(Finding::error(
-                "schema.duration",
-                node.span,
-                "`every` is at least 1s",
-            ));
-        }
         Some(Watch {
             call,
             look,
             every: every.unwrap_or(default),
             condition,
+            after: None,
         })
     }
 
@@ -306,6 +348,7 @@ impl<'a> Checker<'a> {
     fn command(&mut self, shape: &StepShape, node: &Node) -> CallStep {
         let mut arguments = IndexMap::new();
         match &node.kind {
+            NodeKind::Scalar(scalar) if scalar.text.trim().is_empty() => self.no_command(node),
             NodeKind::Scalar(scalar) => {
                 // A text that is taken as it stands is no template.
                 let is_raw = node.tag.as_deref() == Some("raw");
@@ -322,18 +365,22 @@ impl<'a> Checker<'a> {
                 if let Some(first) = items.first().and_then(Node::as_scalar)
                     && first.text.contains("{{")
                 {
-                    self.template_in_command(&items[0], &first.text);
+                    self.template_as_program(&items[0], &first.text);
                 }
-                arguments.insert(Arc::from("program"), Argument::Value(self.tree(node)));
+                let words = Node {
+                    kind: NodeKind::List(items.iter().map(as_text).collect()),
+                    ..node.clone()
+                };
+                arguments.insert(Arc::from("program"), Argument::Value(self.tree(&words)));
             }
             NodeKind::Hole => {}
-            _ => {
-                let message = format!(
-                    "`run` is a command as text or a list of program and arguments, found {}",
-                    node.describe()
-                );
+            NodeKind::List(_) => self.no_command(node),
+            NodeKind::Map(_) => {
+                let message =
+                    "`run` is a command as text or a list of program and arguments, found a map";
+                let finding = Finding::error("schema.type", node.span, message);
                 self.findings
-                    .push(Finding::error("schema.type", node.span, message));
+                    .push(finding.help("such as `run: make test`, or `run: [make, test]`"));
             }
         }
         for key in [
@@ -366,6 +413,28 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn no_command(&mut self, node: &Node) {
+        let finding = Finding::error("schema.type", node.span, "there is no command behind `run`");
+        self.findings
+            .push(finding.help("such as `run: make test`, or `run: [make, test]`"));
+    }
+
+    /// Which program starts is the author's word alone.
+    fn template_as_program(&mut self, node: &Node, text: &str) {
+        let span = node
+            .place()
+            .locate(self.source, text, Span::new(0, text.len()));
+        let finding = Finding::error(
+            "shell.tainted",
+            span,
+            "the program of a command cannot be a template: data would choose what runs",
+        );
+        self.findings.push(
+            finding
+                .help("write the program out; where it differs, make a step of each with an `if`"),
+        );
+    }
+
     fn template_in_command(&mut self, node: &Node, text: &str) {
         let at = text
             .find("{{")
@@ -379,6 +448,12 @@ impl<'a> Checker<'a> {
             span,
             "a template must not stand inside a command: data could become code",
         );
+        if text[at..].starts_with("{%") {
+            self.findings.push(finding.help(
+                "choose before: compute the text in a step with `value:`, hand it over with `env: { VALUE: ... }`, and write \"$VALUE\" in the command",
+            ));
+            return;
+        }
         let name = expression.rsplit(['.', ' ']).next().unwrap_or("value");
         let name: String = name
             .chars()
@@ -421,15 +496,32 @@ impl<'a> Checker<'a> {
             Some("retry") => OnInterrupt::Retry,
             Some(other) => {
                 let message = format!("`{other}` is not one of `ask`, `fail`, `retry`");
-                self.findings
-                    .push(Finding::error("schema.on_interrupt", node.span, message));
+                let finding = Finding::error("schema.on_interrupt", node.span, message);
+                self.findings.push(finding.help_nearest(
+                    other,
+                    ["ask", "fail", "retry"],
+                    "`ask` waits for a person, `fail` fails the step, `retry` does it again",
+                ));
                 OnInterrupt::Ask
             }
         }
     }
 }
 
-fn article(kind: OperationKind) -> &'static str {
+/// Where text is expected the written text is kept: in `[sleep, 5]` the 5 is text.
+fn as_text(item: &Node) -> Node {
+    let mut item = item.clone();
+    if let NodeKind::Scalar(scalar) = &mut item.kind
+        && scalar.style == Style::Plain
+        && !scalar.is_null()
+        && !scalar.text.contains('{')
+    {
+        scalar.style = Style::SingleQuoted;
+    }
+    item
+}
+
+pub(super) fn article(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Trigger => "a trigger",
         OperationKind::Action => "an action",

@@ -7,7 +7,7 @@ use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
 use crate::workflow::{
-    Bare, Does, Each, Group, OnError, Output, OutputPart, OutputPath, Starts, Step, Workflow,
+    After, Bare, Does, Each, Group, OnError, Output, OutputPart, OutputPath, Step, Workflow,
 };
 
 /// The types of the names in scope, with local names in front.
@@ -116,32 +116,7 @@ impl Checker<'_> {
             workflow.output_types.insert(name.clone(), ty);
         }
         for trigger in workflow.triggers.values() {
-            let mut roots = roots.clone();
-            roots[1].1 = trigger.payload.clone();
-            roots[2].1 = run_type(true, false);
-            for (name, tree) in &trigger.inputs {
-                let ty = tree.infer(
-                    &Types {
-                        roots: &roots,
-                        locals: Vec::new(),
-                    },
-                    &source,
-                    &mut self.findings,
-                );
-                let wanted = workflow
-                    .inputs
-                    .get(name)
-                    .map(|input| input.kind.ty())
-                    .unwrap_or_default();
-                self.fits(&wanted, &ty, tree, name);
-            }
-            if let Starts::Poll(watch) = &trigger.starts {
-                let types = Types {
-                    roots: &roots,
-                    locals: Vec::new(),
-                };
-                self.call_types(&watch.call, &types);
-            }
+            self.trigger_types(workflow, trigger, &roots);
         }
     }
 
@@ -329,13 +304,20 @@ impl Checker<'_> {
         let source = self.source.clone();
         match &step.does {
             Does::Value(tree) => tree.infer(types, &source, &mut self.findings),
-            Does::Call(call) => self.call_types(&call.call, types),
+            Does::Call(call) => {
+                self.taint(workflow, step, &call.call, types);
+                self.call_types(&call.call, types)
+            }
             Does::Engine(_, call) => self.call_types(call, types),
             Does::Hold(watch) => {
                 let ty = self.call_types(&watch.call, types);
                 if let Some(condition) = &watch.condition {
                     let types = types.with([(Arc::from("result"), ty.clone())]);
                     self.boolean_type(condition, &types, "`where`");
+                }
+                if let Some(After::Time(tree)) = watch.after.as_deref() {
+                    let given = tree.infer(types, &source, &mut self.findings);
+                    self.fits(&Type::string(), &given, tree, "after");
                 }
                 ty
             }
@@ -428,15 +410,28 @@ impl Checker<'_> {
         let source = self.source.clone();
         let ty = bare.infer(types, &source, &mut self.findings);
         if !Type::Boolean.may_accept(&ty) {
+            let other = match ty {
+                Type::Integer | Type::Number => "> 0",
+                Type::String(_) => "!= ''",
+                _ => "!= null",
+            };
             let finding = Finding::error(
                 "template.not_boolean",
                 bare.span,
                 format!("{what} must be true or false, and this gives {ty}"),
             );
             self.findings
-                .push(finding.help(format!("compare it, such as `{} != null`", bare.text())));
+                .push(finding.help(format!("compare it, such as `{} {other}`", bare_text(bare))));
         }
     }
+}
+
+/// An expression without the braces that may stand around it.
+fn bare_text(bare: &Bare) -> &str {
+    let text = bare.text().trim();
+    text.strip_prefix("{{")
+        .and_then(|text| text.strip_suffix("}}"))
+        .map_or(text, str::trim)
 }
 
 /// Adds a member to a record that nobody else holds: no copy is made.
@@ -477,7 +472,7 @@ fn loop_type(item: Type) -> Type {
 
 /// The type of `run`. When it was due is known only where a schedule gives a run its inputs, how it went only when it is
 /// over.
-fn run_type(due: bool, over: bool) -> Type {
+pub(super) fn run_type(due: bool, over: bool) -> Type {
     let trigger = Type::record(
         [
             ("name", Type::Unknown),

@@ -9,3 +9,5 @@ pub(super) mod duration;
 mod moment;
 pub(super) mod shift;
 mod zone;
+
+pub(crate) use zone::zones;

@@ -11,6 +11,11 @@ use crate::finding::nearest;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
+/// All zones by name.
+pub(crate) fn zones() -> &'static TimeZoneDatabase {
+    &ZONES
+}
+
 /// The zone of a name of the IANA database, or of an offset such as `+02:00`.
 pub(super) fn zone(name: &str) -> Result<TimeZone, Fault> {
     if let Ok(zone) = ZONES.get(name) {
