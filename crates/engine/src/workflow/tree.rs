@@ -434,14 +434,14 @@ fn placed(error: &SyntaxError, source: &SourceFile, text: &str, place: TextPlace
     }
 }
 
-/// What a template that names nothing comes to is known: its failure too.
+/// What a template that names nothing comes to is known: its failure too. A warning, as an `if` may keep it from its turn.
 fn fails_always(template: &Template, source: &SourceFile, place: TextPlace) -> Option<Finding> {
     if !is_quick(template.text()) {
         return None;
     }
     let error = template.render(&Scope::new(&Nothing)).err()?;
     let span = place.locate(source, template.text(), error.span);
-    let finding = Finding::error(error.code, span, error.message.clone());
+    let finding = Finding::warning(error.code, span, error.message.clone());
     Some(match error.help.as_deref().or(usual_help(error.code)) {
         Some(help) => finding.help(help),
         None => finding.help("this fails whatever happens: write another value"),
