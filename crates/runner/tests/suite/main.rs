@@ -8,6 +8,7 @@ mod fix;
 mod fmt;
 mod main_job;
 mod nesting;
+mod rules;
 mod support;
 mod tidy;
 mod triggers;
