@@ -1,6 +1,6 @@
 //! What operations answer: a list for each, taken one call at a time, the last one for ever. A list stands under the
 //! operation's name, such as `claude.messages.create`, or under the path of one step, item or round, such as `each[3]/ask`,
-//! which goes first.
+//! which goes first, or under the path without items and rounds, such as `each/ask`, which goes second.
 //!
 //! An answer is a value; a whole number from 400 to 599 stands for a failure with that HTTP status;
 //! `{ fail: CODE, done: not_done | done | unknown, kind: ..., retry_after: 5s }` for any other failure;
@@ -100,6 +100,10 @@ impl Scripted {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         *calls.entry(operation_of(call)).or_default() += 1;
         *calls.entry(context.step.to_string()).or_default() += 1;
+        let written = written(&context.step);
+        if written != *context.step {
+            *calls.entry(written).or_default() += 1;
+        }
     }
 
     /// How long the last answer takes.
@@ -113,7 +117,9 @@ impl Scripted {
         let operation = operation_of(call);
         let answers = &self.script.answers;
         let own = answers.get_key_value(&*context.step);
-        let found = own.or_else(|| answers.get_key_value(&operation));
+        let found = own
+            .or_else(|| answers.get_key_value(&written(&context.step)))
+            .or_else(|| answers.get_key_value(&operation));
         found.map(|(name, list)| (name.clone(), list))
     }
 
@@ -152,6 +158,24 @@ impl Scripted {
 /// The name of an operation, the connection's in front.
 pub(super) fn operation_of(call: &Call) -> String {
     format!("{}.{}", call.connection.name, call.operation)
+}
+
+/// The path of a step as the file has it, whatever the item or round: `each[3]/poll#0` is `each/poll`.
+fn written(path: &str) -> String {
+    let mut counts = false;
+    let mut text = String::with_capacity(path.len());
+    for character in path.chars() {
+        counts = match character {
+            '[' | '#' => true,
+            '/' | '.' => false,
+            _ => counts,
+        };
+        if !counts {
+            text.push(character);
+        }
+        counts &= character != ']';
+    }
+    text
 }
 
 fn read(answer: Value) -> Result<Value, Failure> {

@@ -6,12 +6,18 @@ use crate::finding::Finding;
 use crate::yaml::{Entry, NodeKind};
 
 const START: &str = "what starts a run is said by one of `schedule`, `every`, `trigger`, `poll`, `webhook`, `event`, `file`";
+/// What to write where a trigger is none.
+const HELP: &str = "such as `on: { schedule: \"0 2 * * *\" }`, `on: { every: 1h }` or `on: { trigger: claude.files.created }`";
 
 impl Parser {
     /// `on:` is one trigger named `main` if any of its keys is a trigger's word, else each key names one.
     pub(super) fn triggers(&mut self, entry: &Entry) -> Vec<Section> {
         let NodeKind::Map(entries) = &entry.value.kind else {
-            self.map(&entry.value, "`on`");
+            if !matches!(entry.value.kind, NodeKind::Hole) {
+                let message = format!("`on` must be a map, found {}", entry.value.describe());
+                let finding = Finding::error("schema.type", entry.value.span, message);
+                self.findings.push(finding.help(HELP));
+            }
             return Vec::new();
         };
         let is_one = entries

@@ -117,10 +117,7 @@ const KEY_CHARS_MAX: usize = 1024;
 /// What the reader shows itself: a quote or bracket that has no end.
 fn opening_mark(source: &SourceFile, at: usize, message: &str) -> Option<Finding> {
     let mark = source.text()[at..].starts_with(['"', '\'', '[', '{']);
-    (message.starts_with("unclosed") && mark).then(|| {
-        let message = format!("this is never closed: {message}");
-        Finding::error("yaml.unclosed", Span::new(at, at + 1), message).label("opened here")
-    })
+    (message.starts_with("unclosed") && mark).then(|| unclosed(source.text(), at, at, message))
 }
 
 /// A key that is too long is taken for a value, and what is said of that helps nobody.

@@ -17,7 +17,180 @@ type Case = (
 const INPUTS: &str = "inputs:\n  size: { type: integer, min: 1, max: 10 }\n  mode: { type: string, enum: [fast, slow], default: fast }\n  code: { type: string, pattern: '[A-Z]{3}', default: ABC }\nsteps: { a: { value: '{{ inputs.size }}' } }\n";
 const SHOP: &str = "handle: shop\nservice: { baseURL: 'https://{{tenant}}.example.com' }\nresources:\n  - handle: orders\n    operations: { read: { method: GET, path: '/orders/{{id}}', parameters: { id: { required: true } } } }\n";
 
+const MODELS: &str = "steps: { a: { query: claude.models.list, pages: 1 }, b: { action: file.write, with: { path: o.txt, content: x }, needs: a } }\n";
+
 const CASES: &[Case] = &[
+    (
+        "test.shape",
+        &[
+            ("a.yml", MODELS),
+            ("a.test.yml", "cases: { a: { expect: { took: long } } }\n"),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.file",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { inputs: { t: !text missing.txt } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.answer",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: { fail: http.timeout, done: perhaps } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.input",
+        &[
+            ("a.yml", INPUTS),
+            ("a.test.yml", "cases: { a: { inputs: { size: many } } }\n"),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.workflow",
+        &[
+            ("a.yml", MODELS),
+            ("a.test.yml", "workflow: ./moved.yml\ncases: { a: {} }\n"),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.unknown_name",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { expect: { steps: { nope: succeeded } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        3,
+    ),
+    (
+        "test.unscripted",
+        &[("a.yml", MODELS), ("a.test.yml", "cases: { a: {} }\n")],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.status",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { status: failed } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.outputs",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { outputs: { x: 1 } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.step",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { steps: { a: failed } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.took",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { took: 5s } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.calls",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { calls: { claude.models.list: 7 } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.journal",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { journal: [run_started] } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.not_undone",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { not_undone: [b] } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.files",
+        &[
+            ("a.yml", MODELS),
+            (
+                "a.test.yml",
+                "cases: { a: { operations: { claude.models.list: [[]], file.write: {} }, expect: { files: { o.txt: y } } } }\n",
+            ),
+        ],
+        &["test", "a.test.yml"],
+        4,
+    ),
+    (
+        "test.no_case",
+        &[("a.yml", MODELS), ("a.test.yml", "cases: { a: {} }\n")],
+        &["test", "a.test.yml", "--case", "zzz"],
+        2,
+    ),
     ("input.missing", &[("a.yml", INPUTS)], &["run", "a.yml"], 3),
     (
         "input.unknown",

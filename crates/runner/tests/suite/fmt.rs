@@ -69,7 +69,10 @@ fn every_text_of_the_tree_keeps_its_meaning_and_is_stable() {
     let mut read = 0;
     for path in files {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        // One of the wrong files is no UTF-8.
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
         let Some(plain) = formatted(&name, &text) else {
             continue;
         };
@@ -119,7 +122,10 @@ fn damaged_texts_cause_no_panic() {
     };
     let catalog = Catalog::default();
     for path in files {
-        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        // One of the wrong files is no UTF-8.
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
         for _ in 0..40 {
             let mut letters: Vec<char> = text.chars().collect();
             for _ in 0..=draw(3) {

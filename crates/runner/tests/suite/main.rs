@@ -9,6 +9,7 @@ mod fix;
 mod fmt;
 mod main_job;
 mod nesting;
+mod rules;
 mod snippets;
 mod support;
 mod tidy;
