@@ -24,7 +24,8 @@ pub(super) fn definitions() -> Vec<(&'static str, Json)> {
 
 fn for_each() -> Json {
     let long = closed(Place::ForEach, |key| match key {
-        "in" => json!({ "type": "string" }),
+        // An expression, or the items themselves.
+        "in" => json!({ "type": ["string", "array", "object"] }),
         _ => refer("name"),
     });
     map_or(
