@@ -15,6 +15,8 @@ use crate::store::{Reader, RunHead, RunRow, Store, StoreError};
 
 /// What a new run is made of.
 pub struct NewRun {
+    /// Its id; see [`new_id`].
+    pub run: String,
     /// The checked workflow.
     pub workflow: Arc<Workflow>,
     /// Everything that it was checked from.
@@ -31,20 +33,22 @@ pub struct NewRun {
     pub project: Option<String>,
 }
 
+/// An id that no other run has: it begins with the time, so that ids sort as their runs started.
+pub fn new_id() -> String {
+    ulid::Ulid::generate().to_string().to_lowercase()
+}
+
+/// The id of the run of a workflow for a key: the same key is the same run.
+pub fn id_of_key(workflow: &str, key: &str) -> String {
+    let hash = Hash::of(format!("{workflow}\n{key}").as_bytes());
+    hash.to_string()[..26].to_owned()
+}
+
 /// Makes a run; its bundle is on disk when this returns, its first event when the driver has saved it. Blocking.
 ///
 /// # Errors
 /// If the bundle cannot be stored.
 pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
-    start_as(store, new, None)
-}
-
-/// The same, with an id that is known already.
-pub(crate) fn start_as(
-    store: &Store,
-    new: NewRun,
-    run: Option<String>,
-) -> Result<Taken, StoreError> {
     let io = |error: &std::io::Error| StoreError::Io {
         path: store.folder().to_owned(),
         message: error.to_string(),
@@ -53,7 +57,6 @@ pub(crate) fn start_as(
         .blobs()
         .put(new.bundle.to_json().as_bytes(), "application/json")
         .map_err(|error| io(&error))?;
-    let id = ulid::Ulid::generate();
     let at = now();
     let head = RunHead {
         workflow: new.workflow.name.to_string(),
@@ -62,7 +65,8 @@ pub(crate) fn start_as(
         sandbox: new.sandbox,
     };
     let started = RunStarted {
-        run: run.unwrap_or_else(|| id.to_string().to_lowercase()),
+        seed: seed(&new.run),
+        run: new.run,
         workflow: head.workflow.clone(),
         bundle: head.bundle.clone(),
         inputs: new.inputs,
@@ -70,13 +74,18 @@ pub(crate) fn start_as(
         trigger: new.trigger,
         sandbox: new.sandbox,
         project: new.project,
-        seed: u64::from_be_bytes(id.to_bytes()[8..].try_into().expect("an id has 16 bytes")),
     };
     Ok(Taken {
         run: Run::new(new.workflow, started, at),
         saved: 0,
         head: Some(head),
     })
+}
+
+/// Seeds the jitter of a run's waits.
+fn seed(run: &str) -> u64 {
+    let hash = Hash::of(run.as_bytes()).to_string();
+    u64::from_str_radix(&hash[..16], 16).unwrap_or_default()
 }
 
 /// A run of the store, as far as its journal tells.

@@ -1,11 +1,12 @@
 //! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
 //!
 //! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `discover` (which files),
-//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), then `show` (everything that people see).
+//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `host` (where runs are driven), then `show` (everything that people see).
 
 mod cli;
 mod discover;
 mod exit;
+mod host;
 mod inputs;
 mod load;
 mod project;

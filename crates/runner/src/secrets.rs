@@ -1,6 +1,6 @@
 //! Secrets from the environment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flow_backend::context::Secrets;
@@ -31,6 +31,24 @@ impl EnvironmentSecrets {
             }
         }
         (secrets, missing)
+    }
+
+    /// The texts, for a process that drives the run in place of this one.
+    pub(crate) fn to_texts(&self) -> BTreeMap<String, String> {
+        let known = self.known.iter();
+        known
+            .map(|(name, text)| (name.to_string(), text.expose_secret().to_owned()))
+            .collect()
+    }
+
+    /// What another process looked up.
+    pub(crate) fn from_texts(texts: BTreeMap<String, String>) -> EnvironmentSecrets {
+        let known = texts.into_iter();
+        EnvironmentSecrets {
+            known: known
+                .map(|(name, text)| (Arc::from(name), SecretString::from(text)))
+                .collect(),
+        }
     }
 }
 

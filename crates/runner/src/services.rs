@@ -133,14 +133,18 @@ pub(crate) async fn sandboxed(
         return Ok((connectors, None));
     }
     let sandbox = start_sandbox(Config::new(store.join("sandbox"))).await?;
-    let connectors = SANDBOX_SERVES.iter().fold(connectors, |connectors, name| {
+    Ok((pointed_at(connectors, &sandbox), Some(sandbox)))
+}
+
+/// Points the connectors that the sandbox serves at it, with a made-up key.
+pub(crate) fn pointed_at(connectors: Connectors, sandbox: &Sandbox) -> Connectors {
+    SANDBOX_SERVES.iter().fold(connectors, |connectors, name| {
         connectors.with_override(
             name,
             format!("{}/v1", sandbox.base_url()),
             SecretString::from("sandbox-key"),
         )
-    });
-    Ok((connectors, Some(sandbox)))
+    })
 }
 
 pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {
@@ -157,7 +161,7 @@ pub(crate) fn secrets(
     inputs: &Map,
     sandbox: bool,
     waits: bool,
-) -> Result<Arc<EnvironmentSecrets>, Trouble> {
+) -> Result<EnvironmentSecrets, Trouble> {
     let needed: Vec<(&Workflow, &SecretUse)> = workflow
         .with_children()
         .into_iter()
@@ -178,7 +182,7 @@ pub(crate) fn secrets(
         )));
     }
     if missing.is_empty() {
-        return Ok(Arc::new(secrets));
+        return Ok(secrets);
     }
     let mut said: Vec<String> = Vec::new();
     for (workflow, secret) in needed {
@@ -189,6 +193,14 @@ pub(crate) fn secrets(
         }
     }
     Err(Trouble::said(Exit::Invalid))
+}
+
+/// The secrets of a run that can be had now, for one that is only to be ended.
+pub(crate) fn secrets_at_hand(workflow: &Workflow, inputs: &Map) -> EnvironmentSecrets {
+    let workflows = workflow.with_children();
+    let needed = workflows.iter().flat_map(|workflow| &workflow.secrets);
+    let given = secrets_in(inputs);
+    EnvironmentSecrets::look_up(needed.map(|secret| &secret.name).chain(&given)).0
 }
 
 fn connector_of<'w>(workflow: &'w Workflow, secret: &SecretUse) -> Option<&'w str> {

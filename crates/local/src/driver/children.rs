@@ -91,6 +91,7 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
     }
     let pinned = start::read_bundle(store.folder(), &child.bundle)?;
     let new = NewRun {
+        run: child.spec.run.to_string(),
         bundle: pinned.of_child(&workflow),
         workflow,
         inputs: child.spec.inputs.clone(),
@@ -103,8 +104,7 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
         sandbox: child.sandbox,
         project: child.project.clone(),
     };
-    let taken = start::start_as(store, new, Some(child.spec.run.to_string()))
-        .map_err(|error| error.to_string())?;
+    let taken = start::start(store, new).map_err(|error| error.to_string())?;
     Ok(Found::Goes(Box::new(taken)))
 }
 

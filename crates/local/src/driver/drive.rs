@@ -7,10 +7,10 @@ use std::time::Duration;
 use flow_engine::run::Input;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
-use super::Progress;
 use super::children;
 use super::driven::Driven;
 use super::happening::Happening;
+use super::{Decided, Progress};
 use crate::clock::now;
 use crate::store::Store;
 
@@ -114,7 +114,19 @@ fn take(
             None
         }
         Happening::StartChild(_) | Happening::Rest(_) => None,
-        Happening::Stop => {
+        Happening::Decide { run, decision } => {
+            let Some(driven) = runs.get_mut(&run) else {
+                let _ = decision.answer.send(Decided::NotDriven);
+                return None;
+            };
+            driven.decide(decision);
+            Some(run)
+        }
+        Happening::Stop { run: Some(run) } => {
+            runs.get_mut(&run)?.stop();
+            Some(run)
+        }
+        Happening::Stop { run: None } => {
             runs.values_mut().for_each(Driven::stop);
             None
         }

@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use super::children::Child;
-use super::happening::{Happening, Round, send};
-use super::{Progress, Services, Taken};
+use super::happening::{Answer, Decision, Happening, Round, send};
+use super::{Decided, Progress, Services, Taken};
 use crate::clock::now;
 use crate::store::{Commit, RunHead, Store};
 
@@ -37,6 +37,8 @@ pub(super) struct Driven {
     tasks: usize,
     attempts: HashMap<(NodeId, AttemptNo), Attempt>,
     stopping: bool,
+    /// Who decided something that is not yet on its way to the disk.
+    answers: Vec<Answer>,
     pub(super) due: Option<Timestamp>,
 }
 
@@ -63,6 +65,7 @@ impl Driven {
             tasks: 0,
             attempts: HashMap::new(),
             stopping: false,
+            answers: Vec::new(),
             due: None,
         }
     }
@@ -84,6 +87,21 @@ impl Driven {
         }
     }
 
+    /// Lets someone decide; the answer comes when what follows from it is on disk.
+    pub(super) fn decide(&mut self, decision: Decision) {
+        let Decision { decide, answer } = decision;
+        if self.stopping {
+            let _ = answer.send(Decided::Stopping);
+            return;
+        }
+        match decide(&mut self.run) {
+            Ok(()) => self.answers.push(answer),
+            Err(error) => {
+                let _ = answer.send(Decided::Refused(error));
+            }
+        }
+    }
+
     /// Hands what the machine gives to the store.
     pub(super) fn round(&mut self, store: &Store, sender: &WeakUnboundedSender<Happening>) {
         let mut round = Round::default();
@@ -100,6 +118,7 @@ impl Driven {
                 effect => round.effects.push(effect),
             }
         };
+        round.answers = std::mem::take(&mut self.answers);
         if round.events.is_empty() && self.saving == 0 {
             self.perform(round, sender);
             return;
@@ -136,6 +155,9 @@ impl Driven {
     fn perform(&mut self, round: Round, sender: &WeakUnboundedSender<Happening>) {
         for (at, event) in round.events {
             self.tell(Progress::Event { at, event });
+        }
+        for answer in round.answers {
+            let _ = answer.send(Decided::OnDisk);
         }
         for effect in round.effects {
             match effect {

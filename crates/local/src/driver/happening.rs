@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use flow_engine::journal::Event;
-use flow_engine::run::{Input, Output};
+use flow_engine::run::{IllegalInput, Input, Output, Run};
 use flow_engine::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use super::children::Child;
-use super::{Progress, Services, Taken};
+use super::{Decided, Progress, Services, Taken};
 use crate::store::StoreError;
 
 /// One thing that happened.
@@ -33,9 +33,20 @@ pub(super) enum Happening {
     StartChild(Box<Child>),
     /// Someone wants to know when no run is left.
     Rest(tokio::sync::oneshot::Sender<()>),
-    /// Stop in order.
-    Stop,
+    /// Someone decides something about a run.
+    Decide { run: Arc<str>, decision: Decision },
+    /// Stop one run in order, or all.
+    Stop { run: Option<Arc<str>> },
 }
+
+/// Something to do to a run from outside, and who is told when it is on disk.
+pub(super) struct Decision {
+    pub(super) decide: Box<dyn FnOnce(&mut Run) -> Result<(), IllegalInput> + Send>,
+    pub(super) answer: Answer,
+}
+
+/// Tells whoever decided.
+pub(super) type Answer = tokio::sync::oneshot::Sender<Decided>;
 
 /// Tells the loop; nobody hears it once the loop is gone.
 pub(super) fn send(sender: &WeakUnboundedSender<Happening>, happening: Happening) {
@@ -51,4 +62,6 @@ pub(super) struct Round {
     pub(super) events: Vec<(Timestamp, Event)>,
     /// What may be done once they are on disk.
     pub(super) effects: Vec<Output>,
+    /// Who is told once they are on disk.
+    pub(super) answers: Vec<Answer>,
 }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use flow_backend::context::{Blobs, Secrets};
 use flow_backend::step::StepRunner;
 use flow_engine::journal::{Event, RunEnded};
-use flow_engine::run::{Input, Run};
+use flow_engine::run::{IllegalInput, Run};
 use flow_engine::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::store::{RunHead, Store, StoreError};
-use happening::Happening;
+use happening::{Decision, Happening};
 
 /// A run to drive: new, or taken up again.
 pub struct Taken {
@@ -69,7 +69,21 @@ pub enum Progress {
     StoreFailed(StoreError),
 }
 
-/// The handle of the loop. Dropping it stops the loop at once; whatever is on disk stays true.
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided {
+    /// It was taken, and what follows from it is on disk.
+    OnDisk,
+    /// The run does not allow it where it stands.
+    Refused(IllegalInput),
+    /// The run is about to stop: nothing is taken any more.
+    Stopping,
+    /// The run is not driven here, or the store failed before it was on disk.
+    NotDriven,
+}
+
+/// A handle of the loop. When the last one is gone the loop stops at once; whatever is on disk stays true.
+#[derive(Clone)]
 pub struct Driver {
     sender: UnboundedSender<Happening>,
 }
@@ -93,18 +107,32 @@ impl Driver {
         progress
     }
 
-    /// Gives a run an input from outside: a decision, a cancel.
-    pub fn input(&self, run: &str, input: Input) {
-        self.send(Happening::Input {
-            run: run.into(),
-            input,
+    /// Lets someone decide something about a run: a cancel, what becomes of an interrupted step. Answers when it is on
+    /// disk.
+    pub async fn decide(
+        &self,
+        run: &str,
+        decide: impl FnOnce(&mut Run) -> Result<(), IllegalInput> + Send + 'static,
+    ) -> Decided {
+        let (answer, decided) = tokio::sync::oneshot::channel();
+        let (run, decide) = (run.into(), Box::new(decide));
+        self.send(Happening::Decide {
+            run,
+            decision: Decision { decide, answer },
         });
+        decided.await.unwrap_or(Decided::NotDriven)
     }
 
-    /// Stops in order: nothing new starts, what may be repeated is dropped, an effect that must not happen twice is
-    /// awaited.
+    /// Stops every run in order: nothing new starts, what may be repeated is dropped, an effect that must not happen
+    /// twice is awaited.
     pub fn stop(&self) {
-        self.send(Happening::Stop);
+        self.send(Happening::Stop { run: None });
+    }
+
+    /// Stops one run in order.
+    pub fn stop_run(&self, run: &str) {
+        let run = Some(run.into());
+        self.send(Happening::Stop { run });
     }
 
     /// Waits until no run is left: those that steps started and nobody waits for included.
@@ -115,7 +143,7 @@ impl Driver {
     }
 
     fn send(&self, happening: Happening) {
-        // The loop ends only when this handle is gone.
+        // The loop ends only when no handle is left.
         let _ = self.sender.send(happening);
     }
 }

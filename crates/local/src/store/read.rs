@@ -35,6 +35,13 @@ pub struct RunRow {
     pub sandbox: bool,
 }
 
+impl RunRow {
+    /// Whether nothing more happens to it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "succeeded" | "failed" | "cancelled")
+    }
+}
+
 const COLUMNS: &str = "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
 
 impl Reader {
@@ -71,11 +78,24 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Corrupt`] for a row that was changed, is missing, or is of a newer format.
     pub fn journal(&self, run: &str) -> Result<Vec<(Timestamp, Event)>, StoreError> {
-        let rows = self.rows(run)?;
+        self.journal_after(run, 0)
+    }
+
+    /// The journal of a run after its first `seen` rows.
+    ///
+    /// # Errors
+    /// As [`Reader::journal`].
+    pub fn journal_after(
+        &self,
+        run: &str,
+        seen: u64,
+    ) -> Result<Vec<(Timestamp, Event)>, StoreError> {
+        let rows = self.rows_after(run, seen)?;
         let mut events = Vec::with_capacity(rows.len());
         for (before, row) in rows.iter().enumerate() {
-            if row.seq != before as u64 + 1 {
-                return Err(self.corrupt(format!("row {} of run {run} is missing", before + 1)));
+            let expected = seen + before as u64 + 1;
+            if row.seq != expected {
+                return Err(self.corrupt(format!("row {expected} of run {run} is missing")));
             }
             events.push((
                 row.at,
@@ -91,11 +111,16 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn rows(&self, run: &str) -> Result<Vec<Row>, StoreError> {
+        self.rows_after(run, 0)
+    }
+
+    fn rows_after(&self, run: &str, seen: u64) -> Result<Vec<Row>, StoreError> {
+        let seen = i64::try_from(seen).unwrap_or(i64::MAX);
         let read = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = self
                 .connection
-                .prepare_cached("SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 ORDER BY seq")?;
-            let rows = statement.query_map([run], |row| {
+                .prepare_cached("SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq")?;
+            let rows = statement.query_map(params![run, seen], |row| {
                 Ok(Row {
                     seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
                     format: row.get(1)?,

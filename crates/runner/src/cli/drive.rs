@@ -11,27 +11,22 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::{Does, Workflow};
 use flow_local::clock::now;
-use flow_local::driver::{Driver, Progress, Services, Taken};
+use flow_local::driver::Progress;
 use serde_json::json;
 
 use super::signals::Signals;
 use super::{print, print_json};
 use crate::exit::{Exit, Trouble};
+use crate::host::{Backend, Following};
 use crate::show::live::Live;
 use crate::show::style::{self, DIM, RED, paint};
 use crate::show::values;
 use crate::show::{plain, summary};
 
-/// A run and what it is driven with.
-pub(super) struct Drive {
-    pub(super) driver: Driver,
-    pub(super) taken: Taken,
-    pub(super) services: Services,
+/// How a run is shown.
+pub(super) struct Shown {
     pub(super) workflow: Arc<Workflow>,
-    /// What happened to it before.
-    pub(super) report: Option<Report>,
     pub(super) json: bool,
-    pub(super) sandbox: bool,
     pub(super) notes: Vec<String>,
 }
 
@@ -42,37 +37,72 @@ enum View {
     Json,
 }
 
-/// Drives a run to its end, to a decision, or until it is stopped.
-pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
-    let Drive {
-        driver,
-        taken,
-        services,
+/// Follows a run to its end, to a decision, or until it is stopped; then lets go of the store. `before` is what
+/// happened to it before.
+pub(super) async fn drive(
+    backend: Backend,
+    following: Following,
+    shown: Shown,
+    before: Option<Report>,
+) -> Result<Exit, Trouble> {
+    let mut hurried = false;
+    let exit = watch(&backend, following, shown, before, &mut hurried).await;
+    if !hurried {
+        backend.close().await;
+    }
+    exit
+}
+
+/// `hurried` is set if somebody asked twice to stop: then nothing is waited for.
+async fn watch(
+    backend: &Backend,
+    mut following: Following,
+    shown: Shown,
+    before: Option<Report>,
+    hurried: &mut bool,
+) -> Result<Exit, Trouble> {
+    let Shown {
         workflow,
-        report,
         json,
-        sandbox,
         notes,
-    } = drive;
-    let mut report = report.unwrap_or_else(|| Report::new(taken.run.started().clone(), now()));
+    } = shown;
+    // A new run tells its start first.
+    let mut early = None;
+    let mut report = match before {
+        Some(report) => report,
+        None => match following.progress.recv().await {
+            Some(Progress::Event {
+                at,
+                event: Event::RunStarted(started),
+            }) => {
+                early = Some((at, Event::RunStarted(started.clone())));
+                Report::new(started, at)
+            }
+            Some(Progress::StoreFailed(error)) => return Err(error.into()),
+            _ => return Err(lost(&following.run)),
+        },
+    };
     let run = report.started.run.clone();
     let mut view = match (json, std::io::stderr().is_terminal()) {
         (true, _) => View::Json,
         (false, true) => View::Live(Box::new(Live::new(&workflow))),
         (false, false) => View::Plain,
     };
-    title(&view, &workflow, &run, sandbox, notes);
-    let mut progress = driver.add(taken, services);
+    title(&view, &workflow, &run, report.started.sandbox, notes);
+    if let Some((at, event)) = early {
+        event_shown(&mut view, &workflow, &report, at, &event);
+    }
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     let mut signals = Signals::listen();
     let mut stopped = None;
     let end = loop {
         tokio::select! {
-            next = progress.recv() => match next {
+            next = following.progress.recv() => match next {
+                None if stopped.is_none() => return Err(lost(&run)),
                 None => break Progress::Stopped,
                 Some(Progress::Event { at, event }) => {
                     report.take(at, &event);
-                    shown(&mut view, &workflow, &report, at, &event);
+                    event_shown(&mut view, &workflow, &report, at, &event);
                 }
                 Some(Progress::Looking { .. }) => {}
                 Some(end) => break end,
@@ -84,10 +114,11 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
             }
             signal = signals.next() => {
                 if stopped.replace(signal).is_some() {
+                    *hurried = true;
                     break Progress::Stopped;
                 }
                 say(&view, "stopping; once more stops at once");
-                driver.stop();
+                (following.stop)();
             }
         }
     };
@@ -95,10 +126,21 @@ pub(super) async fn drive(drive: Drive) -> Result<Exit, Trouble> {
         live.finish();
     }
     if matches!(end, Progress::Ended(_)) {
-        // Runs that it started and does not wait for.
-        driver.rest().await;
+        // Runs that it started and does not wait for, and those of other terminals.
+        let others =
+            "it has ended; other runs are still driven here and waited for (Ctrl-C stops them)";
+        tokio::select! {
+            () = backend.rest(|| say(&view, others)) => {}
+            _ = signals.next() => {}
+        }
     }
     finish(&workflow, &report, &end, stopped, json)
+}
+
+fn lost(run: &str) -> Trouble {
+    let message = format!("the process that drives run {run} went away");
+    let trouble = Trouble::new(Exit::Unavailable, "store.locked", message);
+    trouble.help(format!("nothing is lost: `flow resume {run}` goes on"))
 }
 
 fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
@@ -124,7 +166,13 @@ fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: 
 }
 
 /// Shows what one event changed.
-fn shown(view: &mut View, workflow: &Workflow, report: &Report, at: Timestamp, event: &Event) {
+fn event_shown(
+    view: &mut View,
+    workflow: &Workflow,
+    report: &Report,
+    at: Timestamp,
+    event: &Event,
+) {
     let step = step_of(event);
     match view {
         View::Json => {
@@ -172,7 +220,7 @@ fn say(view: &View, line: &str) {
     }
 }
 
-fn finish(
+pub(super) fn finish(
     workflow: &Workflow,
     report: &Report,
     end: &Progress,

@@ -1,12 +1,16 @@
 //! The commands and their options.
 
 mod call;
+mod cancel;
 mod check;
 mod connectors;
 mod drive;
 mod fix;
 mod fmt;
+mod follow;
 mod graph;
+mod logs;
+mod owner;
 mod resume;
 mod run;
 mod runs;
@@ -44,6 +48,8 @@ enum Command {
     Run(run::Arguments),
     /// Go on with a run that has not ended.
     Resume(resume::Arguments),
+    /// End a run, in order or at once.
+    Cancel(cancel::Arguments),
     /// Check workflows without running them.
     Check(check::Arguments),
     /// Mend what is wrong with workflows, as far as it can be mended mechanically.
@@ -58,6 +64,8 @@ enum Command {
     Runs(runs::ListArguments),
     /// Show one run: its steps, outputs and failures.
     Show(runs::ShowArguments),
+    /// Print what happened to a run; with `-f`, also what happens.
+    Logs(logs::Arguments),
     /// Call one operation.
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
@@ -66,6 +74,9 @@ enum Command {
     Schema(schema::Arguments),
     /// Serve the loopback Claude API.
     Sandbox(sandbox::Arguments),
+    /// Drive the runs of a store in the background.
+    #[command(hide = true)]
+    Owner(owner::Arguments),
 }
 
 /// Where the store is.
@@ -131,6 +142,9 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
     match command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
+        Command::Cancel(arguments) => cancel::cancel(arguments).await,
+        Command::Logs(arguments) => logs::logs(&arguments).await,
+        Command::Owner(arguments) => owner::owner(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),

@@ -1,25 +1,23 @@
 //! `flow resume`: a run that has not ended goes on, where it stood.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
-use flow_engine::journal::{Event, Resolution};
-use flow_engine::report::report;
-use flow_engine::run::{Input, Run};
+use flow_engine::journal::Resolution;
+use flow_engine::report::{Report, report};
 use flow_engine::value::{Value, json};
 use flow_engine::workflow::Workflow;
-use flow_local::clock::now;
-use flow_local::driver::Driver;
-use flow_local::start::{LoadError, load, take_up};
-use flow_local::store::{RunRow, Store};
+use flow_local::start::load;
+use flow_local::store::{Reader, RunRow, Store};
 
-use super::drive::{self, Drive};
+use super::drive::{self, Shown};
 use super::{Folders, StoreArguments};
 use crate::exit::{Exit, Trouble};
+use crate::host::order::Resume;
+use crate::host::owner::{checked, ended, load_trouble};
+use crate::host::{Backend, Driven, Ready};
 use crate::inputs;
-use crate::load as workflows;
 use crate::services;
-use crate::show::diagnostics;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -49,107 +47,67 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
         Some(prefix) => find(&reader, prefix)?,
         None => newest(&reader)?,
     };
-    if matches!(row.status.as_str(), "succeeded" | "failed" | "cancelled") {
-        let trouble = Trouble::new(
-            Exit::Usage,
-            "run.ended",
-            format!("run {} has {}", row.run, row.status),
-        );
-        return Err(trouble.help(format!("`flow show {}` shows how", row.run)));
+    if row.has_ended() {
+        return Err(ended(&row));
     }
-    // The lock first: the journal must not grow under our eyes.
-    let store = Arc::new(Store::open(&folders.store)?);
-    let stored = load(&reader, &folders.store, row).map_err(load_trouble)?;
-    let connectors = services::pinned(&stored.bundle)?;
-    let source = stored.bundle.source();
-    let checked = workflows::check(&source, &connectors.catalog(), &stored.bundle);
-    let Some(workflow) = checked.workflow else {
-        diagnostics::print(&checked.source, &checked.findings);
-        return Err(Trouble::new(
-            Exit::Invalid,
-            "run.bundle",
-            "the pinned workflow is no longer valid with this version of flow",
-        ));
+    let run = row.run.clone();
+    let Known { workflow, report } = known(&reader, &folders.store, row)?;
+    let inputs = report.started.inputs.as_map().cloned().unwrap_or_default();
+    let secrets = services::secrets(&workflow, &inputs, report.started.sandbox, false)?;
+    let backend = Backend::attach(&folders.store).await?;
+    let resume = Resume {
+        run: run.clone(),
+        decisions: decisions(&arguments),
+        secrets: secrets.to_texts(),
     };
-    let workflow = Arc::new(workflow);
-    let (inputs, project) = match stored.events.first() {
-        Some((_, Event::RunStarted(started))) => {
-            (started.inputs.as_map().cloned(), started.project.clone())
-        }
-        _ => (None, None),
-    };
-    let inputs = inputs.unwrap_or_default();
-    // Relative paths begin where the run was started, not where it is resumed.
-    let folders = Folders {
-        project: project.map_or(folders.project, PathBuf::from),
-        store: folders.store,
-    };
-    let secrets = services::secrets(&workflow, &inputs, stored.row.sandbox, false)?;
-    let before = report(stored.events.iter().map(|(at, event)| (*at, event)));
-    let mut taken = take_up(workflow.clone(), stored.events).map_err(|error| {
-        Trouble::new(
-            Exit::Unavailable,
-            "store.corrupt",
-            format!("run {}: {error}", stored.row.run),
-        )
-    })?;
-    decide(&mut taken.run, &workflow, &arguments)?;
-    let (connectors, sandbox) =
-        services::sandboxed(stored.row.sandbox, connectors, &folders.store).await?;
-    let services = super::run::services_of(connectors, secrets, &store, &folders);
-    let driver = Driver::start(store);
-    let (json, sandboxed) = (arguments.json, stored.row.sandbox);
-    let exit = drive::drive(Drive {
-        driver,
-        taken,
-        services,
+    let shown = Shown {
         workflow,
-        report: before,
-        json,
-        sandbox: sandboxed,
+        json: arguments.json,
         notes: vec!["resumed".to_owned()],
-    })
-    .await;
-    if let Some(sandbox) = sandbox {
-        sandbox.stop().await;
+    };
+    match backend.resume(resume).await? {
+        Driven::Following(following) => drive::drive(backend, following, shown, Some(report)).await,
+        Driven::Told | Driven::Exists => {
+            backend.close().await;
+            anstream::eprintln!("decided; run {run} goes on where it is driven");
+            anstream::eprintln!("  `flow logs -f {run}` follows it");
+            Ok(Exit::Success)
+        }
     }
-    exit
 }
 
-/// Gives the machine the decisions about interrupted steps.
-fn decide(run: &mut Run, workflow: &Workflow, arguments: &Arguments) -> Result<(), Trouble> {
+/// A stored run as people see it.
+pub(super) struct Known {
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) report: Report,
+}
+
+/// Reads a run with the workflow that it pinned.
+pub(super) fn known(reader: &Reader, store: &Path, row: RunRow) -> Result<Known, Trouble> {
+    let stored = load(reader, store, row).map_err(|error| load_trouble(&error))?;
+    let Ready { workflow, .. } = checked(&stored.bundle)?;
+    let report = report(stored.events.iter().map(|(at, event)| (*at, event)));
+    let report = report.ok_or_else(|| {
+        let message = format!("the journal of run {} has no start", stored.row.run);
+        Trouble::new(Exit::Unavailable, "store.corrupt", message)
+    })?;
+    Ok(Known { workflow, report })
+}
+
+fn decisions(arguments: &Arguments) -> Vec<(String, Resolution)> {
     let retried = arguments
         .retry
         .iter()
-        .map(|step| (step.as_str(), Resolution::Retry));
+        .map(|step| (step.clone(), Resolution::Retry));
     let skipped = arguments
         .skip
         .iter()
-        .map(|step| (step.as_str(), Resolution::Skip));
+        .map(|step| (step.clone(), Resolution::Skip));
     let set = arguments.set.iter().map(|(step, text)| {
         let value = json::parse(text.as_bytes()).unwrap_or_else(|_| Value::from(text.as_str()));
-        (step.as_str(), Resolution::Set(value))
+        (step.clone(), Resolution::Set(value))
     });
-    for (name, resolution) in retried.chain(skipped).chain(set) {
-        let Some(node) = run.find(name) else {
-            let near =
-                flow_engine::finding::nearest(name, workflow.steps.iter().map(|step| &*step.name));
-            let trouble = Trouble::new(
-                Exit::Usage,
-                "run.unknown_step",
-                format!("the run has no step `{name}`"),
-            );
-            return Err(match near {
-                Some(near) => trouble.help(format!("did you mean `{near}`?")),
-                None => trouble,
-            });
-        };
-        run.handle(now(), Input::Resolve { node, resolution }).map_err(|error| {
-            let trouble = Trouble::new(Exit::Usage, "run.not_interrupted", error.to_string());
-            trouble.help("only a step whose end was lost takes a decision; `flow show RUN` shows which do")
-        })?;
-    }
-    Ok(())
+    retried.chain(skipped).chain(set).collect()
 }
 
 /// The one run whose id begins like this.
@@ -194,13 +152,4 @@ pub(super) fn no_store(folders: &Folders) -> Trouble {
     );
     trouble
         .help("go to the folder in which the run was started, or name its store with `--store DIR`")
-}
-
-pub(super) fn load_trouble(error: LoadError) -> Trouble {
-    match error {
-        LoadError::Store(error) => error.into(),
-        error @ LoadError::Bundle { .. } => {
-            Trouble::new(Exit::Unavailable, "store.blob_missing", error.to_string())
-        }
-    }
 }

@@ -10,19 +10,19 @@ use flow_engine::journal::StartedBy;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Starts, Trigger, Workflow};
-use flow_local::driver::{Driver, Services};
-use flow_local::start::{NewRun, start};
-use flow_local::store::Store;
+use flow_local::driver::Services;
+use flow_local::start::{id_of_key, new_id};
 use flow_local::watch::next_event;
 use tokio_util::sync::CancellationToken;
 
-use super::drive::{self, Drive};
+use super::drive::{self, Shown};
 use super::signals::Signals;
-use super::{Folders, StoreArguments};
+use super::{StoreArguments, follow, print, print_json};
 use crate::exit::{Exit, Trouble};
+use crate::host::order::Start;
+use crate::host::{Backend, Driven, Following, Ready};
 use crate::inputs;
 use crate::load;
-use crate::secrets::EnvironmentSecrets;
 use crate::services;
 use crate::show::diagnostics;
 
@@ -52,6 +52,12 @@ pub(super) struct Arguments {
     /// Run against the built-in loopback Claude API: no key, no network.
     #[arg(long)]
     sandbox: bool,
+    /// Start it in the background, print its id, and return.
+    #[arg(long)]
+    detach: bool,
+    /// The same key starts one run: typed again, it shows that run.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Print events and the result as JSON lines on stdout.
     #[arg(long)]
     json: bool,
@@ -93,13 +99,30 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     let waits_for = starts.as_ref().filter(|_| event.is_none());
     let secrets = services::secrets(&workflow, &given, arguments.sandbox, waits_for.is_some())?;
     let bundle = services::bundle(&workflow, &connectors);
-    let store = Arc::new(Store::open(&folders.store)?);
-    let (connectors, sandbox) =
-        services::sandboxed(arguments.sandbox, connectors, &folders.store).await?;
-    let services = services_of(connectors, secrets, &store, &folders);
+    let backend = if arguments.detach {
+        Backend::background(&folders.store).await?
+    } else {
+        Backend::attach(&folders.store).await?
+    };
+    let mut ready = Some(Ready {
+        workflow: workflow.clone(),
+        connectors,
+    });
     let (started_by, trigger) = match (event, waits_for) {
         (Some(event), _) => (by("manual", starts.as_ref()), event),
         (None, Some(trigger)) => {
+            // The run itself gets connectors of its own: those that it pinned.
+            let Some(Ready { connectors, .. }) = ready.take() else {
+                return Err(anyhow::anyhow!("the connectors are gone").into());
+            };
+            let services = backend
+                .services(
+                    connectors,
+                    secrets.to_texts(),
+                    &folders.project,
+                    arguments.sandbox,
+                )
+                .await?;
             let existing = arguments.once.is_some();
             let event = wait(&workflow, trigger, &given, &services, existing).await?;
             (by("poll", Some(trigger)), event)
@@ -108,33 +131,51 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     };
     let given = with_trigger_inputs(&workflow, starts.as_ref(), given, &started_by, &trigger)?;
     let given = inputs::with_defaults(&workflow, &given);
-    let inputs = inputs::store_files(&workflow, &given, &folders.project, &*store.blobs())?;
-    let new = NewRun {
-        workflow: workflow.clone(),
+    let inputs = inputs::store_files(&workflow, &given, &folders.project, &*backend.blobs())?;
+    let run = match &arguments.key {
+        Some(key) => id_of_key(&workflow.name, key),
+        None => new_id(),
+    };
+    let start = Start {
+        run: run.clone(),
         bundle,
         inputs: Value::from(inputs),
-        started_by,
+        started_by: StartedBy {
+            key: arguments.key.clone(),
+            ..started_by
+        },
         trigger,
         sandbox: arguments.sandbox,
         project: Some(folders.project.display().to_string()),
+        secrets: secrets.to_texts(),
     };
-    let taken = start(&store, new)?;
-    let driver = Driver::start(store);
-    let exit = drive::drive(Drive {
-        driver,
-        taken,
-        services,
+    let driven = backend.start(start, ready).await?;
+    let shown = Shown {
         workflow,
-        report: None,
         json: arguments.json,
-        sandbox: arguments.sandbox,
         notes,
-    })
-    .await;
-    if let Some(sandbox) = sandbox {
-        sandbox.stop().await;
+    };
+    match driven {
+        Driven::Following(following) if arguments.detach => detached(&following, &shown),
+        Driven::Following(following) => drive::drive(backend, following, shown, None).await,
+        Driven::Exists | Driven::Told => {
+            backend.close().await;
+            follow::to_its_end(&folders.store, &run, &shown, arguments.detach).await
+        }
     }
-    exit
+}
+
+/// The run is on disk and driven by another process.
+fn detached(following: &Following, shown: &Shown) -> Result<Exit, Trouble> {
+    let run = &following.run;
+    if shown.json {
+        print_json(&serde_json::json!({ "run": run }));
+        return Ok(Exit::Success);
+    }
+    print(&format!("{run}\n"));
+    anstream::eprintln!("{} runs in the background", shown.workflow.name);
+    anstream::eprintln!("  `flow logs -f {run}` follows it, `flow cancel {run}` ends it");
+    Ok(Exit::Success)
 }
 
 fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
@@ -142,21 +183,6 @@ fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
         name: trigger.map(|trigger| trigger.name.to_string()),
         kind: kind.to_owned(),
         key: None,
-    }
-}
-
-/// The services of a run.
-pub(super) fn services_of(
-    connectors: Connectors,
-    secrets: Arc<EnvironmentSecrets>,
-    store: &Store,
-    folders: &Folders,
-) -> Services {
-    Services {
-        runner: Arc::new(connectors),
-        blobs: store.blobs(),
-        secrets,
-        project: Arc::new(folders.project.clone()),
     }
 }
 

@@ -8,9 +8,10 @@ use flow_local::start::load;
 use flow_local::store::{RunRow, Store};
 use serde_json::json;
 
-use super::resume::{find, load_trouble, no_store};
+use super::resume::{find, no_store};
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
+use crate::host::owner::load_trouble;
 use crate::load::check;
 use crate::services;
 use crate::show::style::{DIM, of_status, paint};
@@ -102,7 +103,7 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = find(&reader, &arguments.run)?;
-    let stored = load(&reader, &folders.store, row).map_err(load_trouble)?;
+    let stored = load(&reader, &folders.store, row).map_err(|error| load_trouble(&error))?;
     let Some(report) = report(stored.events.iter().map(|(at, event)| (*at, event))) else {
         return Err(Trouble::new(
             Exit::Unavailable,

@@ -6,6 +6,7 @@ pub(crate) mod coverage;
 pub(crate) mod diagnostics;
 pub(crate) mod graph;
 pub(crate) mod live;
+pub(crate) mod log;
 pub(crate) mod plain;
 pub(crate) mod sarif;
 pub(crate) mod style;

@@ -1,6 +1,7 @@
 //! Colours that mean something: green is done, red is failed, yellow waits for a person, blue goes on, dim did not run.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
+pub(crate) use anstyle::Style;
 
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
 pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();

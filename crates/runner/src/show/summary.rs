@@ -65,7 +65,7 @@ fn items_words(items: Items) -> String {
     format!("{} of {} items{failed}", items.over, items.count)
 }
 
-fn skip_words(reason: &SkipReason) -> String {
+pub(crate) fn skip_words(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "skipped: its `if` was false".to_owned(),
         SkipReason::LostNeed { need, status } => {

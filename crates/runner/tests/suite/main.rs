@@ -9,6 +9,7 @@ mod fix;
 mod fmt;
 mod main_job;
 mod nesting;
+mod owners;
 mod rules;
 mod snippets;
 mod support;

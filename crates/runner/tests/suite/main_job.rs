@@ -215,26 +215,3 @@ fn content_reaches_the_service_exactly() {
     let text = answer["content"][0]["text"].as_str().expect("text");
     assert!(text.contains(content), "{text}");
 }
-
-#[test]
-fn one_process_owns_a_store() {
-    let folder = folder();
-    let mut child = flow(folder.path())
-        .args(JOB)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !folder.path().join(".flow/flow.db").exists() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let (code, _, stderr) = run(folder.path(), &JOB);
-    child.kill().expect("SIGKILL");
-    child.wait().expect("it is gone");
-    assert_eq!(code, 7, "{stderr}");
-    assert!(
-        stderr.contains("store.locked") && stderr.contains("in use by process"),
-        "{stderr}"
-    );
-}

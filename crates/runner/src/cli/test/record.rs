@@ -9,9 +9,10 @@ use flow_local::start::load;
 use flow_local::store::{BlobFolder, Store};
 use serde_yaml::value::{Tag, TaggedValue};
 
-use super::super::resume::{find, load_trouble, no_store};
+use super::super::resume::{find, no_store};
 use super::super::{Folders, print};
 use crate::exit::{Exit, Trouble};
+use crate::host::owner::load_trouble;
 use crate::load::{DiskFiles, check};
 use crate::services;
 use crate::show::values::to_json;
@@ -28,7 +29,7 @@ pub(super) fn record(
 ) -> Result<Exit, Trouble> {
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(folders))?;
     let row = find(&reader, run)?;
-    let stored = load(&reader, &folders.store, row).map_err(load_trouble)?;
+    let stored = load(&reader, &folders.store, row).map_err(|error| load_trouble(&error))?;
     let catalog = services::pinned(&stored.bundle)?.catalog();
     let checked = check(&stored.bundle.source(), &catalog, &stored.bundle);
     let workflow = checked.workflow.ok_or_else(|| {

@@ -1,0 +1,81 @@
+//! `flow cancel`: ends a run, in order or at once.
+
+use flow_local::store::Store;
+
+use super::drive::{self, Shown};
+use super::resume::{find, no_store};
+use super::{StoreArguments, follow, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::host::order::Cancel;
+use crate::host::{Backend, Driven};
+use crate::services;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The run's id or its beginning.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// At once: nothing is undone, and `finally` is left out.
+    #[arg(long)]
+    hard: bool,
+    /// Wait until it has ended.
+    #[arg(long)]
+    wait: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
+    let row = find(&reader, &arguments.run)?;
+    let run = row.run.clone();
+    if row.status == "cancelled" {
+        anstream::eprintln!("run {run} is cancelled already");
+        return Ok(Exit::Success);
+    }
+    let known = super::resume::known(&reader, &folders.store, row)?;
+    let inputs = known.report.started.inputs.as_map().cloned();
+    // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
+    let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
+    let backend = Backend::attach(&folders.store).await?;
+    let cancel = Cancel {
+        run: run.clone(),
+        by: "flow cancel".to_owned(),
+        hard: arguments.hard,
+        secrets: secrets.to_texts(),
+    };
+    let shown = Shown {
+        workflow: known.workflow,
+        json: arguments.json,
+        notes: vec!["being cancelled".to_owned()],
+    };
+    let exit = match backend.cancel(cancel).await? {
+        // Nobody drove it: what has to be undone is undone here.
+        Driven::Following(following) => {
+            drive::drive(backend, following, shown, Some(known.report)).await?
+        }
+        Driven::Told | Driven::Exists => {
+            backend.close().await;
+            if arguments.wait {
+                follow::to_its_end(&folders.store, &run, &shown, false).await?
+            } else {
+                if arguments.json {
+                    print_json(&serde_json::json!({ "run": run, "cancel_asked": true }));
+                } else {
+                    anstream::eprintln!("run {run} is being cancelled");
+                    anstream::eprintln!("  `flow logs -f {run}` shows how it ends");
+                }
+                Exit::Cancelled
+            }
+        }
+    };
+    // That it ended as it was asked to is a success.
+    Ok(match exit {
+        Exit::Cancelled => Exit::Success,
+        other => other,
+    })
+}

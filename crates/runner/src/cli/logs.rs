@@ -1,0 +1,93 @@
+//! `flow logs`: what happened to a run, a line an event.
+
+use std::io::IsTerminal;
+
+use flow_engine::journal::Event;
+use flow_engine::report::Report;
+use flow_engine::time::Timestamp;
+use flow_local::store::Store;
+use serde_json::json;
+
+use super::follow::{Follower, Left};
+use super::resume::{find, no_store};
+use super::{StoreArguments, print};
+use crate::exit::{Exit, Trouble};
+use crate::show::log;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The run's id or its beginning; the newest run if not given.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    /// Go on until the run ends.
+    #[arg(short, long)]
+    follow: bool,
+    /// Only what is about this step, its items and rounds included.
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
+    /// Print events as JSON lines.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) async fn logs(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
+    let row = match &arguments.run {
+        Some(prefix) => find(&reader, prefix)?,
+        None => reader.runs(1)?.pop().ok_or_else(|| no_store(&folders))?,
+    };
+    let mut follower = Follower::new(reader, &row.run);
+    let mut report = None;
+    let mut each = |at, event: Event| line(arguments, &mut report, at, &event);
+    if !arguments.follow {
+        follower
+            .more()?
+            .into_iter()
+            .for_each(|(at, event)| each(at, event));
+        return Ok(Exit::Success);
+    }
+    match follower.follow(&folders.store, each).await? {
+        Left::Told(_) | Left::Ended => {}
+        Left::Undriven(status) if status == "interrupted" => {
+            anstream::eprintln!("the run waits for a decision: `flow show {}`", row.run);
+        }
+        Left::Undriven(_) => {
+            anstream::eprintln!("nobody drives the run: `flow resume {}` goes on", row.run);
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn line(arguments: &Arguments, report: &mut Option<Report>, at: Timestamp, event: &Event) {
+    match (&mut *report, event) {
+        (_, Event::RunStarted(started)) => *report = Some(Report::new(started.clone(), at)),
+        (Some(report), event) => report.take(at, event),
+        (None, _) => return,
+    }
+    let about = flow_engine::run::step_of(event);
+    if let Some(wanted) = &arguments.step {
+        let rest = about.and_then(|step| step.strip_prefix(wanted.as_str()));
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#'])) {
+            return;
+        }
+    }
+    if arguments.json {
+        let body: serde_json::Value = serde_json::from_str(&event.to_body()).unwrap_or_default();
+        print(&format!(
+            "{}\n",
+            json!({ "at": at.to_string(), "event": event.kind(), "body": body })
+        ));
+    } else if let Some(words) = report.as_ref().and_then(|report| log::words(report, event)) {
+        let clock = at.to_string();
+        // The day matters to programs, and to whoever does not watch.
+        let clock = if std::io::stdout().is_terminal() {
+            clock.get(11..19).unwrap_or(&clock).to_owned()
+        } else {
+            clock
+        };
+        print(&format!("{clock}  {}\n", log::line(about, &words)));
+    }
+}

@@ -1,0 +1,180 @@
+//! Where runs are driven: in this process, which then owns the store, or in the process that owns it already and listens
+//! on `control.sock`.
+//!
+//! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
+//! talk), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal).
+
+pub(crate) mod background;
+mod listen;
+pub(crate) mod order;
+pub(crate) mod owner;
+mod remote;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flow_connector::Connectors;
+use flow_engine::workflow::Workflow;
+use flow_local::driver::{Progress, Services};
+use flow_local::store::{BlobFolder, Store, StoreError};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::exit::{Exit, Trouble};
+use crate::secrets::EnvironmentSecrets;
+use order::{Cancel, Resume, SecretTexts, Start};
+pub(crate) use owner::Owner;
+use remote::Remote;
+
+/// How long an owner that is about to end, or about to listen, is waited for.
+const ATTACH_MAX: Duration = Duration::from_secs(5);
+const ATTACH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where runs of a store are driven.
+pub(crate) enum Backend {
+    /// Here: this process owns the store.
+    Here(Arc<Owner>),
+    /// In the process that owns it.
+    There(Remote),
+}
+
+/// A run that is driven, told from its first unseen event on.
+pub(crate) struct Following {
+    pub(crate) run: String,
+    pub(crate) progress: UnboundedReceiver<Progress>,
+    /// Stops the run in order; it can be resumed.
+    pub(crate) stop: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What became of a wish.
+pub(crate) enum Driven {
+    /// The run is driven; its progress comes.
+    Following(Following),
+    /// It was said to a run that somebody else follows; it is on disk.
+    Told,
+    /// There is a run of this id already.
+    Exists,
+}
+
+/// A workflow that was checked already, with the connectors that it was checked against.
+pub(crate) struct Ready {
+    pub(crate) workflow: Arc<Workflow>,
+    pub(crate) connectors: Connectors,
+}
+
+impl Backend {
+    /// Owns the store if nobody does, or finds who does.
+    pub(crate) async fn attach(store: &Path) -> Result<Backend, Trouble> {
+        let deadline = Instant::now() + ATTACH_MAX;
+        loop {
+            let locked = match Store::open(store) {
+                Ok(opened) => return Ok(Backend::Here(Owner::new(opened))),
+                Err(error @ StoreError::Locked { .. }) => error,
+                Err(error) => return Err(error.into()),
+            };
+            match Remote::connect(store).await {
+                Ok(remote) => return Ok(Backend::There(remote)),
+                // It ends, or does not listen yet.
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(ATTACH_PAUSE).await,
+                Err(_) => return Err(locked.into()),
+            }
+        }
+    }
+
+    /// Finds an owner without a terminal, or starts one.
+    pub(crate) async fn background(store: &Path) -> Result<Backend, Trouble> {
+        if let Ok(remote) = Remote::connect(store).await {
+            return Ok(Backend::There(remote));
+        }
+        let mut spawned = background::spawn(store)?;
+        let deadline = Instant::now() + ATTACH_MAX;
+        loop {
+            if let Ok(remote) = Remote::connect(store).await {
+                return Ok(Backend::There(remote));
+            }
+            spawned.check(store)?;
+            if Instant::now() >= deadline {
+                return Err(background::silent(store));
+            }
+            tokio::time::sleep(ATTACH_PAUSE).await;
+        }
+    }
+
+    /// What a trigger that is waited for here needs.
+    pub(crate) async fn services(
+        &self,
+        connectors: Connectors,
+        secrets: SecretTexts,
+        project: &Path,
+        sandbox: bool,
+    ) -> Result<Services, Trouble> {
+        match self {
+            Backend::Here(owner) => {
+                let project = Some(project.to_owned());
+                owner.services(connectors, secrets, project, sandbox).await
+            }
+            Backend::There(_) if sandbox => {
+                let message = "another process serves the sandbox of this store";
+                let trouble = Trouble::new(Exit::Unavailable, "store.locked", message);
+                Err(trouble.help("wait until it ends, or give the event by hand with `--event`"))
+            }
+            Backend::There(_) => Ok(Services {
+                runner: Arc::new(connectors),
+                blobs: self.blobs(),
+                secrets: Arc::new(EnvironmentSecrets::from_texts(secrets)),
+                project: Arc::new(project.to_owned()),
+            }),
+        }
+    }
+
+    /// The blobs of the store, to be added to.
+    pub(crate) fn blobs(&self) -> Arc<BlobFolder> {
+        match self {
+            Backend::Here(owner) => owner.blobs(),
+            Backend::There(remote) => Arc::new(BlobFolder::reading(remote.store())),
+        }
+    }
+
+    /// Starts a run; one that exists is left alone.
+    pub(crate) async fn start(
+        &self,
+        start: Start,
+        ready: Option<Ready>,
+    ) -> Result<Driven, Trouble> {
+        match self {
+            Backend::Here(owner) => owner.start(start, ready).await,
+            Backend::There(remote) => remote.start(start).await,
+        }
+    }
+
+    /// Goes on with a run, or decides about steps of one that goes on.
+    pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
+        match self {
+            Backend::Here(owner) => owner.resume(resume).await,
+            Backend::There(remote) => remote.resume(resume).await,
+        }
+    }
+
+    /// Cancels a run, which must be driven for that.
+    pub(crate) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
+        match self {
+            Backend::Here(owner) => owner.cancel(cancel).await,
+            Backend::There(remote) => remote.cancel(cancel).await,
+        }
+    }
+
+    /// Waits for runs of others that are driven here; `say` is told how many there are.
+    pub(crate) async fn rest(&self, say: impl FnOnce()) {
+        if let Backend::Here(owner) = self {
+            owner.rest(say).await;
+        }
+    }
+
+    /// Lets go of the store in order: what is driven here stops.
+    pub(crate) async fn close(self) {
+        if let Backend::Here(owner) = self {
+            owner.close().await;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What can be asked of whoever drives the runs of a store.
+
+use std::collections::BTreeMap;
+
+use flow_engine::bundle::Bundle;
+use flow_engine::journal::{Resolution, StartedBy};
+use flow_engine::value::{Value, journal};
+use serde::{Deserialize, Serialize};
+
+/// Texts of secrets by their names, as they cross the socket: never stored.
+pub(crate) type SecretTexts = BTreeMap<String, String>;
+
+/// A run to start.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// Its id, made by whoever asks: asked twice is started once.
+    pub(crate) run: String,
+    pub(crate) bundle: Bundle,
+    #[serde(with = "journal")]
+    pub(crate) inputs: Value,
+    pub(crate) started_by: StartedBy,
+    #[serde(with = "journal")]
+    pub(crate) trigger: Value,
+    pub(crate) sandbox: bool,
+    pub(crate) project: Option<String>,
+    pub(crate) secrets: SecretTexts,
+}
+
+/// A run to go on with.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Resume {
+    pub(crate) run: String,
+    /// Steps and what becomes of them.
+    pub(crate) decisions: Vec<(String, Resolution)>,
+    pub(crate) secrets: SecretTexts,
+}
+
+/// A run to cancel.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Cancel {
+    pub(crate) run: String,
+    /// Who asks.
+    pub(crate) by: String,
+    /// Nothing is undone, and `finally` is left out.
+    pub(crate) hard: bool,
+    pub(crate) secrets: SecretTexts,
+}

@@ -1,0 +1,338 @@
+//! The process that owns the store and drives its runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_connector::Connectors;
+use flow_engine::run::{IllegalInput, Input, Run};
+use flow_engine::workflow::Workflow;
+use flow_local::clock::now;
+use flow_local::driver::{Decided, Driver, Services, Taken};
+use flow_local::start::{self, LoadError, NewRun};
+use flow_local::store::{BlobFolder, Reader, RunRow, Store};
+use flow_sandbox::{Config, Sandbox};
+use tokio::sync::Mutex;
+
+use super::listen::Listener;
+use super::order::{Cancel, Resume, SecretTexts, Start};
+use super::{Driven, Following, Ready};
+use crate::exit::{Exit, Trouble};
+use crate::secrets::EnvironmentSecrets;
+use crate::{load, services};
+
+/// How long runs of others may go on before somebody is told that they are waited for.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Owns a store, drives runs, and listens to other processes.
+pub(crate) struct Owner {
+    store: Arc<Store>,
+    driver: Driver,
+    /// Serves the runs that were started with `--sandbox`; started with the first.
+    sandbox: Mutex<Option<Sandbox>>,
+    /// One run is looked up and taken at a time.
+    taking: Mutex<()>,
+    listener: Listener,
+}
+
+impl Owner {
+    /// Drives the runs of a store, and listens beside it.
+    pub(crate) fn new(store: Store) -> Arc<Owner> {
+        let store = Arc::new(store);
+        Arc::new_cyclic(|owner| Owner {
+            driver: Driver::start(store.clone()),
+            sandbox: Mutex::new(None),
+            taking: Mutex::new(()),
+            listener: Listener::start(store.folder(), owner.clone()),
+            store,
+        })
+    }
+
+    pub(super) fn blobs(&self) -> Arc<BlobFolder> {
+        self.store.blobs()
+    }
+
+    pub(super) async fn start(
+        &self,
+        start: Start,
+        ready: Option<Ready>,
+    ) -> Result<Driven, Trouble> {
+        let _taking = self.taking.lock().await;
+        if self.row(&start.run)?.is_some() {
+            return Ok(Driven::Exists);
+        }
+        let ready = match ready {
+            Some(ready) => ready,
+            None => checked(&start.bundle)?,
+        };
+        let project = start.project.clone().map(PathBuf::from);
+        let services = self
+            .services(ready.connectors, start.secrets, project, start.sandbox)
+            .await?;
+        let new = NewRun {
+            run: start.run,
+            workflow: ready.workflow,
+            bundle: start.bundle,
+            inputs: start.inputs,
+            started_by: start.started_by,
+            trigger: start.trigger,
+            sandbox: start.sandbox,
+            project: start.project,
+        };
+        let taken = tokio::task::block_in_place(|| start::start(&self.store, new))?;
+        Ok(self.drive(taken, services))
+    }
+
+    pub(super) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
+        let _taking = self.taking.lock().await;
+        let Resume {
+            run,
+            decisions,
+            secrets,
+        } = resume;
+        let (refusal, refused) = std::sync::mpsc::channel();
+        let wanted = decisions.clone();
+        let decided = self.driver.decide(&run, move |run| {
+            decide(run, &wanted).map_err(|trouble| {
+                let _ = refusal.send(trouble);
+                IllegalInput(String::new())
+            })
+        });
+        match decided.await {
+            Decided::OnDisk if decisions.is_empty() => return Err(goes_on(&run)),
+            Decided::OnDisk => return Ok(Driven::Told),
+            Decided::Refused(_) => return Err(refused.recv().unwrap_or_else(|_| goes_on(&run))),
+            Decided::Stopping => return Err(stopping(&run)),
+            Decided::NotDriven => {}
+        }
+        let (mut taken, ready, project) = self.take_up(&run)?;
+        decide(&mut taken.run, &decisions)?;
+        let sandbox = taken.run.started().sandbox;
+        let services = self
+            .services(ready.connectors, secrets, project, sandbox)
+            .await?;
+        Ok(self.drive(taken, services))
+    }
+
+    pub(super) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
+        let _taking = self.taking.lock().await;
+        let Cancel {
+            run,
+            by,
+            hard,
+            secrets,
+        } = cancel;
+        let asked = Input::Cancel { by, hard };
+        let input = asked.clone();
+        match self
+            .driver
+            .decide(&run, move |run| run.handle(now(), input))
+            .await
+        {
+            Decided::OnDisk => return Ok(Driven::Told),
+            Decided::Refused(error) => {
+                return Err(Trouble::new(Exit::Usage, "run.ended", error.to_string()));
+            }
+            Decided::Stopping => return Err(stopping(&run)),
+            Decided::NotDriven => {}
+        }
+        let (mut taken, ready, project) = self.take_up(&run)?;
+        // A machine that has not begun refuses nothing of this kind.
+        let _ = taken.run.handle(now(), asked);
+        let sandbox = taken.run.started().sandbox;
+        let services = self
+            .services(ready.connectors, secrets, project, sandbox)
+            .await?;
+        Ok(self.drive(taken, services))
+    }
+
+    pub(super) async fn rest(&self, say: impl FnOnce()) {
+        if tokio::time::timeout(QUIET, self.driver.rest())
+            .await
+            .is_err()
+        {
+            say();
+            self.driver.rest().await;
+        }
+    }
+
+    /// Whether nobody is connected.
+    pub(super) fn is_lonely(&self) -> bool {
+        self.listener.guests() == 0
+    }
+
+    /// Lets go: what is still driven stops in order, and others who ask again find no owner.
+    pub(crate) async fn close(&self) {
+        self.listener.close();
+        self.driver.stop();
+        self.driver.rest().await;
+        if let Some(sandbox) = self.sandbox.lock().await.take() {
+            sandbox.stop().await;
+        }
+    }
+
+    fn drive(&self, taken: Taken, services: Services) -> Driven {
+        let run = taken.run.id().to_owned();
+        let progress = self.driver.add(taken, services);
+        let stop = {
+            let (driver, run) = (self.driver.clone(), run.clone());
+            Box::new(move || driver.stop_run(&run))
+        };
+        Driven::Following(Following {
+            run,
+            progress,
+            stop,
+        })
+    }
+
+    /// Reads a run that is not driven. Its journal cannot grow: this process owns the store.
+    fn take_up(&self, run: &str) -> Result<(Taken, Ready, Option<PathBuf>), Trouble> {
+        let row = self.row(run)?.ok_or_else(|| {
+            let trouble = Trouble::new(
+                Exit::Usage,
+                "run.unknown",
+                format!("there is no run `{run}`"),
+            );
+            trouble.help("`flow runs` lists them")
+        })?;
+        if row.has_ended() {
+            return Err(ended(&row));
+        }
+        let stored = start::load(&self.reader()?, self.store.folder(), row)
+            .map_err(|error| load_trouble(&error))?;
+        let ready = checked(&stored.bundle)?;
+        let taken = start::take_up(ready.workflow.clone(), stored.events)
+            .map_err(|error| damaged(run, &error))?;
+        let project = taken.run.started().project.clone().map(PathBuf::from);
+        Ok((taken, ready, project))
+    }
+
+    fn reader(&self) -> Result<Reader, Trouble> {
+        let reader = Store::reader(self.store.folder())?;
+        reader.ok_or_else(|| Trouble::new(Exit::Unavailable, "store.io", "the store is gone"))
+    }
+
+    fn row(&self, run: &str) -> Result<Option<RunRow>, Trouble> {
+        let found = self.reader()?.find(run)?;
+        Ok(found.into_iter().find(|row| row.run == run))
+    }
+
+    pub(super) async fn services(
+        &self,
+        mut connectors: Connectors,
+        secrets: SecretTexts,
+        project: Option<PathBuf>,
+        sandbox: bool,
+    ) -> Result<Services, Trouble> {
+        if sandbox {
+            let mut served = self.sandbox.lock().await;
+            let sandbox = match served.take() {
+                Some(sandbox) => sandbox,
+                None => {
+                    let state = Config::new(self.store.folder().join("sandbox"));
+                    services::start_sandbox(state).await?
+                }
+            };
+            connectors = services::pointed_at(connectors, &sandbox);
+            *served = Some(sandbox);
+        }
+        Ok(Services {
+            runner: Arc::new(connectors),
+            blobs: self.store.blobs(),
+            secrets: Arc::new(EnvironmentSecrets::from_texts(secrets)),
+            project: Arc::new(project.unwrap_or_default()),
+        })
+    }
+}
+
+/// The workflow of a bundle, with the connectors that it pinned.
+pub(crate) fn checked(bundle: &flow_engine::bundle::Bundle) -> Result<Ready, Trouble> {
+    let connectors = services::pinned(bundle)?;
+    let checked = load::check(&bundle.source(), &connectors.catalog(), bundle);
+    let Some(workflow) = checked.workflow else {
+        let first = checked
+            .findings
+            .iter()
+            .find(|finding| finding.is_error())
+            .map(|finding| format!(": {}", finding.message));
+        return Err(Trouble::new(
+            Exit::Invalid,
+            "run.bundle",
+            format!(
+                "the pinned workflow is no longer valid with this version of flow{}",
+                first.unwrap_or_default()
+            ),
+        ));
+    };
+    Ok(Ready {
+        workflow: Arc::<Workflow>::new(workflow),
+        connectors,
+    })
+}
+
+/// Gives the machine the decisions about interrupted steps.
+fn decide(
+    run: &mut Run,
+    decisions: &[(String, flow_engine::journal::Resolution)],
+) -> Result<(), Trouble> {
+    for (name, resolution) in decisions {
+        let Some(node) = run.find(name) else {
+            let workflow = run.workflow();
+            let near =
+                flow_engine::finding::nearest(name, workflow.steps.iter().map(|step| &*step.name));
+            let trouble = Trouble::new(
+                Exit::Usage,
+                "run.unknown_step",
+                format!("the run has no step `{name}`"),
+            );
+            return Err(match near {
+                Some(near) => trouble.help(format!("did you mean `{near}`?")),
+                None => trouble,
+            });
+        };
+        let resolution = resolution.clone();
+        run.handle(now(), Input::Resolve { node, resolution })
+            .map_err(|error| {
+                let trouble = Trouble::new(Exit::Usage, "run.not_interrupted", error.to_string());
+                trouble.help("only a step whose end was lost takes a decision; `flow show RUN` shows which do")
+            })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn ended(row: &RunRow) -> Trouble {
+    let trouble = Trouble::new(
+        Exit::Usage,
+        "run.ended",
+        format!("run {} has {}", row.run, row.status),
+    );
+    trouble.help(format!("`flow show {}` shows how", row.run))
+}
+
+fn goes_on(run: &str) -> Trouble {
+    let trouble = Trouble::new(
+        Exit::Usage,
+        "run.driven",
+        format!("run {run} goes on already"),
+    );
+    trouble.help(format!("`flow logs -f {run}` follows it"))
+}
+
+fn stopping(run: &str) -> Trouble {
+    let message = format!("run {run} is just being stopped");
+    Trouble::new(Exit::Unavailable, "run.driven", message).help("try again in a moment")
+}
+
+fn damaged(run: &str, error: &impl std::fmt::Display) -> Trouble {
+    let message = format!("run {run}: {error}");
+    Trouble::new(Exit::Unavailable, "store.corrupt", message)
+}
+
+pub(crate) fn load_trouble(error: &LoadError) -> Trouble {
+    match error {
+        LoadError::Store(error) => error.clone().into(),
+        error @ LoadError::Bundle { .. } => {
+            Trouble::new(Exit::Unavailable, "store.blob_missing", error.to_string())
+        }
+    }
+}

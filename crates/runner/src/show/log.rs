@@ -1,0 +1,106 @@
+//! One line an event, for `flow logs`.
+
+use flow_engine::journal::{Event, Outcome, Resolution, StartedBy};
+use flow_engine::report::Report;
+use flow_engine::run::Failure;
+
+use super::style::{DIM, GREEN, RED, Style, YELLOW, paint};
+use super::summary::skip_words;
+use super::values;
+
+/// What is said of an event, and its colour.
+pub(crate) struct Words {
+    style: Style,
+    text: String,
+}
+
+/// A line about a step, or about the run.
+pub(crate) fn line(step: Option<&str>, words: &Words) -> String {
+    let text = paint(words.style, &words.text);
+    step.map_or_else(|| text.clone(), |step| format!("{step}: {text}"))
+}
+
+/// What an event means to a person; nothing for those that only the machine needs.
+pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
+    let plain = |text: String| Some((Style::new(), text));
+    let (style, text) = match event {
+        Event::RunStarted(started) => plain(format!(
+            "run {} of {} started by {}",
+            started.run,
+            started.workflow,
+            starter(&started.started_by)
+        )),
+        Event::AttemptStarted(started) if started.attempt == 1 => plain("started".to_owned()),
+        Event::AttemptStarted(started) => plain(format!("attempt {} started", started.attempt)),
+        Event::AttemptEnded(ended) => match &ended.outcome {
+            Outcome::Succeeded(value) => good(values::brief(value)),
+            Outcome::Failed(failure) => Some((
+                RED,
+                format!("attempt {} failed: {}", ended.attempt, told(failure)),
+            )),
+            Outcome::Lost => Some((YELLOW, format!("attempt {} was lost", ended.attempt))),
+        },
+        Event::BackoffStarted(backoff) => Some((
+            YELLOW,
+            format!("attempt {} at {}", backoff.next, backoff.until),
+        )),
+        Event::StepSucceeded(succeeded) => good(values::brief(&succeeded.value)),
+        Event::HoldStarted(started) => match (started.every, started.due) {
+            (Some(every), _) => plain(format!("waits, looks up to every {every}")),
+            (None, Some(due)) => plain(format!("waits until {due}")),
+            (None, None) => plain("waits".to_owned()),
+        },
+        Event::HoldEnded(ended) => good(values::brief(&ended.value)),
+        Event::StepSkipped(skipped) => Some((DIM, skip_words(&skipped.reason))),
+        Event::StepFailed(failed) => Some((RED, format!("failed: {}", told(&failed.failure)))),
+        Event::StepTimedOut(_) => Some((RED, "its time was up".to_owned())),
+        Event::StepCancelled(_) => Some((DIM, "cancelled".to_owned())),
+        Event::StepInterrupted(interrupted) => Some((
+            YELLOW,
+            format!("interrupted: {}", told(&interrupted.failure)),
+        )),
+        Event::InterruptionResolved(resolved) => plain(match &resolved.resolution {
+            Resolution::Retry => "decided: again".to_owned(),
+            Resolution::Skip => "decided: skipped".to_owned(),
+            Resolution::Set(value) => format!("decided: its value is {}", values::brief(value)),
+        }),
+        Event::LoopStarted(started) => plain(values::plural(started.count, "item")),
+        Event::GroupStarted(_) | Event::RoundsStarted(_) => plain("started".to_owned()),
+        Event::ChildStarted(started) => plain(format!("run {} started", started.run)),
+        Event::Emitted(emitted) => plain(format!("emitted {}", emitted.event)),
+        Event::FinallyStarted(_) => plain("finally".to_owned()),
+        Event::RunStopped(_) => plain("ends the run, well".to_owned()),
+        Event::CancelAsked(asked) => {
+            let hard = if asked.hard { ", at once" } else { "" };
+            Some((YELLOW, format!("cancelled by {}{hard}", asked.by)))
+        }
+        Event::RunEnded(ended) => {
+            let style = super::style::of_status(ended.status.as_str()).1;
+            let took = values::elapsed(super::summary::took(report, report.started_at));
+            Some((style, format!("run {} in {took}", ended.status.as_str())))
+        }
+        _ => None,
+    }?;
+    Some(Words { style, text })
+}
+
+fn good(brief: String) -> Option<(Style, String)> {
+    let text = if brief.is_empty() {
+        "succeeded".to_owned()
+    } else {
+        format!("succeeded: {brief}")
+    };
+    Some((GREEN, text))
+}
+
+fn told(failure: &Failure) -> String {
+    format!("{} {}", failure.code, failure.message)
+}
+
+fn starter(by: &StartedBy) -> String {
+    match (&by.name, &by.key) {
+        (Some(name), _) => format!("{} ({name})", by.kind),
+        (None, Some(key)) if by.kind == "workflow" => format!("run {key}"),
+        (None, _) => by.kind.clone(),
+    }
+}
