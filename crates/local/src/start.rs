@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flow_engine::bundle::Bundle;
-use flow_engine::journal::{Event, RunStarted, StartedBy};
+use flow_engine::journal::{Event, Reused, RunStarted, StartedBy};
 use flow_engine::run::{ReplayError, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
@@ -31,6 +31,17 @@ pub struct NewRun {
     pub sandbox: bool,
     /// The project folder.
     pub project: Option<String>,
+    /// The run that it tries again, and what it takes over from it.
+    pub retry: Option<Retry>,
+}
+
+/// What a run takes over from the one that it tries again.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct Retry {
+    /// That run.
+    pub of: String,
+    /// Values of its steps.
+    pub reused: Vec<Reused>,
 }
 
 /// An id that no other run has: it begins with the time, so that ids sort as their runs started.
@@ -74,9 +85,11 @@ pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
         trigger: new.trigger,
         sandbox: new.sandbox,
         project: new.project,
+        retry_of: new.retry.as_ref().map(|retry| retry.of.clone()),
     };
+    let reused = new.retry.map(|retry| retry.reused).unwrap_or_default();
     Ok(Taken {
-        run: Run::new(new.workflow, started, at),
+        run: Run::again(new.workflow, started, reused, at),
         saved: 0,
         head: Some(head),
     })

@@ -250,6 +250,7 @@ impl World {
             sandbox: parent.started().sandbox,
             seed: parent.started().seed,
             project: None,
+            retry_of: None,
         };
         let run = Run::new(workflow, started, self.now);
         let parent = (!spec.detached).then_some((at, spec.node));

@@ -174,6 +174,7 @@ impl World {
             sandbox: false,
             seed: 1,
             project: None,
+            retry_of: None,
         };
         let run = Run::new(workflow, started, self.now);
         self.drive(run, Vec::new()).await

@@ -53,6 +53,8 @@ macro_rules! events {
 events! {
     /// The run exists.
     "run_started" => RunStarted,
+    /// A step's value is that of an earlier run.
+    "reused" => Reused,
     /// `vars` have their values.
     "vars_rendered" => VarsRendered,
     /// A step will not run.
@@ -139,6 +141,19 @@ pub struct RunStarted {
     /// The project folder in which it was started: relative paths begin there, wherever it is taken up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// The run that this one tries again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
+}
+
+/// See [`Event::Reused`]. Stands at the beginning of the journal; the step succeeds with this value when its turn comes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reused {
+    /// The path of the step or item.
+    pub step: String,
+    /// Its value in the run that is tried again.
+    #[serde(with = "journal")]
+    pub value: Value,
 }
 
 /// What started a run.

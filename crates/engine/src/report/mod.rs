@@ -1,5 +1,7 @@
 //! From the events of a run to what a person reads. Needs only the journal.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::duration::Millis;
@@ -19,6 +21,8 @@ pub struct Report {
     pub ended: Option<(Timestamp, RunEnded)>,
     /// Whether it was asked to cancel.
     pub cancel_asked: bool,
+    /// Steps and items whose value is that of the run that this one tries again.
+    pub reused: BTreeSet<String>,
     /// The steps that something happened to, in the order in which it first did.
     pub steps: IndexMap<String, StepReport>,
 }
@@ -114,6 +118,7 @@ impl Report {
             started_at: at,
             ended: None,
             cancel_asked: false,
+            reused: BTreeSet::new(),
             steps: IndexMap::new(),
         }
     }
@@ -123,6 +128,9 @@ impl Report {
         match event {
             Event::RunEnded(ended) => self.ended = Some((at, ended.clone())),
             Event::CancelAsked(_) => self.cancel_asked = true,
+            Event::Reused(reused) => {
+                self.reused.insert(reused.step.clone());
+            }
             Event::RunStarted(_)
             | Event::VarsRendered(_)
             | Event::Evaluated(_)

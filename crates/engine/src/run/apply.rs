@@ -34,6 +34,10 @@ impl Run {
 
     pub(super) fn apply_to_run(&mut self, event: &Event) {
         match event {
+            Event::Reused(reused) => {
+                let path = reused.step.as_str().into();
+                self.reused.insert(path, reused.value.clone());
+            }
             Event::VarsRendered(rendered) => self.vars = Some(rendered.vars.clone()),
             Event::CancelAsked(asked) => {
                 self.cancelled = true;

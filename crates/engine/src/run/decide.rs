@@ -96,6 +96,10 @@ impl Run {
 
     /// The outermost layer that has not begun: items, then rounds, then what the step does.
     fn start(&mut self, id: NodeId) {
+        if let Some(value) = self.reused.get(&self.nodes[id].path).cloned() {
+            let step = self.name(id);
+            return self.record(id, StepSucceeded::of(step, value));
+        }
         let workflow = self.workflow.clone();
         let node = &self.nodes[id];
         let shape = &workflow.steps[node.step];

@@ -341,7 +341,7 @@ impl Run {
 }
 
 /// Whether something in the loop of a step, at any depth, has an `undo`.
-fn can_be_undone(workflow: &Workflow, step: usize) -> bool {
+pub(super) fn can_be_undone(workflow: &Workflow, step: usize) -> bool {
     let shape = &workflow.steps[step];
     shape.undo.is_some()
         || match &shape.does {

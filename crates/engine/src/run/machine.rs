@@ -1,7 +1,7 @@
 //! The run: its state, what goes in, what comes out.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::evaluate::What;
 use super::io::{IllegalInput, Input, Output};
 use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
 use super::{Failure, StepStatus, Values};
-use crate::journal::{Event, RunEnded, RunStarted};
+use crate::journal::{Event, Reused, RunEnded, RunStarted};
 use crate::time::Timestamp;
 use crate::value::{Hash, Value};
 use crate::workflow::Workflow;
@@ -27,6 +27,8 @@ pub struct Run {
     pub(super) secrets: Value,
     pub(super) about: Value,
     pub(super) vars: Option<Value>,
+    /// Values of an earlier run, by path: what has one succeeds with it.
+    pub(super) reused: BTreeMap<Arc<str>, Value>,
     pub(super) nodes: SlotMap<NodeId, Node>,
     pub(super) frames: SlotMap<FrameId, Frame>,
     pub(super) root: Opened,
@@ -71,9 +73,22 @@ pub struct Projection {
 impl Run {
     /// A new run. The first [`Run::poll`] gives its first record.
     pub fn new(workflow: Arc<Workflow>, started: RunStarted, now: Timestamp) -> Run {
+        Run::again(workflow, started, Vec::new(), now)
+    }
+
+    /// A new run that takes over what an earlier one has done; see [`super::reuse`].
+    pub fn again(
+        workflow: Arc<Workflow>,
+        started: RunStarted,
+        reused: Vec<Reused>,
+        now: Timestamp,
+    ) -> Run {
         let mut run = Run::empty(workflow, started.clone(), now);
         run.out
             .push_back(Output::Record(Event::RunStarted(started)));
+        for reused in reused {
+            run.record_of_run(reused);
+        }
         run.settle();
         run
     }
@@ -94,6 +109,7 @@ impl Run {
             needed_by,
             started,
             vars: None,
+            reused: BTreeMap::new(),
             nodes: SlotMap::with_key(),
             frames: SlotMap::with_key(),
             root: Opened {

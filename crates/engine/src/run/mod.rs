@@ -10,7 +10,8 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `holds`, `loops`, `ending` (groups, undo, finally), `recover`; then [`values`], [`evaluate`] and `items` (what expressions
+//! `holds`, `loops`, `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that
+//! takes over what an earlier one has done); then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
 mod apply;
@@ -31,6 +32,7 @@ mod path;
 mod prepared;
 mod recover;
 pub mod retry;
+pub mod reuse;
 pub mod status;
 pub mod values;
 

@@ -50,7 +50,10 @@ impl Run {
         let mut run = Run::empty(workflow, started, at);
         for (before, (at, event)) in events.enumerate() {
             run.now = run.now.max(at);
-            let of_node = !matches!(event, Event::UndoStarted(_) | Event::RunStopped(_));
+            let of_node = !matches!(
+                event,
+                Event::Reused(_) | Event::UndoStarted(_) | Event::RunStopped(_)
+            );
             let Some(path) = step_of(&event).filter(|_| of_node) else {
                 run.apply_to_run(&event);
                 continue;
@@ -157,6 +160,7 @@ impl Run {
 /// The step, item or round that an event is about; `None` for events of the run itself.
 pub fn step_of(event: &Event) -> Option<&str> {
     Some(match event {
+        Event::Reused(event) => &event.step,
         Event::StepSkipped(event) => &event.step,
         Event::AttemptStarted(event) => &event.step,
         Event::AttemptPrepared(event) => &event.step,

@@ -103,6 +103,7 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
         trigger: Value::map::<&str>([]),
         sandbox: child.sandbox,
         project: child.project.clone(),
+        retry: None,
     };
     let taken = start::start(store, new).map_err(|error| error.to_string())?;
     Ok(Found::Goes(Box::new(taken)))

@@ -14,5 +14,5 @@ mod writer;
 pub use blobs::BlobFolder;
 pub use error::StoreError;
 pub use open::{Store, private_folder};
-pub use read::{Reader, RunRow};
+pub use read::{Filter, Reader, RunRow};
 pub use writer::{Commit, RunHead};

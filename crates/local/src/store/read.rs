@@ -35,6 +35,21 @@ pub struct RunRow {
     pub sandbox: bool,
 }
 
+/// Which runs are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only with one of these statuses; any, if there is none.
+    pub statuses: Vec<String>,
+    /// Only of this workflow.
+    pub workflow: Option<String>,
+    /// Only those that started then or later.
+    pub since: Option<Timestamp>,
+    /// Only those that started earlier.
+    pub before: Option<Timestamp>,
+    /// Only those that come after this run in the list: the next page.
+    pub after: Option<String>,
+}
+
 impl RunRow {
     /// Whether nothing more happens to it.
     pub fn has_ended(&self) -> bool {
@@ -54,9 +69,30 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        self.list(&Filter::default(), limit)
+    }
+
+    /// The newest of the runs that a filter lets through, newest first.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let statuses = (!filter.statuses.is_empty()).then(|| {
+            let quoted = filter.statuses.iter().map(|status| format!(",{status},"));
+            quoted.collect::<String>()
+        });
+        let (since, before) = (filter.since.map(|at| at.0), filter.before.map(|at| at.0));
         self.query(
-            &format!("SELECT {COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"),
-            params![limit],
+            &format!(
+                "SELECT {COLUMNS} FROM runs
+                 WHERE (?1 IS NULL OR instr(?1, ',' || status || ',') > 0)
+                   AND (?2 IS NULL OR workflow = ?2)
+                   AND (?3 IS NULL OR started_at >= ?3)
+                   AND (?4 IS NULL OR started_at < ?4)
+                   AND (?5 IS NULL OR (started_at, run) < (SELECT started_at, run FROM runs WHERE run = ?5))
+                 ORDER BY started_at DESC, run DESC LIMIT ?6"
+            ),
+            params![statuses, filter.workflow, since, before, filter.after, limit],
         )
     }
 

@@ -4,6 +4,7 @@ mod call;
 mod cancel;
 mod check;
 mod connectors;
+mod diff;
 mod drive;
 mod fix;
 mod fmt;
@@ -12,12 +13,14 @@ mod graph;
 mod logs;
 mod owner;
 mod resume;
+mod retry;
 mod run;
 mod runs;
 mod sandbox;
 mod schema;
 mod signals;
 mod test;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +51,8 @@ enum Command {
     Run(run::Arguments),
     /// Go on with a run that has not ended.
     Resume(resume::Arguments),
+    /// Try a run again: a new one, in which what succeeded is not done again.
+    Retry(retry::Arguments),
     /// End a run, in order or at once.
     Cancel(cancel::Arguments),
     /// Check workflows without running them.
@@ -66,6 +71,10 @@ enum Command {
     Show(runs::ShowArguments),
     /// Print what happened to a run; with `-f`, also what happens.
     Logs(logs::Arguments),
+    /// Say why a run, or a step of it, stands where it stands.
+    Why(why::Arguments),
+    /// Compare two runs: definition, inputs, steps, outputs.
+    Diff(diff::Arguments),
     /// Call one operation.
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
@@ -142,8 +151,11 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
     match command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
+        Command::Retry(arguments) => retry::retry(arguments).await,
         Command::Cancel(arguments) => cancel::cancel(arguments).await,
         Command::Logs(arguments) => logs::logs(&arguments).await,
+        Command::Why(arguments) => why::why(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Owner(arguments) => owner::owner(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),

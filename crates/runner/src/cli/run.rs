@@ -147,6 +147,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         trigger,
         sandbox: arguments.sandbox,
         project: Some(folders.project.display().to_string()),
+        retry: None,
         secrets: secrets.to_texts(),
     };
     let driven = backend.start(start, ready).await?;
@@ -156,7 +157,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         notes,
     };
     match driven {
-        Driven::Following(following) if arguments.detach => detached(&following, &shown),
+        Driven::Following(following) if arguments.detach => Ok(detached(&following, &shown)),
         Driven::Following(following) => drive::drive(backend, following, shown, None).await,
         Driven::Exists | Driven::Told => {
             backend.close().await;
@@ -166,16 +167,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
 }
 
 /// The run is on disk and driven by another process.
-fn detached(following: &Following, shown: &Shown) -> Result<Exit, Trouble> {
+pub(super) fn detached(following: &Following, shown: &Shown) -> Exit {
     let run = &following.run;
     if shown.json {
         print_json(&serde_json::json!({ "run": run }));
-        return Ok(Exit::Success);
+        return Exit::Success;
     }
     print(&format!("{run}\n"));
     anstream::eprintln!("{} runs in the background", shown.workflow.name);
     anstream::eprintln!("  `flow logs -f {run}` follows it, `flow cancel {run}` ends it");
-    Ok(Exit::Success)
+    Exit::Success
 }
 
 fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
@@ -187,7 +188,7 @@ fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
 }
 
 /// The checked workflow of a file; its findings are printed.
-fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Workflow>, Trouble> {
+pub(super) fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Workflow>, Trouble> {
     let checked = load::check_file(file, &connectors.catalog())?;
     let unserved = match &checked.workflow {
         Some(workflow) if !workflow.unserved.is_empty() => workflow.unserved.clone(),

@@ -1,11 +1,13 @@
 //! `flow runs` and `flow show`: what ran, what runs, and how one run stands.
 
 use comfy_table::{ContentArrangement, Table};
+use flow_engine::duration::Millis;
 use flow_engine::report::report;
+use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::start::load;
-use flow_local::store::{RunRow, Store};
+use flow_local::store::{Filter, Reader, RunRow, Store};
 use serde_json::json;
 
 use super::resume::{find, no_store};
@@ -22,6 +24,21 @@ pub(super) struct ListArguments {
     /// How many.
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
+    /// Only with this status; may be given several times.
+    #[arg(long, value_name = "STATUS", value_parser = STATUSES)]
+    status: Vec<String>,
+    /// Only of this workflow.
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
+    /// Only those that started since: a time, or how long ago, such as 2h or 7d.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Only those that started before: a time, or how long ago.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    before: Option<Timestamp>,
+    /// The next page: only those that come after this run in the list.
+    #[arg(long, value_name = "RUN")]
+    after: Option<String>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -44,7 +61,7 @@ pub(super) struct ShowArguments {
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let rows = match Store::reader(&folders.store)? {
-        Some(reader) => reader.runs(arguments.limit)?,
+        Some(reader) => reader.list(&filter(&reader, arguments)?, arguments.limit)?,
         None => Vec::new(),
     };
     if arguments.json {
@@ -52,7 +69,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Success);
     }
     if rows.is_empty() {
-        anstream::eprintln!("no runs yet: `flow run FILE` starts one");
+        anstream::eprintln!("no such runs: `flow run FILE` starts one");
         return Ok(Exit::Success);
     }
     let mut table = Table::new();
@@ -84,7 +101,48 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let table_text = table.trim_fmt();
     let lines: Vec<&str> = table_text.lines().map(str::trim).collect();
     print(&format!("{}\n", lines.join("\n")));
+    if rows.len() == arguments.limit as usize
+        && let Some(last) = rows.last()
+    {
+        let next = format!("the next page: `flow runs --after {}`", last.run);
+        anstream::eprintln!("{}", paint(DIM, next));
+    }
     Ok(Exit::Success)
+}
+
+const STATUSES: [&str; 6] = [
+    "running",
+    "waiting",
+    "interrupted",
+    "succeeded",
+    "failed",
+    "cancelled",
+];
+
+fn filter(reader: &Reader, arguments: &ListArguments) -> Result<Filter, Trouble> {
+    let after = arguments.after.as_deref().map(|run| find(reader, run));
+    Ok(Filter {
+        statuses: arguments.status.clone(),
+        workflow: arguments.workflow.clone(),
+        since: arguments.since,
+        before: arguments.before,
+        after: after.transpose()?.map(|row| row.run),
+    })
+}
+
+/// A time, or how long ago.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let ago = Millis::parse(text).map(|ago| {
+        let ago = i64::try_from(ago.0).unwrap_or(i64::MAX);
+        Timestamp(now().0.saturating_sub(ago))
+    });
+    let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+    ago.or_else(|| Timestamp::parse(text))
+        .or_else(day)
+        .ok_or_else(|| {
+            "expected a time such as 2026-11-22T08:00:00Z, a day, or how long ago, such as 2h or 7d"
+                .to_owned()
+        })
 }
 
 fn row_json(row: &RunRow) -> serde_json::Value {

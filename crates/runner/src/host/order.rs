@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Resolution, StartedBy};
 use flow_engine::value::{Value, journal};
+use flow_local::start::Retry;
 use serde::{Deserialize, Serialize};
 
 /// Texts of secrets by their names, as they cross the socket: never stored.
@@ -23,6 +24,7 @@ pub(crate) struct Start {
     pub(crate) trigger: Value,
     pub(crate) sandbox: bool,
     pub(crate) project: Option<String>,
+    pub(crate) retry: Option<Retry>,
     pub(crate) secrets: SecretTexts,
 }
 

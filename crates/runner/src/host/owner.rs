@@ -78,6 +78,7 @@ impl Owner {
             trigger: start.trigger,
             sandbox: start.sandbox,
             project: start.project,
+            retry: start.retry,
         };
         let taken = tokio::task::block_in_place(|| start::start(&self.store, new))?;
         Ok(self.drive(taken, services))

@@ -28,7 +28,10 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             "run {} of {} started by {}",
             started.run,
             started.workflow,
-            starter(&started.started_by)
+            match &started.retry_of {
+                Some(run) => format!("`flow retry` of {run}"),
+                None => starter(&started.started_by),
+            }
         )),
         Event::AttemptStarted(started) if started.attempt == 1 => plain("started".to_owned()),
         Event::AttemptStarted(started) => plain(format!("attempt {} started", started.attempt)),
@@ -44,6 +47,10 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             YELLOW,
             format!("attempt {} at {}", backoff.next, backoff.until),
         )),
+        Event::Reused(_) => None,
+        Event::StepSucceeded(succeeded) if report.reused.contains(&succeeded.step) => {
+            plain(format!("reused: {}", values::brief(&succeeded.value)))
+        }
         Event::StepSucceeded(succeeded) => good(values::brief(&succeeded.value)),
         Event::HoldStarted(started) => match (started.every, started.due) {
             (Some(every), _) => plain(format!("waits, looks up to every {every}")),

@@ -12,3 +12,4 @@ pub(crate) mod sarif;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod values;
+pub(crate) mod why;

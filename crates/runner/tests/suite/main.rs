@@ -10,6 +10,7 @@ mod fmt;
 mod main_job;
 mod nesting;
 mod owners;
+mod retried;
 mod rules;
 mod snippets;
 mod support;

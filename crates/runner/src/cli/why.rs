@@ -1,0 +1,92 @@
+//! `flow why`: the reason of every wait, skip, retry and decision of a run.
+
+use flow_local::clock::now;
+use flow_local::store::Store;
+use serde_json::json;
+
+use super::resume::{find, known, no_store};
+use super::{StoreArguments, print, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::show::style::{DIM, of_status, paint};
+use crate::show::why;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The run's id or its beginning; the newest run if not given.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    /// Only this step and what is inside it.
+    #[arg(value_name = "STEP")]
+    step: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let folders = arguments.store.folders()?;
+    let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
+    let row = match &arguments.run {
+        Some(prefix) => find(&reader, prefix)?,
+        None => reader.runs(1)?.pop().ok_or_else(|| no_store(&folders))?,
+    };
+    let owned = Store::is_owned(&folders.store);
+    let status = row.status.clone();
+    let alone = !row.has_ended() && !owned && status != "interrupted";
+    let run = row.run.clone();
+    let shown = known(&reader, &folders.store, row)?;
+    let found = why::why(
+        &shown.workflow,
+        &shown.report,
+        arguments.step.as_deref(),
+        now(),
+    );
+    if let (Some(step), true) = (&arguments.step, found.is_empty()) {
+        let message = format!("the run has no step `{step}`");
+        let trouble = Trouble::new(Exit::Usage, "run.unknown_step", message);
+        return Err(trouble.help(format!("`flow show {run}` lists its steps")));
+    }
+    if arguments.json {
+        print_json(&json!({ "run": run, "status": status, "driven": owned, "steps": found }));
+        return Ok(Exit::Success);
+    }
+    let (sign, style) = of_status(&status);
+    let mut text = format!(
+        "{} {} {status} {}\n",
+        paint(style, sign),
+        shown.workflow.name,
+        paint(DIM, format!("(run {run})"))
+    );
+    if alone {
+        text.push_str(&format!(
+            "  nobody drives it: `flow resume {run}` goes on\n"
+        ));
+    }
+    if let Some(failure) = shown
+        .report
+        .ended
+        .as_ref()
+        .and_then(|(_, ended)| ended.failure.as_ref())
+    {
+        text.push_str(&format!("  {}: {}\n", failure.code, failure.message));
+    }
+    if found.is_empty() {
+        text.push_str("  every step succeeded at the first attempt\n");
+    }
+    for step in found {
+        let (sign, style) = of_status(step.status);
+        text.push_str(&format!(
+            "  {} {} {}\n",
+            paint(style, sign),
+            step.step,
+            paint(DIM, step.status.replace('_', " "))
+        ));
+        for reason in step.reasons {
+            text.push_str(&format!("      {reason}\n"));
+        }
+    }
+    print(&text);
+    Ok(Exit::Success)
+}
