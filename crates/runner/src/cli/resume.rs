@@ -96,7 +96,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     decide(&mut taken.run, &workflow, &arguments)?;
     let (connectors, sandbox) =
         services::sandboxed(stored.row.sandbox, connectors, &folders.store).await?;
-    let services = super::run::services_of(connectors, secrets, &store, &folders);
+    let services = super::run::services_of(connectors, secrets, &store, &folders)?;
     let driver = Driver::start(store);
     let (json, sandboxed) = (arguments.json, stored.row.sandbox);
     let exit = drive::drive(Drive {

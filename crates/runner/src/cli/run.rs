@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drive::{self, Drive};
 use super::signals::Signals;
-use super::{Folders, StoreArguments};
+use super::{Folders, StoreArguments, left_over};
 use crate::exit::{Exit, Trouble};
 use crate::inputs;
 use crate::load;
@@ -96,7 +96,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     let store = Arc::new(Store::open(&folders.store)?);
     let (connectors, sandbox) =
         services::sandboxed(arguments.sandbox, connectors, &folders.store).await?;
-    let services = services_of(connectors, secrets, &store, &folders);
+    let services = services_of(connectors, secrets, &store, &folders)?;
     let (started_by, trigger) = match (event, waits_for) {
         (Some(event), _) => (by("manual", starts.as_ref()), event),
         (None, Some(trigger)) => {
@@ -145,19 +145,19 @@ fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
     }
 }
 
-/// The services of a run.
+/// The services of a run. What a killed owner of the store had left running is ended, and that is said.
 pub(super) fn services_of(
     connectors: Connectors,
     secrets: Arc<EnvironmentSecrets>,
     store: &Store,
     folders: &Folders,
-) -> Services {
-    Services {
-        runner: Arc::new(connectors),
+) -> Result<Services, Trouble> {
+    Ok(Services {
+        runner: Arc::new(connectors.with_ledger(left_over::ledger(store)?)),
         blobs: store.blobs(),
         secrets,
         project: Arc::new(folders.project.clone()),
-    }
+    })
 }
 
 /// The checked workflow of a file; its findings are printed.
