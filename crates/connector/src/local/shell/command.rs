@@ -167,7 +167,7 @@ fn no_text(name: &str, value: &Value) -> Failure {
         value.described()
     );
     Failure::permanent("call.type", message)
-        .help("hand data over by `stdin:` or `place:`, or write it as text: `{{ value | tojson }}`")
+        .help("hand data over by `stdin:` or `place:`, or write it as text: `{{ value | to_json }}`")
 }
 
 /// Refuses what is too long for the system, before anything is started.
