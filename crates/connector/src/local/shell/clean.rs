@@ -83,12 +83,9 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 fn mend(mut text: &[u8], last: bool, out: &mut impl Write) -> io::Result<usize> {
     let whole = text.len();
     while !text.is_empty() {
-        let error = match std::str::from_utf8(text) {
-            Ok(_) => {
-                out.write_all(text)?;
-                return Ok(whole);
-            }
-            Err(error) => error,
+        let Err(error) = std::str::from_utf8(text) else {
+            out.write_all(text)?;
+            return Ok(whole);
         };
         out.write_all(&text[..error.valid_up_to()])?;
         text = &text[error.valid_up_to()..];

@@ -166,8 +166,9 @@ fn no_text(name: &str, value: &Value) -> Failure {
         "`{name}` must be a text, a number or a boolean, not {}",
         value.described()
     );
-    Failure::permanent("call.type", message)
-        .help("hand data over by `stdin:` or `place:`, or write it as text: `{{ value | to_json }}`")
+    Failure::permanent("call.type", message).help(
+        "hand data over by `stdin:` or `place:`, or write it as text: `{{ value | to_json }}`",
+    )
 }
 
 /// Refuses what is too long for the system, before anything is started.
