@@ -1,6 +1,8 @@
 //! One attempt, one look, one evaluation: what a driver does between an output of the machine and the next input.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flow_engine::eval::window;
 use flow_engine::expr::Scope;
@@ -14,11 +16,16 @@ use flow_engine::run::{
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
 use indexmap::IndexMap;
+use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
 use crate::context::{Blobs, StepContext};
 use crate::spill::spill;
 use crate::step::{Call, Connection, StepRunner};
+
+/// How long an attempt that took too long has to stop: commands get a grace before they are killed, and the next attempt
+/// must not begin beside this one.
+const STOPPING_MAX: Duration = Duration::from_secs(20);
 
 /// Performs (the half of) an attempt and says how it went.
 pub async fn perform(
@@ -50,26 +57,28 @@ pub async fn perform(
             }
         }
     };
-    match spec.timeout {
-        None => work.await,
-        Some(limit) => tokio::time::timeout(std::time::Duration::from_millis(limit.0), work)
-            .await
-            .unwrap_or_else(|_| {
-                context.cancel.cancel();
-                let sent = spec.half != Half::Prepare;
-                let done = if sent { Done::Unknown } else { Done::NotDone };
-                let failure = Failure::of(
-                    FailureKind::Timeout,
-                    done,
-                    "step.attempt_timeout",
-                    format!("the attempt took longer than {limit}"),
-                );
-                Input::AttemptEnded {
-                    node: spec.node,
-                    attempt: spec.attempt,
-                    result: Err(failure),
-                }
-            }),
+    let Some(limit) = spec.timeout else {
+        return work.await;
+    };
+    let mut work = pin!(work);
+    if let Ok(input) = timeout(Duration::from_millis(limit.0), &mut work).await {
+        return input;
+    }
+    context.cancel.cancel();
+    // What it says now is that it was stopped.
+    drop(timeout(STOPPING_MAX, work).await);
+    let sent = spec.half != Half::Prepare;
+    let done = if sent { Done::Unknown } else { Done::NotDone };
+    let failure = Failure::of(
+        FailureKind::Timeout,
+        done,
+        "step.attempt_timeout",
+        format!("the attempt took longer than {limit}"),
+    );
+    Input::AttemptEnded {
+        node: spec.node,
+        attempt: spec.attempt,
+        result: Err(failure),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_engine::eval::ItemFunction;
+use flow_engine::eval::{ItemFunction, Reads};
 use flow_engine::expr::Scope;
 use flow_engine::run::{Failure, Values};
 use flow_engine::value::Value;
@@ -42,6 +42,14 @@ impl ItemFunction for BoundExpression {
             .eval(&Scope::new(&reading).with(&locals), &self.workflow.source)
             .map_err(Stop::into_failure)
     }
+
+    fn reads(&self) -> Option<Vec<Vec<Arc<str>>>> {
+        let mut reads = Reads::of("item");
+        let source = &self.workflow.source;
+        self.bare
+            .references(source, &mut |reference, _| reads.add(reference));
+        reads.known()
+    }
 }
 
 impl ItemFunction for BoundTemplate {
@@ -51,5 +59,16 @@ impl ItemFunction for BoundTemplate {
         self.tree
             .render(&Scope::new(&reading).with(&locals), &self.workflow.source)
             .map_err(Stop::into_failure)
+    }
+
+    fn reads(&self) -> Option<Vec<Vec<Arc<str>>>> {
+        if self.tree.has_statements() {
+            return None;
+        }
+        let mut reads = Reads::of("item");
+        let source = &self.workflow.source;
+        self.tree
+            .references(source, &mut |reference, _| reads.add(reference));
+        reads.known()
     }
 }

@@ -19,6 +19,7 @@ use crate::descriptor::operation::{Operation, Wire};
 use crate::descriptor::service::{ErrorRules, Service};
 use crate::descriptor::{DescriptorError, load};
 use crate::local::{self, Local};
+use crate::processes::Ledger;
 use crate::request::Request;
 use crate::request::build::{Built, build};
 use crate::request::secrets::Opener;
@@ -38,6 +39,7 @@ pub struct Connectors {
     /// How errors are read where no descriptor says so.
     plain_errors: ErrorRules,
     notes: Vec<String>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Connectors {
@@ -61,6 +63,7 @@ impl Connectors {
             limits,
             plain_errors: ErrorRules::default(),
             notes: Vec::new(),
+            ledger: None,
         };
         for service in builtin::services().expect("a test loads the built-in descriptors") {
             connectors.insert(service);
@@ -147,6 +150,13 @@ impl Connectors {
     pub fn with_limits(mut self, limits: TransportLimits) -> Connectors {
         self.transport = Transport::new(limits.clone());
         self.limits = limits;
+        self
+    }
+
+    /// Notes down which commands run, so that none outlives this process unseen.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Connectors {
+        self.ledger = Some(ledger);
         self
     }
 
@@ -266,6 +276,7 @@ impl Connectors {
                 overrides: self.keys.clone(),
             },
             context,
+            ledger: self.ledger.as_ref(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`descriptor`] (the format), `connectors` (what is loaded, and who performs a call), `service`
 //! (one operation of a service), `request` and `response` (pure), `transport` (the one file that opens a socket), `local`
-//! (files, data, commands on this machine).
+//! (files, data, commands on this machine), [`processes`] (what commands leave behind).
 
 mod arguments;
 mod blocking;
@@ -10,6 +10,7 @@ mod builtin;
 mod connectors;
 pub mod descriptor;
 mod local;
+pub mod processes;
 mod project;
 mod request;
 mod response;

@@ -77,6 +77,11 @@ impl ItemSink {
             .map_err(|error| store_failure(&error))
     }
 
+    /// Whether its items go to the store: then a line is all that it needs of them.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self.state, State::Stored(_))
+    }
+
     fn note(&mut self, item: &Value) {
         self.count += 1;
         let view = item.as_map().and_then(|map| map.view());

@@ -1,14 +1,16 @@
 //! The items of lists, maps and streams, one after another, with their keys and, for streams, the lines as they were
 //! written.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
+use std::sync::Arc;
 
 use flow_backend::context::Blobs;
-use flow_engine::eval::{self, LINE_BYTES_MAX, open};
+use flow_engine::eval::{self, ItemFunction, LINE_BYTES_MAX, open, unreadable};
 use flow_engine::run::Failure;
-use flow_engine::value::{Blob, Value, json};
+use flow_engine::value::{Blob, PathPart, Projection, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::read_ahead::read_ahead;
 use crate::sink::ItemSink;
 use crate::transport::failure::cancelled;
 
@@ -23,11 +25,25 @@ pub(super) struct Item<'a> {
     pub(super) key: Value,
     /// The line it was read from.
     line: Option<&'a [u8]>,
+    /// How it was read, if members were left out.
+    partial: Option<&'a Lines<'a>>,
+    /// The number of its line, from 1.
+    number: u64,
 }
 
 impl Item<'_> {
+    /// All of it, if `value` is only what an expression uses.
+    pub(super) fn whole(&self) -> Option<Result<Value, Failure>> {
+        let (lines, line) = (self.partial?, self.line?);
+        Some(lines.value(line, self.number, None))
+    }
+
     /// Adds it to a sink, as it was written.
     pub(super) fn push_to(self, sink: &mut ItemSink) -> Result<(), Failure> {
+        let whole = if sink.is_stored() { None } else { self.whole() };
+        if let Some(whole) = whole {
+            return sink.push(whole?);
+        }
         match self.line {
             Some(line) => sink.push_line(self.value, line),
             None => sink.push(self.value),
@@ -37,6 +53,17 @@ impl Item<'_> {
 
 /// Hands each item to `take`, until it says `false`.
 pub(super) fn each(
+    items: &Value,
+    blobs: &dyn Blobs,
+    cancel: &CancellationToken,
+    take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    each_read_by(None, items, blobs, cancel, take)
+}
+
+/// The same; of the items of a stream only what the function uses is read, if it says what that is.
+pub(super) fn each_read_by(
+    function: Option<&dyn ItemFunction>,
     items: &Value,
     blobs: &dyn Blobs,
     cancel: &CancellationToken,
@@ -55,6 +82,8 @@ pub(super) fn each(
                     index,
                     key: Value::from(key.clone()),
                     line: None,
+                    partial: None,
+                    number: 0,
                 };
                 if !take(item)? {
                     return Ok(());
@@ -62,7 +91,11 @@ pub(super) fn each(
             }
             Ok(())
         }
-        Value::Blob(blob) if blob.is_json_lines() => lines(blob, blobs, look, take),
+        Value::Blob(blob) if blob.is_json_lines() => {
+            let projection = function.and_then(|function| projection(function, blob));
+            let lines = Lines { blob, projection };
+            lines.each(blobs, look, take)
+        }
         other => {
             for (index, value) in (0..).zip(eval::items(other, blobs)?) {
                 look(index)?;
@@ -71,6 +104,8 @@ pub(super) fn each(
                     index,
                     key: Value::from(index),
                     line: None,
+                    partial: None,
+                    number: 0,
                 })? {
                     return Ok(());
                 }
@@ -80,64 +115,95 @@ pub(super) fn each(
     }
 }
 
-fn lines(
-    blob: &Blob,
-    blobs: &dyn Blobs,
-    look: impl Fn(u64) -> Result<(), Failure>,
-    mut take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
-) -> Result<(), Failure> {
-    let mut reader = BufReader::with_capacity(1 << 16, open(blob, blobs)?);
-    let mut line = Vec::new();
-    let (mut number, mut index) = (0_u64, 0_u64);
-    loop {
-        line.clear();
-        number += 1;
-        let read = reader
-            .by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line);
-        let read = read.map_err(|error| {
-            Failure::permanent(
-                "store.io",
-                format!("the stored value cannot be read: {error}"),
-            )
-        })?;
-        if read == 0 {
-            return Ok(());
+/// What of the items of a stream a function uses, with what its view makes members of.
+fn projection(function: &dyn ItemFunction, blob: &Blob) -> Option<Projection> {
+    let mut paths = function.reads()?;
+    for member in blob.item_view.iter().flat_map(|view| &view.members) {
+        if paths.iter().any(|path| path.first() == Some(&member.name)) {
+            let names = member.path.iter().map_while(|part| match part {
+                PathPart::Key(name) => Some(name.clone()),
+                PathPart::Index(_) => None,
+            });
+            paths.push(names.collect());
         }
-        if line.len() as u64 == LINE_BYTES_MAX {
-            let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
-            return Err(Failure::permanent("value.too_large", message));
+    }
+    Projection::of(paths.iter().map(Vec::as_slice))
+}
+
+/// A stream of items, and how much of them is read.
+struct Lines<'b> {
+    blob: &'b Blob,
+    projection: Option<Projection>,
+}
+
+impl Lines<'_> {
+    fn each(
+        &self,
+        blobs: &dyn Blobs,
+        look: impl Fn(u64) -> Result<(), Failure>,
+        mut take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut reader = read_ahead(open(self.blob, blobs)?, self.blob.bytes);
+        let mut line = Vec::new();
+        let (mut number, mut index) = (0_u64, 0_u64);
+        loop {
+            line.clear();
+            number += 1;
+            let read = reader
+                .by_ref()
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line);
+            if read.map_err(|error| unreadable(self.blob, &error))? == 0 {
+                return Ok(());
+            }
+            if line.len() as u64 == LINE_BYTES_MAX {
+                let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
+                return Err(Failure::permanent("value.too_large", message));
+            }
+            let text = line
+                .strip_prefix(b"\xEF\xBB\xBF")
+                .unwrap_or(&line)
+                .trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            look(index)?;
+            if !take(Item {
+                value: self.value(text, number, self.projection.as_ref())?,
+                index,
+                key: Value::from(index),
+                line: Some(text),
+                partial: self.projection.as_ref().map(|_| self),
+                number,
+            })? {
+                return Ok(());
+            }
+            index += 1;
         }
-        let text = line
-            .strip_prefix(b"\xEF\xBB\xBF")
-            .unwrap_or(&line)
-            .trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        look(index)?;
-        let value = json::parse(text).map_err(|error| {
+    }
+
+    fn value(
+        &self,
+        line: &[u8],
+        number: u64,
+        projection: Option<&Projection>,
+    ) -> Result<Value, Failure> {
+        let value = match projection {
+            Some(projection) => json::parse_projected(line, projection),
+            None => json::parse(line),
+        };
+        let value = value.map_err(|error| {
             let message = format!(
                 "line {number}: {} at column {}",
                 error.message, error.column
             );
             Failure::permanent(error.code, message)
         })?;
-        let value = match (value, &blob.item_view) {
+        Ok(match (value, &self.blob.item_view) {
             (Value::Map(map), Some(view)) => {
-                Value::from(std::sync::Arc::unwrap_or_clone(map).with_view(Some(view.clone())))
+                Value::from(Arc::unwrap_or_clone(map).with_view(Some(view.clone())))
             }
             (value, _) => value,
-        };
-        if !take(Item {
-            value,
-            index,
-            key: Value::from(index),
-            line: Some(text),
-        })? {
-            return Ok(());
-        }
-        index += 1;
+        })
     }
 }

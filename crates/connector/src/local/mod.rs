@@ -7,6 +7,7 @@ mod format;
 pub(crate) mod http;
 mod items;
 mod log;
+mod read_ahead;
 mod shell;
 mod time;
 
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments;
 use crate::blocking::blocking;
 use crate::local::http::HttpCall;
+use crate::processes::Ledger;
 use crate::request::spill;
 use crate::service::perform::Performer;
 
@@ -172,7 +174,7 @@ pub(crate) async fn send(
         functions: call.functions.clone(),
         context: context.clone(),
     };
-    run(local, call).await
+    run(local, call, performer.ledger).await
 }
 
 /// Performs a call at once.
@@ -191,16 +193,20 @@ pub(crate) async fn perform(
             .perform(performer, call.pages, call.with_response)
             .await;
     }
-    run(local, checked).await
+    run(local, checked, performer.ledger).await
 }
 
-async fn run(local: Local, call: LocalCall) -> Result<Value, Failure> {
+async fn run(
+    local: Local,
+    call: LocalCall,
+    ledger: Option<&Arc<Ledger>>,
+) -> Result<Value, Failure> {
     match local {
         Local::Data => blocking(move || data::perform(&call)).await,
         Local::File => blocking(move || file::perform(&call)).await,
         Local::Log => log::perform(&call),
         Local::Time => time::perform(&call),
-        Local::Shell => shell::perform(call).await,
+        Local::Shell => shell::perform(call, ledger).await,
         Local::Http => Err(unknown(&call.operation)),
     }
 }

@@ -10,6 +10,7 @@ use flow_engine::value::{Blob, Map, Value, View};
 use crate::blocking::blocking;
 use crate::descriptor::operation::{Answer as AnswerKind, Pagination};
 use crate::descriptor::service::ErrorRules;
+use crate::processes::Ledger;
 use crate::request::secrets::Opener;
 use crate::request::{INLINE_BYTES_MAX, Request, spill, store};
 use crate::response::{error, json as json_answer, text};
@@ -22,6 +23,8 @@ pub(crate) struct Performer<'a> {
     pub(crate) errors: &'a ErrorRules,
     pub(crate) opener: Opener,
     pub(crate) context: &'a StepContext,
+    /// Where commands are noted down, if anywhere.
+    pub(crate) ledger: Option<&'a Arc<Ledger>>,
 }
 
 /// How the answer is read.

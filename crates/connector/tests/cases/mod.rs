@@ -7,6 +7,7 @@ mod descriptors;
 mod files;
 mod http;
 mod pages;
+mod processes;
 mod redirects;
 mod shell;
 mod statuses;

@@ -1,7 +1,6 @@
 //! `shell.run`, and the small local connectors.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use flow_engine::run::{Done, FailureKind};
 use flow_engine::value::{Blob, Secret, Value, json};
@@ -48,6 +47,10 @@ async fn data_reaches_a_command_as_bytes() {
         r#""a b-5""#
     );
     assert_eq!(
+        stdout(r#"{"program":["printf","%s|",5,1.5,true]}"#).await,
+        r#""5|1.5|true|""#
+    );
+    assert_eq!(
         stdout(r#"{"script":"cat","stdin":[{"a":1},2]}"#).await,
         r#""{\"a\":1}\n2\n""#
     );
@@ -74,9 +77,18 @@ async fn the_environment_is_clean() {
         .collect();
     assert!(names.contains(&"MINE") && names.contains(&"PATH"));
     assert!(
-        names
-            .iter()
-            .all(|name| ["MINE", "PATH", "HOME", "LANG", "TMPDIR", "TZ"].contains(name)),
+        names.iter().all(|name| [
+            "MINE",
+            "PATH",
+            "HOME",
+            "LANG",
+            "TMPDIR",
+            "TZ",
+            "FLOW_RUN",
+            "FLOW_STEP",
+            "FLOW_ATTEMPT"
+        ]
+        .contains(name)),
         "{names:?}"
     );
 }
@@ -103,21 +115,26 @@ async fn output_is_read_as_it_is_said() {
         failure(r#"{"script":"echo x","parse":"json"}"#).await.0,
         "json.syntax"
     );
+}
+
+#[tokio::test]
+async fn large_output_is_kept_whole_in_the_store() {
     let bench = Bench::new();
-    let value = bench
-        .perform(
-            "shell.run",
-            "{}",
-            r#"{"script":"head -c 3000000 /dev/zero | tr '\\0' x"}"#,
-        )
-        .await
-        .expect("it is drained");
+    let run = async |arguments: &str| {
+        let value = bench.perform("shell.run", "{}", arguments).await;
+        value.unwrap_or_else(|failure| panic!("{failure:?}"))
+    };
+    let value = run(r#"{"script":"head -c 3000000 /dev/zero | tr '\\0' x"}"#).await;
     let text = content(&bench, value.get("stdout").expect("it is stored"));
-    assert!(
-        text.contains("[... 1951424 bytes left out ...]"),
-        "{}",
-        text.len()
-    );
+    assert!(text.len() == 3_000_000 && text.bytes().all(|byte| byte == b'x'));
+    let value = run(r#"{"script":"seq 1 300000","parse":"lines"}"#).await;
+    let lines = value.get("stdout").and_then(Value::as_blob);
+    assert_eq!(lines.expect("a stream").count, Some(300_000));
+    let value =
+        run(r#"{"script":"printf 'a\\377\\000b'; yes \"$T\" | head -c 200000","env":{"T":"é"}}"#)
+            .await;
+    let text = content(&bench, value.get("stdout").expect("it is stored"));
+    assert!(text.starts_with("a\u{fffd}\0bé\n"), "{text:.40}");
 }
 
 #[tokio::test]
@@ -158,6 +175,30 @@ async fn failures_are_named() {
     assert_eq!(
         failure(r#"{"script":"true","env":{"A=B":"1"}}"#).await.0,
         "shell.env"
+    );
+    assert_eq!(
+        failure(r#"{"script":"true","env":{"FLOW_ATTEMPT":"1"}}"#)
+            .await
+            .0,
+        "shell.env"
+    );
+    assert_eq!(
+        failure(r#"{"program":["/etc"]}"#).await.0,
+        "shell.is_folder"
+    );
+    let long = format!(
+        r#"{{"program":["true"],"args":["{}"]}}"#,
+        "x".repeat(140_000)
+    );
+    assert_eq!(failure(&long).await.0, "shell.too_long");
+    assert_eq!(
+        failure(r#"{"program":["true",["x"]]}"#).await.0,
+        "call.type"
+    );
+    let crashed = failure(r#"{"script":"sh -c 'kill -SEGV $$'; exit $?"}"#).await;
+    assert!(
+        crashed.1.contains("a command in it was ended by SIGSEGV"),
+        "{crashed:?}"
     );
     assert_eq!(failure("{}").await.0, "call.missing_parameter");
     assert_eq!(
@@ -235,49 +276,6 @@ async fn secrets_are_opened_late_and_masked() {
         .expect("it runs");
     assert_eq!(value.get("stdout"), Some(&Value::from("***\n")));
     assert_eq!(value.get("stderr"), Some(&Value::from("***\n")));
-}
-
-#[tokio::test]
-async fn a_stopped_command_ends_with_all_it_started() {
-    let bench = Bench::new();
-    let running = bench.perform(
-        "shell.run",
-        "{}",
-        r#"{"script":"sleep 60 & echo $! > pid; sleep 60"}"#,
-    );
-    let pid_file = bench.path("pid");
-    let stop = async {
-        while fs::read_to_string(&pid_file)
-            .unwrap_or_default()
-            .trim()
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bench.context.cancel.cancel();
-    };
-    let begun = Instant::now();
-    let (result, ()) = tokio::join!(running, stop);
-    assert_eq!(result.expect_err("it was stopped").code, "call.cancelled");
-    assert!(begun.elapsed() < Duration::from_secs(20));
-    let pid = fs::read_to_string(&pid_file).expect("it was written");
-    let state = || fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    let mut tries = 0;
-    while !state().is_empty() && !state().contains(") Z") {
-        tries += 1;
-        assert!(tries < 100, "the child lives on");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-#[tokio::test]
-async fn what_is_left_in_the_background_ends_with_the_step() {
-    let begun = Instant::now();
-    assert_eq!(
-        stdout(r#"{"script":"sleep 60 & echo done"}"#).await,
-        r#""done\n""#
-    );
-    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

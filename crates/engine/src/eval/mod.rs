@@ -1,14 +1,17 @@
 //! Evaluation over values that may be stored: what it is handed to read them, and what it hands to operations.
 
 mod content;
+mod reads;
 mod verified;
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use crate::run::Failure;
 use crate::value::{Hash, Value};
 
 pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load, open, unreadable, window};
+pub use reads::Reads;
 
 /// Opens the content of blobs. Evaluation inside the machine is handed none.
 pub trait BlobRead: Send + Sync {
@@ -37,6 +40,12 @@ pub trait ItemFunction: Send + Sync {
     /// # Errors
     /// A [`Failure`] with the place in the workflow.
     fn apply(&self, item: &Value, index: u64, key: &Value) -> Result<Value, Failure>;
+
+    /// The members of the item that its value depends on, each as a path of names: an item without any other gives the same
+    /// value. `None` if it may use all of it.
+    fn reads(&self) -> Option<Vec<Vec<Arc<str>>>> {
+        None
+    }
 }
 
 impl<F> ItemFunction for F

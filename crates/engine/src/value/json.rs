@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserializer, Serialize, Serializer};
 
+use super::project::{Projected, Projection};
 use super::{Map, Value};
 
 /// How deep lists and maps may nest.
@@ -35,6 +36,25 @@ pub struct JsonError {
 /// # Errors
 /// [`JsonError`] with the place of the first offence.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    read(bytes, |seed, deserializer| seed.deserialize(deserializer))
+}
+
+/// Reads one JSON value without the members that are not wanted: what is skipped need only end where it should.
+///
+/// # Errors
+/// Those of [`parse`], for what is read.
+pub fn parse_projected(bytes: &[u8], projection: &Projection) -> Result<Value, JsonError> {
+    read(bytes, |seed, deserializer| {
+        Projected { seed, projection }.deserialize(deserializer)
+    })
+}
+
+type Slice<'b> = serde_json::Deserializer<serde_json::de::SliceRead<'b>>;
+
+fn read<'b>(
+    bytes: &'b [u8],
+    value: impl FnOnce(Seed<'_>, &mut Slice<'b>) -> Result<Value, serde_json::Error>,
+) -> Result<Value, JsonError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let suspect = Cell::new(false);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -42,8 +62,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
         depth: 0,
         suspect: &suspect,
     };
-    let value = seed
-        .deserialize(&mut deserializer)
+    let value = value(seed, &mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| JsonError::from_serde(&error))?;
     if suspect.get()
@@ -131,13 +150,13 @@ fn integer_out_of_range(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-struct Seed<'a> {
+pub(super) struct Seed<'a> {
     depth: usize,
     suspect: &'a Cell<bool>,
 }
 
 impl Seed<'_> {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Seed<'_>, E> {
+    pub(super) fn deeper<E: serde::de::Error>(&self) -> Result<Seed<'_>, E> {
         if self.depth == DEPTH_MAX {
             return Err(E::custom(format!("nested deeper than {DEPTH_MAX}")));
         }

@@ -6,6 +6,7 @@ pub mod journal;
 pub mod json;
 mod map;
 mod number;
+mod project;
 mod secret;
 mod size;
 mod view;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use blob::{Blob, Hash};
 pub use map::Map;
+pub use project::Projection;
 pub use secret::{Secret, SecretPart};
 pub use size::INLINE_BYTES_MAX;
 pub use view::{PathPart, View, ViewMember};

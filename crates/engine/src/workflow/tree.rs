@@ -176,6 +176,16 @@ impl Tree {
         }
     }
 
+    /// Whether a text in it has statements, which may set names of their own.
+    pub fn has_statements(&self) -> bool {
+        match &self.kind {
+            TreeKind::Text(template, _) => template.text().contains("{%"),
+            TreeKind::List(items) => items.iter().any(Tree::has_statements),
+            TreeKind::Map(members) => members.iter().any(|(_, tree)| tree.has_statements()),
+            TreeKind::Constant(_) | TreeKind::Hole => false,
+        }
+    }
+
     /// The items with their trees, if it is a list with templates in it.
     pub fn items(&self) -> Option<&[Tree]> {
         match &self.kind {

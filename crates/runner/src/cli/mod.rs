@@ -136,6 +136,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(run_command(cli.command));
+    // While the runtime still waits for them: no command outlives this process.
+    flow_connector::processes::end_all();
     // What still goes on must not keep the process: it is on disk, or may be repeated.
     runtime.shutdown_background();
     match result {

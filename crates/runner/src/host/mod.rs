@@ -2,9 +2,11 @@
 //! on `control.sock`.
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
-//! talk), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal).
+//! talk), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
+//! [`left_over`] (commands of an owner that was killed).
 
 pub(crate) mod background;
+mod left_over;
 mod listen;
 pub(crate) mod order;
 pub(crate) mod owner;
@@ -69,7 +71,7 @@ impl Backend {
         let deadline = Instant::now() + ATTACH_MAX;
         loop {
             let locked = match Store::open(store) {
-                Ok(opened) => return Ok(Backend::Here(Owner::new(opened))),
+                Ok(opened) => return Ok(Backend::Here(Owner::new(opened)?)),
                 Err(error @ StoreError::Locked { .. }) => error,
                 Err(error) => return Err(error.into()),
             };

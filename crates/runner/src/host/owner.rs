@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_connector::Connectors;
+use flow_connector::processes::Ledger;
 use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
@@ -16,7 +17,7 @@ use tokio::sync::Mutex;
 
 use super::listen::Listener;
 use super::order::{Cancel, Resume, SecretTexts, Start};
-use super::{Driven, Following, Ready};
+use super::{Driven, Following, Ready, left_over};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
 use crate::{load, services};
@@ -30,22 +31,27 @@ pub(crate) struct Owner {
     driver: Driver,
     /// Serves the runs that were started with `--sandbox`; started with the first.
     sandbox: Mutex<Option<Sandbox>>,
+    /// Notes about the commands that run.
+    ledger: Arc<Ledger>,
     /// One run is looked up and taken at a time.
     taking: Mutex<()>,
     listener: Listener,
 }
 
 impl Owner {
-    /// Drives the runs of a store, and listens beside it.
-    pub(crate) fn new(store: Store) -> Arc<Owner> {
+    /// Drives the runs of a store, and listens beside it. What a killed owner left running is ended first, and that is
+    /// said.
+    pub(crate) fn new(store: Store) -> Result<Arc<Owner>, Trouble> {
         let store = Arc::new(store);
-        Arc::new_cyclic(|owner| Owner {
+        let ledger = left_over::ledger(&store)?;
+        Ok(Arc::new_cyclic(|owner| Owner {
+            ledger,
             driver: Driver::start(store.clone()),
             sandbox: Mutex::new(None),
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
             store,
-        })
+        }))
     }
 
     pub(super) fn blobs(&self) -> Arc<BlobFolder> {
@@ -238,7 +244,7 @@ impl Owner {
             *served = Some(sandbox);
         }
         Ok(Services {
-            runner: Arc::new(connectors),
+            runner: Arc::new(connectors.with_ledger(self.ledger.clone())),
             blobs: self.store.blobs(),
             secrets: Arc::new(EnvironmentSecrets::from_texts(secrets)),
             project: Arc::new(project.unwrap_or_default()),

@@ -312,11 +312,11 @@ const CASES: &[Case] = &[
         4,
     ),
     (
-        "shell.output_too_large",
-        &[(
-            "a.yml",
-            "steps: { a: { run: 'yes | head -c 2000000', parse: lines } }\n",
-        )],
+        "shell.is_folder",
+        &[
+            ("scripts/x", ""),
+            ("a.yml", "steps: { a: { run: [./scripts] } }\n"),
+        ],
         &["run", "a.yml"],
         4,
     ),
@@ -419,6 +419,14 @@ const WITHOUT: &[(&str, &str)] = &[
     (
         "run.bundle",
         "a version that refuses what an earlier one took",
+    ),
+    (
+        "shell.no_room",
+        "a machine without room for another process; what the system says is mapped in a test of its own",
+    ),
+    (
+        "shell.output_too_large",
+        "a command that writes more than 256 MiB",
     ),
     (
         "shell.lost",

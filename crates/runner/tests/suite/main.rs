@@ -3,6 +3,7 @@
 mod bad_yaml;
 mod checks;
 mod codes;
+mod commands;
 mod docs;
 mod expressions;
 mod fix;

@@ -5,65 +5,50 @@ use std::collections::HashSet;
 use flow_engine::run::Failure;
 use flow_engine::value::{Hash, Value};
 
-use super::{canonical, key_of};
+use super::{canonical, each_for, key_of};
 use crate::local::LocalCall;
 use crate::local::items::each;
 use crate::sink::{ItemSink, count};
 
 pub(super) fn map(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
-    each(
-        call.argument("items"),
-        call.blobs(),
-        call.cancel(),
-        |item| {
-            sink.push(key_of(call, "each", &item)?)?;
-            Ok(true)
-        },
-    )?;
+    each_for(call, "each", |item| {
+        sink.push(key_of(call, "each", &item)?)?;
+        Ok(true)
+    })?;
     sink.finish()
 }
 
 pub(super) fn filter(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
-    each(
-        call.argument("items"),
-        call.blobs(),
-        call.cancel(),
-        |item| {
-            match key_of(call, "where", &item)? {
-                Value::Bool(true) => item.push_to(&mut sink)?,
-                Value::Bool(false) => {}
-                other => {
-                    let message = format!(
-                        "`where` must be true or false; for item {} it is {}",
-                        item.index,
-                        other.described()
-                    );
-                    return Err(Failure::permanent("data.condition", message));
-                }
+    each_for(call, "where", |item| {
+        match key_of(call, "where", &item)? {
+            Value::Bool(true) => item.push_to(&mut sink)?,
+            Value::Bool(false) => {}
+            other => {
+                let message = format!(
+                    "`where` must be true or false; for item {} it is {}",
+                    item.index,
+                    other.described()
+                );
+                return Err(Failure::permanent("data.condition", message));
             }
-            Ok(true)
-        },
-    )?;
+        }
+        Ok(true)
+    })?;
     sink.finish()
 }
 
 pub(super) fn unique(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
     let mut seen = HashSet::new();
-    each(
-        call.argument("items"),
-        call.blobs(),
-        call.cancel(),
-        |item| {
-            let key = canonical(&key_of(call, "by", &item)?);
-            if seen.insert(Hash::of(key.as_bytes())) {
-                item.push_to(&mut sink)?;
-            }
-            Ok(true)
-        },
-    )?;
+    each_for(call, "by", |item| {
+        let key = canonical(&key_of(call, "by", &item)?);
+        if seen.insert(Hash::of(key.as_bytes())) {
+            item.push_to(&mut sink)?;
+        }
+        Ok(true)
+    })?;
     sink.finish()
 }
 

@@ -6,7 +6,7 @@ use flow_engine::run::Failure;
 use flow_engine::value::{Map, Value};
 use indexmap::IndexMap;
 
-use super::{bounded, canonical, kept, key_of};
+use super::{bounded, canonical, each_for, kept, key_of};
 use crate::local::LocalCall;
 use crate::local::items::each;
 use crate::sink::ItemSink;
@@ -14,28 +14,23 @@ use crate::sink::ItemSink;
 pub(super) fn sum(call: &LocalCall) -> Result<Value, Failure> {
     let mut whole = 0_i128;
     let mut fraction: Option<f64> = None;
-    each(
-        call.argument("items"),
-        call.blobs(),
-        call.cancel(),
-        |item| {
-            match key_of(call, "of", &item)? {
-                Value::Null => {}
-                Value::Int(number) => whole += i128::from(number),
-                Value::UInt(number) => whole += i128::from(number),
-                Value::Float(number) => fraction = Some(fraction.unwrap_or(0.0) + number),
-                other => {
-                    let message = format!(
-                        "only numbers have a sum; item {} gives {}",
-                        item.index,
-                        other.described()
-                    );
-                    return Err(Failure::permanent("data.not_a_number", message));
-                }
+    each_for(call, "of", |item| {
+        match key_of(call, "of", &item)? {
+            Value::Null => {}
+            Value::Int(number) => whole += i128::from(number),
+            Value::UInt(number) => whole += i128::from(number),
+            Value::Float(number) => fraction = Some(fraction.unwrap_or(0.0) + number),
+            other => {
+                let message = format!(
+                    "only numbers have a sum; item {} gives {}",
+                    item.index,
+                    other.described()
+                );
+                return Err(Failure::permanent("data.not_a_number", message));
             }
-            Ok(true)
-        },
-    )?;
+        }
+        Ok(true)
+    })?;
     match fraction {
         None => {
             let small = i64::try_from(whole)
@@ -64,21 +59,16 @@ pub(super) fn sum(call: &LocalCall) -> Result<Value, Failure> {
 pub(super) fn count_by(call: &LocalCall) -> Result<Value, Failure> {
     let mut counts: IndexMap<Arc<str>, u64> = IndexMap::new();
     let mut bytes = 0;
-    each(
-        call.argument("items"),
-        call.blobs(),
-        call.cancel(),
-        |item| {
-            let key = scalar_key(&key_of(call, "by", &item)?, item.index)?;
-            if let Some(count) = counts.get_mut(&key) {
-                *count += 1;
-            } else {
-                bounded(&mut bytes, &Value::from(key.clone()))?;
-                counts.insert(key, 1);
-            }
-            Ok(true)
-        },
-    )?;
+    each_for(call, "by", |item| {
+        let key = scalar_key(&key_of(call, "by", &item)?, item.index)?;
+        if let Some(count) = counts.get_mut(&key) {
+            *count += 1;
+        } else {
+            bounded(&mut bytes, &Value::from(key.clone()))?;
+            counts.insert(key, 1);
+        }
+        Ok(true)
+    })?;
     let counts: Map = counts
         .into_iter()
         .map(|(key, count)| (key, Value::from(count)))

@@ -9,6 +9,7 @@ use flow_engine::run::Failure;
 use flow_engine::value::Value;
 
 use super::format::{self, Format};
+use super::items::{Item, each_read_by};
 use super::{LocalCall, unknown};
 use crate::request::spill;
 
@@ -31,13 +32,36 @@ pub(super) fn perform(call: &LocalCall) -> Result<Value, Failure> {
     }
 }
 
+/// Hands each item to `take`, with no more of it than the function of this name uses.
+fn each_for(
+    call: &LocalCall,
+    name: &str,
+    take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let function = call.function(name);
+    each_read_by(
+        function,
+        call.argument("items"),
+        call.blobs(),
+        call.cancel(),
+        take,
+    )
+}
+
 /// What the function says of an item; without a function the item itself.
-fn key_of(call: &LocalCall, name: &str, item: &super::items::Item<'_>) -> Result<Value, Failure> {
-    match call.function(name) {
-        Some(function) => function
-            .apply(&item.value, item.index, &item.key)
-            .map_err(|failure| of_item(failure, item.index)),
-        None => Ok(item.value.clone()),
+fn key_of(call: &LocalCall, name: &str, item: &Item<'_>) -> Result<Value, Failure> {
+    let Some(function) = call.function(name) else {
+        return Ok(item.value.clone());
+    };
+    let apply = |value: &Value| {
+        let result = function.apply(value, item.index, &item.key);
+        result.map_err(|failure| of_item(failure, item.index))
+    };
+    let result = apply(&item.value);
+    match (&result, item.whole()) {
+        // What is said of a failure may name members that were not read.
+        (Err(_), Some(whole)) => apply(&whole?),
+        _ => result,
     }
 }
 

@@ -1,48 +1,41 @@
 //! The value of a command that has ended, or the failure.
 
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 
+use flow_engine::eval::{LINE_BYTES_MAX, open, unreadable};
 use flow_engine::run::{Done, Failure, FailureKind};
 use flow_engine::value::{Map, Value};
-use secrecy::{ExposeSecret, SecretString};
 
-use super::capture::KEPT_BYTES_MAX;
+use super::capture::{Captured, OUTPUT_BYTES_MAX};
 use super::process::Ended;
 use crate::local::LocalCall;
 use crate::local::format::{Format, parse};
 use crate::project::Project;
 use crate::request::spill;
 use crate::response::error::shown;
+use crate::sink::ItemSink;
 
 /// How much of the end of its error output a failure shows.
 const SHOWN_BYTES_MAX: usize = 2000;
-/// Shorter secrets are not masked: they would mask half the text.
-const MASKED_BYTES_MIN: usize = 4;
 
 /// `{exit_code, stdout, stderr, files}`.
-pub(super) fn value(
-    ended: &Ended,
-    secrets: &[SecretString],
-    call: &LocalCall,
-) -> Result<Value, Failure> {
-    let stderr = text(ended.stderr.bytes(), secrets);
+pub(super) fn value(ended: &Ended, call: &LocalCall) -> Result<Value, Failure> {
+    let stderr = &ended.stderr.tail;
     let code = ended
         .status
         .code()
-        .ok_or_else(|| by_signal(ended, &stderr))?;
+        .ok_or_else(|| by_signal(ended, stderr))?;
     let ok = call.argument("ok_codes").as_list().unwrap_or_default();
     if !ok.contains(&Value::from(i64::from(code))) {
-        return Err(exited(code, &stderr));
+        return Err(exited(code, stderr));
     }
     // It has done its work: what fails from here on does not undo it.
     let read = || {
         let mut value = Map::new();
         value.insert("exit_code", Value::from(i64::from(code)));
-        value.insert("stdout", stdout(ended, secrets, call)?);
-        value.insert(
-            "stderr",
-            spill(&Value::from(stderr.as_str()), call.blobs())?,
-        );
+        value.insert("stdout", stdout(&ended.stdout, call)?);
+        value.insert("stderr", ended.stderr.text.clone());
         value.insert("files", files(call)?);
         Ok(Value::from(value))
     };
@@ -52,13 +45,11 @@ pub(super) fn value(
     })
 }
 
-fn stdout(ended: &Ended, secrets: &[SecretString], call: &LocalCall) -> Result<Value, Failure> {
-    let text = text(ended.stdout.bytes(), secrets);
+fn stdout(stdout: &Captured, call: &LocalCall) -> Result<Value, Failure> {
     let form = call.text("parse");
-    if ended.stdout.left_out() > 0 && !matches!(form, "text" | "") {
+    if stdout.left_out > 0 && !matches!(form, "text" | "") {
         let message = format!(
-            "the command wrote more than {} bytes, which are too many to be read as `{form}`",
-            2 * KEPT_BYTES_MAX
+            "the command wrote more than {OUTPUT_BYTES_MAX} bytes, which are too many to be read as `{form}`"
         );
         return Err(Failure::permanent("shell.output_too_large", message)
             .help("let it write a file, and name that under `files`"));
@@ -66,13 +57,44 @@ fn stdout(ended: &Ended, secrets: &[SecretString], call: &LocalCall) -> Result<V
     match form {
         "json" | "jsonl" => {
             let format = Format::named(form).unwrap_or(Format::Json);
-            parse(&Value::from(text), format, call).map_err(|failure| Failure {
+            parse(&stdout.text, format, call).map_err(|failure| Failure {
                 message: format!("standard output: {}", failure.message),
                 ..failure
             })
         }
-        "lines" => spill(&Value::list(text.lines().map(Value::from)), call.blobs()),
-        _ => spill(&Value::from(text), call.blobs()),
+        "lines" => lines(&stdout.text, call),
+        _ => Ok(stdout.text.clone()),
+    }
+}
+
+fn lines(text: &Value, call: &LocalCall) -> Result<Value, Failure> {
+    let blob = match text {
+        Value::Blob(blob) => blob,
+        text => {
+            let text = text.as_str().unwrap_or_default();
+            return spill(&Value::list(text.lines().map(Value::from)), call.blobs());
+        }
+    };
+    let mut sink = ItemSink::new(call.context.blobs.clone());
+    let mut reader = BufReader::with_capacity(1 << 16, open(blob, call.blobs())?);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let limited = reader.by_ref().take(LINE_BYTES_MAX);
+        match { limited }.read_line(&mut line) {
+            Ok(0) => return sink.finish(),
+            Ok(_) if line.len() as u64 == LINE_BYTES_MAX => {
+                let message = format!("a line of more than {LINE_BYTES_MAX} bytes");
+                return Err(
+                    Failure::permanent("value.too_large", message).help("read it as `parse: text`")
+                );
+            }
+            Ok(_) => {
+                let text = line.strip_suffix('\n').unwrap_or(&line);
+                sink.push(Value::from(text.strip_suffix('\r').unwrap_or(text)))?;
+            }
+            Err(error) => return Err(unreadable(blob, &error)),
+        }
     }
 }
 
@@ -97,63 +119,77 @@ fn files(call: &LocalCall) -> Result<Value, Failure> {
     Ok(Value::from(files))
 }
 
-/// The bytes as text, without the secrets that the command was given.
-fn text(bytes: Vec<u8>, secrets: &[SecretString]) -> String {
-    let mut text = String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        if secret.len() >= MASKED_BYTES_MIN && text.contains(secret) {
-            text = text.replace(secret, "***");
-        }
-    }
-    text
-}
-
 fn exited(code: i32, stderr: &str) -> Failure {
     let why = match code {
-        126 => ": something it names cannot be executed",
-        127 => ": a command it names is not there",
-        _ => "",
+        126 => ": something it names cannot be executed".to_owned(),
+        127 => ": a command it names is not there".to_owned(),
+        // How a shell tells that what it ran was ended.
+        129.. if !name(code - 128).is_empty() => {
+            format!(": a command in it was ended by {}", name(code - 128))
+        }
+        _ => String::new(),
     };
     let message = format!(
         "the command ended with exit code {code}{why}{}",
         last(stderr)
     );
     let failure = Failure::of(FailureKind::Transient, Done::Done, "shell.exit", message);
-    Failure {
-        kind: if code == 126 || code == 127 {
-            FailureKind::Permanent
-        } else {
-            failure.kind
+    let failure = match code {
+        126 | 127 => Failure {
+            kind: FailureKind::Permanent,
+            ..failure
         },
-        ..failure
-    }
+        _ => failure,
+    };
+    helped(failure, code - 128)
 }
 
 fn by_signal(ended: &Ended, stderr: &str) -> Failure {
     let number = ended.status.signal().unwrap_or_default();
-    let name = match number {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        6 => "SIGABRT",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        _ => "",
-    };
     let message = format!(
-        "the command was ended by signal {number} {name}{}",
+        "the command was ended by signal {number} {}{}",
+        name(number),
         last(stderr)
     );
-    Failure::of(
+    let failure = Failure::of(
         FailureKind::Transient,
         Done::Unknown,
         "shell.signal",
         message,
-    )
+    );
+    helped(failure, number)
+}
+
+fn helped(failure: Failure, signal: i32) -> Failure {
+    match signal {
+        9 => failure.help(
+            "if nobody killed it, the system did, for want of memory: `dmesg` tells; give it less to do at once",
+        ),
+        4 | 6 | 7 | 8 | 11 => failure.help("it crashed: try the same command by hand"),
+        _ => failure,
+    }
+}
+
+/// The name of a signal, empty if it has none that matters.
+fn name(signal: i32) -> &'static str {
+    match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => "",
+    }
 }
 
 /// The end of the error output, for a message.

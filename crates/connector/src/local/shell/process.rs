@@ -1,64 +1,97 @@
-//! How a command runs and ends: in a process group of its own, which is stopped as a whole.
+//! How a command runs and ends: what it started ends with it, wherever that went.
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::run::{Done, Failure, FailureKind};
 use flow_engine::value::Value;
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::ExposeSecret;
-use tokio::io::AsyncRead;
 use tokio::process::{Child, ChildStdin};
+use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use super::capture::Capture;
+use super::capture::{Captured, Reader};
 use super::command::Command;
+use super::start;
+use crate::blocking::blocking;
 use crate::local::LocalCall;
 use crate::local::format::{self, Format};
+use crate::processes::{GRACE, Ledger, MARKER, Running, Starting, reap};
 use crate::transport::failure::cancelled;
 
-/// Time between the polite signal and the last one.
-const GRACE: Duration = Duration::from_secs(30);
 /// How long what the command left running may keep its output open.
 const AFTER_END: Duration = Duration::from_secs(1);
+/// How often what lost its parent and ended is cleared away while a command runs.
+const REAP_EVERY: Duration = Duration::from_secs(5);
+/// How often is looked whether all have ended that were asked to.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A command that has ended by itself.
+/// A command that has ended by itself; what it left behind may still run.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
-    pub(super) stdout: Capture,
-    pub(super) stderr: Capture,
+    pub(super) stdout: Captured,
+    pub(super) stderr: Captured,
+    pub(super) running: Running,
 }
 
 /// Runs it.
-pub(super) async fn run(command: Command, call: Arc<LocalCall>) -> Result<Ended, Failure> {
-    let mut child = start(&command, &call)?;
-    let group = child
-        .id()
-        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+pub(super) async fn run(
+    command: Command,
+    call: Arc<LocalCall>,
+    ledger: Option<&Arc<Ledger>>,
+) -> Result<Ended, Failure> {
+    let (mut child, running) = start(&command, &call, ledger)?;
     if let Some(stdin) = child.stdin.take() {
         feed(stdin, call.clone());
     }
-    let outputs =
-        futures_util::future::join(reader(child.stdout.take()), reader(child.stderr.take()));
-    let mut outputs = tokio::spawn(outputs);
-    let status = tokio::select! {
-        status = child.wait() => Some(status),
-        () = call.cancel().cancelled() => None,
+    let reader = Reader {
+        blobs: call.context.blobs.clone(),
+        secrets: command.secrets,
+        enough: CancellationToken::new(),
     };
-    let Some(status) = status else {
-        stop(&mut child, group).await;
-        return Err(cancelled());
+    let enough = reader.enough.clone();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut outputs = pin!(futures_util::future::join(
+        reader.clone().read(stdout),
+        reader.read(stderr)
+    ));
+    let mut read = None;
+    let mut reaping = interval_at(Instant::now() + REAP_EVERY, REAP_EVERY);
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            both = &mut outputs, if read.is_none() => read = Some(both),
+            _ = reaping.tick() => reap(),
+            () = call.cancel().cancelled() => {
+                enough.cancel();
+                stop(&mut child, running).await;
+                return Err(cancelled());
+            }
+        }
     };
-    let in_time = tokio::time::timeout(AFTER_END, &mut outputs).await;
-    // Something of its group may live on and hold the pipes: it ends with the step.
-    signal(group, Signal::KILL);
-    let read = if let Ok(read) = in_time {
+    let mut running = running;
+    if read.is_none() {
+        read = timeout(AFTER_END, &mut outputs).await.ok();
+    }
+    let (stdout, stderr) = if let Some(read) = read {
         read
     } else {
+        // Something that it started holds the pipes: it ends with the step.
+        running = blocking(move || {
+            running.kill();
+            Ok(running)
+        })
+        .await?;
+        let _after = AfterEnd(tokio::spawn(async move {
+            sleep(AFTER_END).await;
+            enough.cancel();
+        }));
         outputs.await
     };
-    let (stdout, stderr) = read.unwrap_or_default();
     let status = status.map_err(|error| {
         Failure::of(
             FailureKind::Permanent,
@@ -67,16 +100,40 @@ pub(super) async fn run(command: Command, call: Arc<LocalCall>) -> Result<Ended,
             format!("the command cannot be waited for: {error}"),
         )
     })?;
+    let done = |failure: Failure| Failure {
+        done: Done::Done,
+        ..failure
+    };
     Ok(Ended {
         status,
-        stdout,
-        stderr,
+        stdout: stdout.map_err(done)?,
+        stderr: stderr.map_err(done)?,
+        running,
     })
 }
 
-fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
-    let mut starting = tokio::process::Command::new(&command.program);
-    starting
+/// A task that ends with what it was made for.
+struct AfterEnd(tokio::task::JoinHandle<()>);
+
+impl Drop for AfterEnd {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn start(
+    command: &Command,
+    call: &LocalCall,
+    ledger: Option<&Arc<Ledger>>,
+) -> Result<(Child, Running), Failure> {
+    let context = &call.context;
+    let starting = Starting::new(ledger, &context.run, &context.step).map_err(|error| {
+        let message = format!("that a command starts cannot be noted down: {error}");
+        Failure::permanent("store.io", message)
+    })?;
+    let mut process = std::process::Command::new(&command.path);
+    process
+        .arg0(&command.program)
         .args(&command.arguments)
         .env_clear()
         .envs(
@@ -85,6 +142,9 @@ fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
                 .iter()
                 .map(|(name, value)| (name, value.expose_secret())),
         )
+        .env("FLOW_RUN", &*context.run)
+        .env("FLOW_STEP", &*context.step)
+        .env(MARKER, starting.marker())
         .current_dir(&command.folder)
         .stdin(if call.argument("stdin").is_null() {
             Stdio::null()
@@ -93,32 +153,17 @@ fn start(command: &Command, call: &LocalCall) -> Result<Child, Failure> {
         })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    starting.spawn().map_err(|error| {
-        let program = &command.program;
-        match error.kind() {
-            io::ErrorKind::NotFound => Failure::permanent(
-                "shell.not_found",
-                format!(
-                    "the program `{program}` is not there, or the folder it should run in is not"
-                ),
-            ),
-            io::ErrorKind::PermissionDenied => Failure::permanent(
-                "shell.not_executable",
-                format!("`{program}` may not be executed"),
-            ),
-            io::ErrorKind::ArgumentListTooLong => Failure::permanent(
-                "shell.too_long",
-                "the arguments and the environment are too long for this system",
-            )
-            .help("hand the data over by `stdin` or `place`"),
-            _ => Failure::permanent(
-                "shell.not_executable",
-                format!("`{program}` cannot be started: {error}"),
-            ),
+        .process_group(0);
+    match tokio::process::Command::from(process).spawn() {
+        Ok(child) => {
+            let running = starting.started(child.id());
+            Ok((child, running))
         }
-    })
+        Err(error) => {
+            starting.failed();
+            Err(start::failure(&command.program, &error))
+        }
+    }
 }
 
 /// Writes the input and closes it. That the command does not read it to its end is no failure.
@@ -133,24 +178,21 @@ fn feed(stdin: ChildStdin, call: Arc<LocalCall>) {
     });
 }
 
-async fn reader(input: Option<impl AsyncRead + Unpin>) -> Capture {
-    match input {
-        Some(input) => Capture::default().read(input).await,
-        None => Capture::default(),
+/// Asks all of it to end, and ends it after the grace.
+async fn stop(child: &mut Child, running: Running) {
+    running.terminate();
+    let until = Instant::now() + GRACE;
+    drop(tokio::time::timeout_at(until, child.wait()).await);
+    while Instant::now() < until && !running.is_gone() {
+        sleep(LOOK_EVERY).await;
     }
-}
-
-/// Asks the group to end, and ends it after the grace.
-async fn stop(child: &mut Child, group: Option<Pid>) {
-    signal(group, Signal::TERM);
-    drop(tokio::time::timeout(GRACE, child.wait()).await);
-    signal(group, Signal::KILL);
-    drop(child.kill().await);
-}
-
-fn signal(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        // That nobody is left is fine.
-        let _ = kill_process_group(group, signal);
+    let killed = blocking(move || {
+        running.kill();
+        Ok(running)
+    });
+    if let Ok(running) = killed.await {
+        drop(child.wait().await);
+        running.clear();
+        running.end();
     }
 }

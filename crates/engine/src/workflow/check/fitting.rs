@@ -103,6 +103,15 @@ impl Checker<'_> {
         }
         if let (Some(parameter), Some(tree)) = (parameter, tree) {
             self.fits(&parameter.ty, &ty, tree, name);
+            // A list in which one item fits may hold another that never does.
+            if let (Type::List(wanted), Some(items)) = (&parameter.ty, tree.items())
+                && self.findings.len() == before
+            {
+                for (at, item) in items.iter().enumerate() {
+                    let found = item.infer(&types, &source, &mut Vec::new());
+                    self.fits(wanted, &found, item, &format!("{name}[{at}]"));
+                }
+            }
         }
         ty
     }
