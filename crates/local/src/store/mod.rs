@@ -2,17 +2,38 @@
 //!
 //! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
 //! transaction. One thread writes; whoever waits for a commit is told after it is on disk.
+//!
+//! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `identity`, `guard`, `lock`),
+//! `schema` and `record` (the tables), `writer` with its `log`, `read` and `owed`, `blobs`; then the care of it: `prune` with
+//! `refs`, `backup`, `facts`, `doctor`, `rebuild`, `salvage`.
 
+mod backup;
 mod blobs;
+mod doctor;
 mod error;
+mod facts;
+mod guard;
+mod identity;
 mod lock;
+mod log;
 mod open;
+mod owed;
+mod prune;
 mod read;
+mod rebuild;
+mod record;
+mod refs;
+mod salvage;
 mod schema;
 mod writer;
 
+pub use backup::{Copied, restore};
 pub use blobs::BlobFolder;
+pub use doctor::{Complaint, Findings, Replay};
 pub use error::StoreError;
+pub use facts::{Facts, sqlite_version};
 pub use open::{Store, private_folder};
+pub use prune::{Old, Swept};
 pub use read::{Reader, RunRow};
+pub use salvage::Salvaged;
 pub use writer::{Commit, RunHead};

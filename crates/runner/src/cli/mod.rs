@@ -1,12 +1,15 @@
 //! The commands and their options.
 
+mod backup;
 mod call;
 mod check;
 mod connectors;
+mod doctor;
 mod drive;
 mod fix;
 mod fmt;
 mod graph;
+mod prune;
 mod resume;
 mod run;
 mod runs;
@@ -58,6 +61,12 @@ enum Command {
     Runs(runs::ListArguments),
     /// Show one run: its steps, outputs and failures.
     Show(runs::ShowArguments),
+    /// Look the store over: where it is, how large, whether it is whole; mend it.
+    Doctor(doctor::Arguments),
+    /// Copy the store, beside whatever runs in it.
+    Backup(backup::Arguments),
+    /// Put a backup in the place of the store.
+    Restore(backup::RestoreArguments),
     /// Call one operation.
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
@@ -138,6 +147,9 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Call(arguments) => call::call(arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),

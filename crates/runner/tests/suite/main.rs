@@ -4,6 +4,7 @@ mod bad_yaml;
 mod checks;
 mod codes;
 mod docs;
+mod durable;
 mod expressions;
 mod fix;
 mod fmt;
