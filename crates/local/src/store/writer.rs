@@ -11,15 +11,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use flow_engine::journal::Row;
-use flow_engine::run::Projection;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::guard::Guard;
 use super::identity::Mark;
 use super::record::write_one;
-use super::{StoreError, log};
+use super::{Commit, StoreError, log};
 use crate::faults;
 
 /// How many commits one transaction takes at most.
@@ -28,33 +26,6 @@ const GROUP_MAX: usize = 1000;
 const PAUSE: Duration = Duration::from_secs(1);
 /// After so long without a commit the log is emptied.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// What one round of a run makes durable.
-pub struct Commit {
-    /// The run.
-    pub run: String,
-    /// What is known of it from its start; with its first commit.
-    pub head: Option<RunHead>,
-    /// New rows of its journal.
-    pub rows: Vec<Row>,
-    /// Its projection after them.
-    pub projection: Projection,
-    /// Called by the writer's thread after the transaction; must not block.
-    pub done: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
-}
-
-/// The part of a run's projection that never changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunHead {
-    /// The workflow's name.
-    pub workflow: String,
-    /// Milliseconds since 1970.
-    pub started_at: i64,
-    /// Hash of its bundle.
-    pub bundle: String,
-    /// Whether it runs against the sandbox.
-    pub sandbox: bool,
-}
 
 /// What the writer writes to.
 pub(super) struct Target {
