@@ -11,6 +11,7 @@ use flow_engine::workflow::Workflow;
 
 use crate::clock::now;
 use crate::driver::Taken;
+use crate::faults;
 use crate::store::{Reader, RunHead, RunRow, Store, StoreError};
 
 /// What a new run is made of.
@@ -60,14 +61,12 @@ pub fn id_of_key(workflow: &str, key: &str) -> String {
 /// # Errors
 /// If the bundle cannot be stored.
 pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
-    let io = |error: &std::io::Error| StoreError::Io {
-        path: store.folder().to_owned(),
-        message: error.to_string(),
-    };
+    faults::point("run.bundle.before");
     let bundle = store
         .blobs()
         .put(new.bundle.to_json().as_bytes(), "application/json")
-        .map_err(|error| io(&error))?;
+        .map_err(|error| StoreError::io(store.folder(), &error))?;
+    faults::point("run.bundle.after");
     let at = now();
     let head = RunHead {
         workflow: new.workflow.name.to_string(),

@@ -180,7 +180,10 @@ pub const LIMITS: &[&str] = &["parallel", "per_second", "per_minute"];
 pub const CONNECTION: &[&str] = &["connector", "limits", "queue"];
 
 /// Keys of the project's settings, `flow.toml`, that change what its workflows mean.
-pub const PROJECT: &[&str] = &["vars", "connections", "defaults"];
+pub const PROJECT: &[&str] = &["vars", "connections", "defaults", "retention"];
+
+/// Keys of `[retention]` in the settings of a project.
+pub const RETENTION: &[&str] = &["runs", "keep_failed"];
 
 /// Keys of `cursor:` of a `poll:`.
 pub const CURSOR: &[&str] = &["param", "from"];

@@ -20,6 +20,7 @@ use crate::yaml::Node;
 
 pub use include::{Files, NoFiles, resolve};
 pub use parse::{is_identifier, parse};
+pub use project::{Retention, retention};
 
 /// A workflow file by its shape.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys;
+use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::source::{SourceFile, Span};
 use crate::yaml::{Entry, Node, NodeKind, Scalar, Style};
@@ -30,11 +31,71 @@ pub(super) fn settings(text: &SourceFile, at: Span, findings: &mut Vec<Finding>)
             findings.push(finding.label("unknown key").help_nearest(
                 &entry.key,
                 keys::PROJECT.iter().copied(),
-                "their keys are `vars`, `connections` and `defaults`",
+                "their keys are `vars`, `connections`, `defaults` and `retention`",
             ));
+        }
+        if &*entry.key == "retention" {
+            findings.extend(read_retention(&entry.value).1);
         }
     }
     entries
+}
+
+/// How long runs are kept after they have ended; what is not said is kept for ever.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Every run.
+    pub runs: Option<Millis>,
+    /// Runs that failed, if they are kept for another time.
+    pub keep_failed: Option<Millis>,
+}
+
+/// Reads `[retention]` of a project's settings.
+///
+/// The findings are those of that section; the others are reported wherever a workflow is checked.
+pub fn retention(text: &SourceFile) -> (Retention, Vec<Finding>) {
+    let (table, _) = DeTable::parse_recoverable(text.text());
+    let entries = entries(table.get_ref(), 0);
+    let section = entries.iter().find(|entry| &*entry.key == "retention");
+    section.map_or_else(Default::default, |entry| read_retention(&entry.value))
+}
+
+fn read_retention(node: &Node) -> (Retention, Vec<Finding>) {
+    let (mut read, mut findings) = (Retention::default(), Vec::new());
+    let NodeKind::Map(entries) = &node.kind else {
+        let message = "`retention` is a table";
+        let finding = Finding::error("schema.type", node.span, message);
+        return (
+            read,
+            vec![finding.help("`[retention]` and below it `runs = \"90d\"`")],
+        );
+    };
+    for entry in entries {
+        if !keys::RETENTION.contains(&&*entry.key) {
+            let message = format!("`retention` has no key `{}`", entry.key);
+            let finding = Finding::error("schema.unknown_field", entry.key_span, message);
+            findings.push(finding.label("unknown key").help_nearest(
+                &entry.key,
+                keys::RETENTION.iter().copied(),
+                "its keys are `runs` and `keep_failed`",
+            ));
+            continue;
+        }
+        let text = entry.value.as_scalar().map(|scalar| &*scalar.text);
+        let Some(length) = text.and_then(Millis::parse) else {
+            let message = format!("`{}` is no length of time", entry.key);
+            let finding = Finding::error("schema.duration", entry.value.span, message);
+            findings
+                .push(finding.help("write a number and a unit, such as `\"90d\"` or `\"12h\"`"));
+            continue;
+        };
+        if &*entry.key == "runs" {
+            read.runs = Some(length);
+        } else {
+            read.keep_failed = Some(length);
+        }
+    }
+    (read, findings)
 }
 
 fn entries(table: &DeTable<'_>, base: usize) -> Vec<Entry> {

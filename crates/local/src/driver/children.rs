@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{WeakUnboundedSender, unbounded_channel};
 
 use super::happening::{Happening, send};
 use super::{Progress, Services, Taken};
+use crate::faults;
 use crate::start::{self, NewRun};
 use crate::store::Store;
 
@@ -40,7 +41,9 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
             child.services.clone(),
         );
         let detached = child.spec.detached;
+        faults::point("driver.child.before");
         let found = tokio::task::spawn_blocking(move || find(&child, &store)).await;
+        faults::point("driver.child.after");
         let found = found.unwrap_or_else(|_| Err("a bug in flow ended it".to_owned()));
         let ended = match found {
             Ok(Found::Over(ended)) => ended,

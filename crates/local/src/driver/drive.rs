@@ -26,12 +26,20 @@ pub(super) async fn drive(
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
     // Those who want to know when no run is left, and runs that are about to be.
     let mut resting = Vec::new();
+    let mut trouble = store.trouble();
     loop {
         let first = tokio::select! {
             happening = receiver.recv() => match happening {
                 Some(happening) => Some(happening),
                 None => return,
             },
+            Ok(()) = trouble.changed() => {
+                let waits = trouble.borrow_and_update().clone();
+                for driven in runs.values() {
+                    driven.tell(Progress::StoreWaits(waits.clone()));
+                }
+                None
+            }
             () = tokio::time::sleep(until_due(&runs)) => None,
         };
         let mut touched: Vec<Arc<str>> = Vec::new();
@@ -42,6 +50,11 @@ pub(super) async fn drive(
                     children::start(*child, store.clone(), sender.clone());
                 }
                 Happening::Rest(done) => resting.push(done),
+                Happening::Stop { run: None } => {
+                    // What waits for space would keep the process from ending.
+                    store.stop_waiting();
+                    runs.values_mut().for_each(Driven::stop);
+                }
                 happening => touched.extend(take(happening, &mut runs, &sender)),
             }
             next = receiver.try_recv().ok();
@@ -113,7 +126,7 @@ fn take(
             driven.tell(Progress::StoreFailed(error));
             None
         }
-        Happening::StartChild(_) | Happening::Rest(_) => None,
+        Happening::StartChild(_) | Happening::Rest(_) | Happening::Stop { run: None } => None,
         Happening::Decide { run, decision } => {
             let Some(driven) = runs.get_mut(&run) else {
                 let _ = decision.answer.send(Decided::NotDriven);
@@ -125,10 +138,6 @@ fn take(
         Happening::Stop { run: Some(run) } => {
             runs.get_mut(&run)?.stop();
             Some(run)
-        }
-        Happening::Stop { run: None } => {
-            runs.values_mut().for_each(Driven::stop);
-            None
         }
     }
 }

@@ -21,6 +21,7 @@ use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
 use super::{Decided, Progress, Services, Taken};
 use crate::clock::now;
+use crate::faults;
 use crate::store::{Commit, RunHead, Store};
 
 /// A run with what goes on for it.
@@ -214,14 +215,22 @@ impl Driven {
             self.context(spec.path.clone(), cancel),
         );
         self.spawn(sender, async move {
+            let sends = matches!(spec.half, Half::Send(_));
+            if sends {
+                faults::point("driver.send.before");
+            } else {
+                faults::point("driver.start.before");
+            }
             let work =
                 AssertUnwindSafe(perform(&workflow, &spec, &*runner, &context)).catch_unwind();
-            work.await.unwrap_or_else(|_| {
-                let done = if matches!(spec.half, Half::Send(_)) {
-                    Done::Unknown
-                } else {
-                    Done::NotDone
-                };
+            let ended = work.await;
+            if sends {
+                faults::point("driver.send.after");
+            } else {
+                faults::point("driver.start.after");
+            }
+            ended.unwrap_or_else(|_| {
+                let done = if sends { Done::Unknown } else { Done::NotDone };
                 let failure = Failure { done, ..panicked() };
                 Input::AttemptEnded {
                     node: spec.node,
@@ -254,7 +263,9 @@ impl Driven {
                 };
             };
             let work = take_look(&workflow, watch, Some(step), spec, &*runner, &context);
+            faults::point("driver.look.before");
             let result = AssertUnwindSafe(work).catch_unwind().await;
+            faults::point("driver.look.after");
             let result = result.unwrap_or_else(|_| Err(panicked()));
             Input::Looked { node, result }
         });
@@ -269,9 +280,11 @@ impl Driven {
         let (run, sender) = (self.id.clone(), sender.clone());
         tokio::spawn(async move {
             let input = work.await;
+            faults::point("driver.attempt_end.before");
             if let Some(sender) = sender.upgrade() {
                 let _ = sender.send(Happening::TaskEnded { run, input });
             }
+            faults::point("driver.attempt_end.after");
         });
     }
 

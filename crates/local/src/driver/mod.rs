@@ -59,6 +59,9 @@ pub enum Progress {
         /// Its step.
         step: usize,
     },
+    /// What happened is kept until the store takes it: there is no space, or another program holds it. `None` when it
+    /// goes on.
+    StoreWaits(Option<StoreError>),
     /// The run ended; nothing follows.
     Ended(RunEnded),
     /// Nothing goes on without a person's decision; nothing follows.

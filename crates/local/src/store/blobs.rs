@@ -1,8 +1,10 @@
 //! Blobs as files named by the hash of their content: written to a temporary name, synced, renamed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flow_backend::context::{BlobWriter, Blobs};
 use flow_engine::eval::BlobRead;
@@ -10,7 +12,9 @@ use flow_engine::value::{Blob, Hash};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::StoreError;
+use super::identity::sync_folder;
+use super::{StoreError, Swept};
+use crate::faults;
 
 /// A folder of blobs, two levels deep.
 #[derive(Debug)]
@@ -63,7 +67,67 @@ impl BlobFolder {
         fs::read(self.path(hash))
     }
 
-    fn path(&self, hash: Hash) -> PathBuf {
+    /// Every blob: its hash, its file. What is no blob is left out.
+    pub(super) fn all(&self) -> io::Result<Vec<(Hash, PathBuf)>> {
+        let mut found = Vec::new();
+        for folder in fs::read_dir(&self.folder)? {
+            let folder = folder?;
+            let name = folder.file_name();
+            let Some(begin) = name.to_str().filter(|name| name.len() == 2) else {
+                continue;
+            };
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                let rest = file.file_name();
+                let hash = rest
+                    .to_str()
+                    .and_then(|rest| Hash::parse(&format!("{begin}{rest}")));
+                found.extend(hash.map(|hash| (hash, file.path())));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes every blob that is not in `kept` and was not written or asked for again within `young`.
+    pub(super) fn sweep(&self, kept: &BTreeSet<Hash>, young: Duration) -> io::Result<Swept> {
+        let mut swept = Swept::default();
+        for (hash, path) in self.all()? {
+            let found = path.metadata()?;
+            let age = found.modified()?.elapsed().unwrap_or_default();
+            if kept.contains(&hash) || age < young {
+                continue;
+            }
+            faults::point("blob.delete.before");
+            fs::remove_file(&path)?;
+            faults::point("blob.delete.after");
+            swept.blobs += 1;
+            swept.bytes += found.len();
+        }
+        Ok(swept)
+    }
+
+    /// Copies a blob of another folder, checking its content; gives its length. Content that is another one is
+    /// `InvalidData`, and is not kept.
+    pub(super) fn take_from(&self, other: &BlobFolder, hash: Hash) -> io::Result<u64> {
+        let mut from = File::open(other.path(hash))?;
+        let mut writer = self.create()?;
+        if copy_hashed(&mut from, &mut writer)? != hash {
+            let message = "its content is another one";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        writer.finish(Blob::JSON).map(|blob| blob.bytes)
+    }
+
+    /// Whether a blob is there and its content has its hash.
+    ///
+    /// # Errors
+    /// As the system gives them; that it is not there is `NotFound`.
+    pub fn is_whole(&self, hash: Hash) -> io::Result<bool> {
+        let mut file = File::open(self.path(hash))?;
+        copy_hashed(&mut file, &mut io::sink()).map(|found| found == hash)
+    }
+
+    pub(super) fn path(&self, hash: Hash) -> PathBuf {
         let name = hash.to_string();
         self.folder.join(&name[..2]).join(&name[2..])
     }
@@ -77,6 +141,7 @@ impl BlobRead for BlobFolder {
 
 impl Blobs for BlobFolder {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        faults::point("blob.write.before");
         let file = NamedTempFile::new_in(self.folder.join("new"))?;
         Ok(Box::new(Writing {
             file,
@@ -84,6 +149,20 @@ impl Blobs for BlobFolder {
             bytes: 0,
             folder: self.folder.clone(),
         }))
+    }
+}
+
+/// Copies to the end and gives the hash of what was copied.
+pub(super) fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<Hash> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(Hash::from_bytes(digest.finalize().into()));
+        }
+        digest.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
     }
 }
 
@@ -119,17 +198,26 @@ impl BlobWriter for Writing {
         let blobs = BlobFolder { folder };
         let path = blobs.path(hash);
         let blob = Blob::new(hash, bytes, media);
-        if path.exists() {
+        // One that was cut is written again; one that is there becomes young again, so that no sweep takes it.
+        if path.metadata().is_ok_and(|found| found.len() == bytes) {
+            let now = std::time::SystemTime::now();
+            let _ = File::open(&path).and_then(|file| file.set_modified(now));
             return Ok(blob);
         }
+        faults::point("blob.sync.before");
         file.as_file().sync_all()?;
+        faults::point("blob.sync.after");
         let parent = path.parent().expect("a blob lies in a folder");
         if !parent.is_dir() {
             fs::create_dir_all(parent)?;
-            File::open(&blobs.folder)?.sync_all()?;
+            sync_folder(&blobs.folder)?;
         }
+        faults::point("blob.rename.before");
         file.persist(&path).map_err(|error| error.error)?;
-        File::open(parent)?.sync_all()?;
+        faults::point("blob.rename.after");
+        faults::point("blob.sync_folder.before");
+        sync_folder(parent)?;
+        faults::point("blob.sync_folder.after");
         Ok(blob)
     }
 }

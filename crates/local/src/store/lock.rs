@@ -49,6 +49,13 @@ impl Lock {
     }
 }
 
+/// Who holds the lock of a folder, as it wrote itself down.
+pub(super) fn holder(folder: &Path) -> Option<String> {
+    let held = is_held(folder);
+    let pid = std::fs::read_to_string(folder.join("lock")).ok()?;
+    held.then(|| pid.trim().to_owned())
+}
+
 /// Whether some process holds the lock of a folder.
 pub(super) fn is_held(folder: &Path) -> bool {
     let file = File::open(folder.join("lock"));

@@ -2,17 +2,41 @@
 //!
 //! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
 //! transaction. One thread writes; whoever waits for a commit is told after it is on disk.
+//!
+//! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `blobs`; then the care
+//! of it: `prune` with `refs`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
+mod backup;
 mod blobs;
+mod commit;
+mod doctor;
 mod error;
+mod examine;
+mod facts;
+mod guard;
+mod identity;
 mod lock;
+mod log;
 mod open;
+mod owed;
+mod prune;
 mod read;
+mod rebuild;
+mod record;
+mod refs;
+mod salvage;
 mod schema;
+mod tables;
 mod writer;
 
+pub use backup::{Copied, restore};
 pub use blobs::BlobFolder;
+pub use commit::{Commit, RunHead};
+pub use doctor::{Complaint, Findings, Replay};
 pub use error::StoreError;
+pub use facts::{Facts, sqlite_version};
 pub use open::{Store, private_folder};
+pub use prune::{Old, Swept};
 pub use read::{Filter, Reader, RunRow};
-pub use writer::{Commit, RunHead};
+pub use salvage::Salvaged;

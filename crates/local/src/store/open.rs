@@ -4,10 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
+use tokio::sync::watch;
 
+use super::examine::{examine, look};
+use super::guard::Guard;
+use super::identity::{self, Inside, Mark, Outside};
 use super::lock::Lock;
-use super::writer::Writer;
+use super::writer::{Target, Writer};
 use super::{BlobFolder, Commit, Reader, StoreError, schema};
 
 /// A store that this process owns.
@@ -22,19 +26,57 @@ impl Store {
     /// Opens the store in a folder, making it (0700) if there is none. Blocking.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] if another process owns it; the others as they say. Nothing is destroyed.
+    /// [`StoreError::Locked`] if another process owns it; the others as they say. Nothing is destroyed, and no new store
+    /// is made where one was lost.
     pub fn open(folder: &Path) -> Result<Store, StoreError> {
         private_folder(folder)?;
         let lock = Lock::take(folder)?;
+        let outside = Outside::read(folder)?;
         let path = database(folder);
-        let connection =
-            Connection::open(&path).map_err(|error| StoreError::sqlite(&path, &error))?;
-        restrict(&path);
-        prepare(&connection, &path)?;
+        let found = examine(folder, &path, &outside)?;
+        outside.check_owned(found.as_ref(), &path)?;
+        let (connection, now) = take_over(folder, &path, &outside)?;
+        Store::owning(folder, lock, connection, &now)
+    }
+
+    /// Takes the database that is there as the one that belongs there, whatever `identity.json` says: for a person who
+    /// knows that nothing better is to be had.
+    ///
+    /// # Errors
+    /// As [`Store::open`], but for those about which database it is.
+    pub fn accept(folder: &Path) -> Result<Store, StoreError> {
+        let lock = Lock::take(folder)?;
+        let outside = Outside::read(folder).unwrap_or_default();
+        let path = database(folder);
+        if examine(folder, &path, &Outside::default())?.is_none() && !path.exists() {
+            return Err(StoreError::Missing {
+                path,
+                what: "gone".into(),
+            });
+        }
+        let (connection, now) = take_over(folder, &path, &outside)?;
+        Store::owning(folder, lock, connection, &now)
+    }
+
+    fn owning(
+        folder: &Path,
+        lock: Lock,
+        connection: Connection,
+        now: &Inside,
+    ) -> Result<Store, StoreError> {
+        let path = database(folder);
+        let mut mark = Mark::open(folder, &now.identity.id)?;
+        mark.note(now.mark);
         let blobs = Arc::new(BlobFolder::open(&folder.join("blobs"))?);
+        let target = Target {
+            guard: Guard::new(&path)?,
+            path,
+            connection,
+            mark,
+        };
         Ok(Store {
             folder: folder.to_owned(),
-            writer: Writer::start(connection, path),
+            writer: Writer::start(target, now.mark),
             blobs,
             _lock: lock,
         })
@@ -46,14 +88,32 @@ impl Store {
     /// As the file gives them.
     pub fn reader(folder: &Path) -> Result<Option<Reader>, StoreError> {
         let path = database(folder);
+        // The files before the database: it may move on in between, they may not.
+        let outside = Outside::read(folder)?;
+        if !path.exists() && outside.identity.is_none() {
+            return Ok(None);
+        }
+        let Some((connection, found)) = look(&path)? else {
+            let what = if path.exists() { "empty" } else { "gone" };
+            return match outside.identity {
+                Some(_) => Err(StoreError::Missing { path, what }),
+                None => Ok(None),
+            };
+        };
+        outside.check(found.as_ref(), &path)?;
+        Ok(Some(Reader::new(connection, path)))
+    }
+
+    /// Reads a store whose files may not belong together: for looking at what can be saved.
+    ///
+    /// # Errors
+    /// As the file gives them.
+    pub fn reader_of_any(folder: &Path) -> Result<Option<Reader>, StoreError> {
+        let path = database(folder);
         if !path.exists() {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)
-            .map_err(|error| StoreError::sqlite(&path, &error))?;
-        version(&connection, &path)?;
-        Ok(Some(Reader::new(connection, path)))
+        Ok(look(&path)?.map(|(connection, _)| Reader::new(connection, path)))
     }
 
     /// Whether some process owns the store in a folder: without one no run in it goes on.
@@ -61,9 +121,38 @@ impl Store {
         super::lock::is_held(folder)
     }
 
-    /// Hands a commit to the writer; its `done` is called after it is on disk, or could not be put there.
+    /// The process that owns the store in a folder.
+    pub fn owner(folder: &Path) -> Option<String> {
+        super::lock::holder(folder)
+    }
+
+    /// Hands a commit to the writer; its `done` is called after it is on disk, or could not be put there. Where there is
+    /// no space the writer keeps it and tries again.
     pub fn commit(&self, commit: Commit) {
         self.writer.send(commit);
+    }
+
+    /// Does something with the database between two commits, on the writer's thread. Blocking.
+    pub(super) fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.work(work)
+    }
+
+    /// What the writer waits for, if it waits: [`StoreError::Full`] or [`StoreError::Busy`].
+    pub fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
+        self.writer.trouble()
+    }
+
+    /// A commit that waits is given up, and so is every later one that would have to wait.
+    pub fn stop_waiting(&self) {
+        self.writer.give_up();
+    }
+
+    /// Bounds the size of the database in pages of 4 KiB; beyond it the disk counts as full. 0 takes the bound away.
+    pub fn limit_pages(&self, pages: u32) {
+        self.writer.limit_pages(pages);
     }
 
     /// The blobs.
@@ -77,48 +166,71 @@ impl Store {
     }
 }
 
-fn database(folder: &Path) -> PathBuf {
+/// The database of a store.
+pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join("flow.db")
 }
 
-fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let sqlite = |error: &rusqlite::Error| StoreError::sqlite(path, error);
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(|error| sqlite(&error))?;
-    if tables > 0 {
-        version(connection, path)?;
-    }
-    schema::configure(connection).map_err(|error| sqlite(&error))?;
-    if tables == 0 {
-        schema::create(connection).map_err(|error| sqlite(&error))?;
-    }
-    Ok(())
+/// Opens the database to write, brings it to our version, and moves the epoch on: inside first, then beside it.
+fn take_over(
+    folder: &Path,
+    path: &Path,
+    outside: &Outside,
+) -> Result<(Connection, Inside), StoreError> {
+    let sqlite = |error: rusqlite::Error| StoreError::sqlite(path, &error);
+    let mut connection = Connection::open(path).map_err(sqlite)?;
+    restrict(path);
+    schema::configure(&connection).map_err(sqlite)?;
+    keep_older(&connection, path)?;
+    let id = ulid::Ulid::generate().to_string().to_lowercase();
+    schema::migrate(&mut connection, &id).map_err(sqlite)?;
+    let beside = outside.identity.as_ref().map_or(0, |known| known.epoch);
+    connection
+        .execute(
+            // One that is ahead was moved on by a process that was killed before it could write so beside the database.
+            "UPDATE identity SET epoch = iif(epoch > ?1, epoch, ?1 + 1), mark = mark + 1",
+            [i64::try_from(beside).unwrap_or(0)],
+        )
+        .map_err(sqlite)?;
+    let now = identity::inside(&connection).map_err(sqlite)?;
+    let now = now.ok_or_else(|| StoreError::Corrupt {
+        path: path.to_owned(),
+        message: "it has no id".to_owned(),
+    })?;
+    identity::write(folder, &now.identity)?;
+    Ok((connection, now))
 }
 
-/// Refuses what is not ours, or newer than we are.
-fn version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let pragma = |name: &str| {
-        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-    };
-    let id = pragma("application_id").map_err(|error| StoreError::sqlite(path, &error))?;
-    let found = pragma("user_version").map_err(|error| StoreError::sqlite(path, &error))?;
-    if id != schema::APPLICATION_ID {
-        return Err(StoreError::NotAStore {
-            path: path.to_owned(),
-        });
+/// Copies a database of an older version to `flow.db.v1` and so on, before it is changed.
+fn keep_older(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let sqlite = |error: rusqlite::Error| StoreError::sqlite(path, &error);
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(sqlite)?;
+    if found == 0 || found == schema::VERSION {
+        return Ok(());
     }
-    if found > schema::VERSION {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known: schema::VERSION,
-        });
+    let kept = path.with_extension(format!("db.v{found}"));
+    let half = path.with_extension(format!("db.v{found}.half"));
+    let io = |error: std::io::Error| StoreError::io(&kept, &error);
+    if kept.exists() {
+        return Ok(());
     }
-    Ok(())
+    // Left by a process that was killed here.
+    if half.exists() {
+        fs::remove_file(&half).map_err(io)?;
+    }
+    let name = half.to_string_lossy().into_owned();
+    connection
+        .execute("VACUUM INTO ?1", [name])
+        .map_err(sqlite)?;
+    restrict(&half);
+    fs::File::open(&half)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&half, &kept))
+        .map_err(io)
 }
 
-/// Makes a folder that only its owner can enter, and keeps version control from looking into it.
 /// Makes the folder of a store, for nobody else and not for Git, if there is none.
 ///
 /// # Errors

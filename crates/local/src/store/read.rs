@@ -10,8 +10,8 @@ use super::StoreError;
 
 /// A connection that only reads. Each call is one short read transaction.
 pub struct Reader {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
 }
 
 /// One run as lists show it.
@@ -57,7 +57,8 @@ impl RunRow {
     }
 }
 
-const COLUMNS: &str = "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
+pub(super) const COLUMNS: &str =
+    "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
 
 impl Reader {
     pub(super) fn new(connection: Connection, path: PathBuf) -> Reader {
@@ -102,7 +103,7 @@ impl Reader {
     /// As the store gives them.
     pub fn find(&self, prefix: &str) -> Result<Vec<RunRow>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM runs WHERE substr(run, 1, length(?1)) = ?1 ORDER BY started_at DESC LIMIT 20"
+            "SELECT {COLUMNS} FROM runs WHERE run BETWEEN ?1 AND ?1 || '~' ORDER BY started_at DESC LIMIT 20"
         );
         let found = self.query(&sql, params![prefix])?;
         let exact = found.iter().find(|row| row.run == prefix).cloned();
@@ -127,6 +128,16 @@ impl Reader {
         seen: u64,
     ) -> Result<Vec<(Timestamp, Event)>, StoreError> {
         let rows = self.rows_after(run, seen)?;
+        self.checked(run, seen, &rows)
+    }
+
+    /// Reads rows of a run as events, those after the first `seen`, each checked, none missing.
+    pub(super) fn checked(
+        &self,
+        run: &str,
+        seen: u64,
+        rows: &[Row],
+    ) -> Result<Vec<(Timestamp, Event)>, StoreError> {
         let mut events = Vec::with_capacity(rows.len());
         for (before, row) in rows.iter().enumerate() {
             let expected = seen + before as u64 + 1;
@@ -152,23 +163,17 @@ impl Reader {
 
     fn rows_after(&self, run: &str, seen: u64) -> Result<Vec<Row>, StoreError> {
         let seen = i64::try_from(seen).unwrap_or(i64::MAX);
-        let read = || -> rusqlite::Result<Vec<Row>> {
-            let mut statement = self
-                .connection
-                .prepare_cached("SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq")?;
-            let rows = statement.query_map(params![run, seen], |row| {
-                Ok(Row {
-                    seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
-                    format: row.get(1)?,
-                    at: Timestamp(row.get(2)?),
-                    kind: row.get(3)?,
-                    body: row.get(4)?,
-                    checksum: row.get(5)?,
-                })
-            })?;
-            rows.collect()
-        };
-        read().map_err(|error| StoreError::sqlite(&self.path, &error))
+        let sql = "SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq";
+        self.query_with(sql, params![run, seen], |row| {
+            Ok(Row {
+                seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+                format: row.get(1)?,
+                at: Timestamp(row.get(2)?),
+                kind: row.get(3)?,
+                body: row.get(4)?,
+                checksum: row.get(5)?,
+            })
+        })
     }
 
     /// How many rows a run's journal has.
@@ -187,28 +192,25 @@ impl Reader {
         Ok(u64::try_from(length.unwrap_or(0)).unwrap_or(0))
     }
 
-    fn query(
+    pub(super) fn query(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
     ) -> Result<Vec<RunRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<RunRow>> {
+        self.query_with(sql, parameters, row)
+    }
+
+    pub(super) fn query_with<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let all = || -> rusqlite::Result<Vec<T>> {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map(parameters, |row| {
-                Ok(RunRow {
-                    run: row.get(0)?,
-                    workflow: row.get(1)?,
-                    status: row.get(2)?,
-                    started_at: Timestamp(row.get(3)?),
-                    ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
-                    waits_for: row.get(5)?,
-                    bundle: row.get(6)?,
-                    sandbox: row.get(7)?,
-                })
-            })?;
-            rows.collect()
+            statement.query_map(parameters, read)?.collect()
         };
-        read().map_err(|error| StoreError::sqlite(&self.path, &error))
+        all().map_err(|error| StoreError::sqlite(&self.path, &error))
     }
 
     fn corrupt(&self, message: String) -> StoreError {
@@ -217,4 +219,18 @@ impl Reader {
             message,
         }
     }
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: row.get(0)?,
+        workflow: row.get(1)?,
+        status: row.get(2)?,
+        started_at: Timestamp(row.get(3)?),
+        ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+        waits_for: row.get(5)?,
+        bundle: row.get(6)?,
+        sandbox: row.get(7)?,
+    })
 }

@@ -1,12 +1,17 @@
 //! The tables. A version never changes once released; a newer one is reached by a migration.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::faults;
 
 /// Marks the file as ours (`flow` in ASCII).
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+
+/// What leads from each version to the next, beginning with version 1.
+const MIGRATIONS: [&str; 1] = [IDENTITY];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -46,17 +51,52 @@ CREATE TABLE attempts_open (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Settings of every connection: WAL, a sync at every commit, and distrust of what is in the file.
+/// Version 2: the store knows itself, and runs that have not ended are found without looking at those that have.
+const IDENTITY: &str = "
+CREATE TABLE identity (
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    id    TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    mark  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX runs_live ON runs (status, run) WHERE ended_at IS NULL;
+CREATE INDEX runs_ended ON runs (ended_at, run) WHERE ended_at IS NOT NULL;
+";
+
+/// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer
+/// itself decides when the log is emptied. Space can be given back, in stores that began with this setting.
 pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(super::log::BUSY)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;
+         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
     )
 }
 
-/// Makes the tables of an empty file.
-pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
-    ))
+/// Makes the tables of an empty file, or brings those of an older version to ours, in one transaction: a process that is
+/// killed leaves either version whole. `id` names a store that has no name yet.
+pub(super) fn migrate(connection: &mut Connection, id: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found == VERSION {
+        return Ok(());
+    }
+    if found == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}"))?;
+    }
+    let done = usize::try_from(found.max(1) - 1).unwrap_or(0);
+    for step in &MIGRATIONS[done.min(MIGRATIONS.len())..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.execute(
+        "INSERT INTO identity (one, id, epoch, mark) VALUES (1, ?1, 0, 0) ON CONFLICT DO NOTHING",
+        [id],
+    )?;
+    transaction.execute_batch(&format!("PRAGMA user_version = {VERSION}"))?;
+    faults::point("store.migrate.before");
+    transaction.commit()?;
+    faults::point("store.migrate.after");
+    Ok(())
 }

@@ -1,69 +1,121 @@
 //! The one writer: commits of many runs become one transaction, and only then is anyone told.
+//!
+//! Where there is no space, or another program holds the database, the group is kept and tried again each second: work
+//! goes on by itself. After a fault of the disk nothing is tried again: what a failed sync left behind cannot be known.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use flow_engine::journal::Row;
-use flow_engine::run::Projection;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::watch;
 
-use super::StoreError;
+use super::guard::Guard;
+use super::identity::Mark;
+use super::record::write_one;
+use super::{Commit, StoreError, log};
+use crate::faults;
 
 /// How many commits one transaction takes at most.
 const GROUP_MAX: usize = 1000;
+/// Between two tries of a commit that has to wait.
+const PAUSE: Duration = Duration::from_secs(1);
+/// After so long without a commit the log is emptied.
+const IDLE: Duration = Duration::from_secs(1);
 
-/// What one round of a run makes durable.
-pub struct Commit {
-    /// The run.
-    pub run: String,
-    /// What is known of it from its start; with its first commit.
-    pub head: Option<RunHead>,
-    /// New rows of its journal.
-    pub rows: Vec<Row>,
-    /// Its projection after them.
-    pub projection: Projection,
-    /// Called by the writer's thread after the transaction; must not block.
-    pub done: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+/// What the writer writes to.
+pub(super) struct Target {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) guard: Guard,
+    pub(super) mark: Mark,
 }
 
-/// The part of a run's projection that never changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunHead {
-    /// The workflow's name.
-    pub workflow: String,
-    /// Milliseconds since 1970.
-    pub started_at: i64,
-    /// Hash of its bundle.
-    pub bundle: String,
-    /// Whether it runs against the sandbox.
-    pub sandbox: bool,
+enum Job {
+    Commit(Box<Commit>),
+    Work(Box<dyn FnOnce(&mut Connection) + Send>),
+}
+
+/// What the handle and the thread share.
+struct Shared {
+    given_up: AtomicBool,
+    pages_max: AtomicU32,
+    trouble: watch::Sender<Option<StoreError>>,
 }
 
 /// The writer's thread. It ends when the last sender is gone, after everything sent is written.
 pub(super) struct Writer {
-    sender: Option<Sender<Commit>>,
+    sender: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: PathBuf) -> Writer {
+    /// Starts the thread; `mark` is the number of the last commit.
+    pub(super) fn start(target: Target, mark: u64) -> Writer {
         let (sender, receiver) = channel();
+        let shared = Arc::new(Shared {
+            given_up: AtomicBool::new(false),
+            pages_max: AtomicU32::new(0),
+            trouble: watch::Sender::new(None),
+        });
+        let writing = Writing {
+            target,
+            shared: shared.clone(),
+            last_mark: mark,
+            pages_max: 0,
+            broken: HashMap::new(),
+            fatal: None,
+        };
         let thread = std::thread::Builder::new()
             .name("flow-store".to_owned())
-            .spawn(move || write_all(connection, &path, &receiver))
+            .spawn(move || writing.run(&receiver))
             .expect("a thread can be started");
         Writer {
             sender: Some(sender),
             thread: Some(thread),
+            shared,
         }
     }
 
     pub(super) fn send(&self, commit: Commit) {
+        self.give(Job::Commit(Box::new(commit)));
+    }
+
+    pub(super) fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = channel();
+        self.give(Job::Work(Box::new(move |connection| {
+            let _ = sender.send(work(connection));
+        })));
+        receiver.recv().expect("the writer answers")
+    }
+
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
+        self.shared.trouble.subscribe()
+    }
+
+    pub(super) fn give_up(&self) {
+        self.shared.given_up.store(true, Ordering::Release);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.shared.pages_max.store(pages, Ordering::Release);
+    }
+
+    fn give(&self, job: Job) {
         if let Some(sender) = &self.sender {
             // The thread lives as long as this sender.
-            let _ = sender.send(commit);
+            let _ = sender.send(job);
         }
     }
 }
@@ -71,96 +123,199 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.sender = None;
+        self.give_up();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn write_all(mut connection: Connection, path: &std::path::Path, receiver: &Receiver<Commit>) {
-    // A run of which a commit was lost takes no other: its journal would have a gap.
-    let mut broken: HashMap<String, StoreError> = HashMap::new();
-    while let Ok(first) = receiver.recv() {
-        let more = receiver.try_iter().take(GROUP_MAX - 1);
-        let (lost, group): (Vec<Commit>, Vec<Commit>) = std::iter::once(first)
-            .chain(more)
-            .partition(|commit| broken.contains_key(&commit.run));
+/// The thread's own state.
+struct Writing {
+    target: Target,
+    shared: Arc<Shared>,
+    last_mark: u64,
+    pages_max: u32,
+    /// A run of which a commit was lost takes no other: its journal would have a gap.
+    broken: HashMap<String, StoreError>,
+    /// After it nothing is written any more.
+    fatal: Option<StoreError>,
+}
+
+impl Writing {
+    fn run(mut self, receiver: &Receiver<Job>) {
+        // A job that came while commits were gathered.
+        let mut held = None;
+        let mut emptied = false;
+        loop {
+            let job = match held.take() {
+                Some(job) => job,
+                None => match receiver.recv_timeout(if emptied { Duration::MAX } else { IDLE }) {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.empty_log();
+                        emptied = true;
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
+            };
+            emptied = false;
+            match job {
+                Job::Work(work) => work(&mut self.target.connection),
+                Job::Commit(first) => {
+                    let mut group = vec![*first];
+                    while group.len() < GROUP_MAX {
+                        match receiver.try_recv() {
+                            Ok(Job::Commit(commit)) => group.push(*commit),
+                            Ok(work) => {
+                                held = Some(work);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.take(group);
+                }
+            }
+            if self.target.guard.log_bytes() > log::BYTES_TO_EMPTY {
+                self.empty_log();
+            }
+        }
+        self.close();
+    }
+
+    /// Writes a group and tells everybody in it.
+    fn take(&mut self, group: Vec<Commit>) {
+        let (lost, group): (Vec<Commit>, Vec<Commit>) = group
+            .into_iter()
+            .partition(|commit| self.fatal.is_some() || self.broken.contains_key(&commit.run));
         for commit in lost {
-            let error = broken[&commit.run].clone();
+            let error = self.fatal.clone();
+            let error = error.unwrap_or_else(|| self.broken[&commit.run].clone());
             (commit.done)(Err(error));
         }
         if group.is_empty() {
-            continue;
+            return;
         }
-        let result =
-            write(&mut connection, &group).map_err(|error| StoreError::sqlite(path, &error));
+        let result = self.persist(&group);
+        if result.as_ref().is_err_and(StoreError::is_local) && group.len() > 1 {
+            // One of them met what is wrong; the others are whole.
+            for commit in group {
+                self.take(vec![commit]);
+            }
+            return;
+        }
         for commit in group {
             if let Err(error) = &result {
-                broken.insert(commit.run.clone(), error.clone());
+                self.broken.insert(commit.run.clone(), error.clone());
             }
             (commit.done)(result.clone());
         }
     }
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-}
 
-fn write(connection: &mut Connection, group: &[Commit]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for commit in group {
-        write_one(&transaction, commit)?;
+    /// Writes a group, waiting where waiting helps.
+    fn persist(&mut self, group: &[Commit]) -> Result<(), StoreError> {
+        loop {
+            let result = self.target.guard.check().and_then(|()| self.write(group));
+            match result {
+                Ok(()) => {
+                    self.say(None);
+                    // What went into a file that has left the folder is not acknowledged.
+                    let still = self.target.guard.check();
+                    if let Err(error) = &still {
+                        self.fatal = Some(error.clone());
+                    }
+                    return still;
+                }
+                Err(error) if error.passes() && !self.shared.given_up.load(Ordering::Acquire) => {
+                    self.say(Some(error));
+                    std::thread::park_timeout(PAUSE);
+                }
+                Err(error) => {
+                    if !error.is_local() && !error.passes() {
+                        self.fatal = Some(error.clone());
+                    }
+                    return Err(error);
+                }
+            }
+        }
     }
-    transaction.commit()
-}
 
-fn write_one(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()> {
-    let projection = &commit.projection;
-    if let Some(head) = &commit.head {
-        transaction
-            .prepare_cached("INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![commit.run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
+    /// Says what is waited for; the same is said once.
+    fn say(&self, trouble: Option<StoreError>) {
+        self.shared.trouble.send_if_modified(|known| {
+            let news = *known != trouble;
+            *known = trouble;
+            news
+        });
     }
-    let mut insert = transaction
-        .prepare_cached("INSERT INTO events (run, seq, format, at, kind, body, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    for row in &commit.rows {
-        let seq = i64::try_from(row.seq).unwrap_or(i64::MAX);
-        insert.execute(params![
-            commit.run,
-            seq,
-            row.format,
-            row.at.0,
-            row.kind,
-            row.body,
-            row.checksum
-        ])?;
+
+    fn write(&mut self, group: &[Commit]) -> Result<(), StoreError> {
+        self.bound_pages()?;
+        let next = self.last_mark + 1;
+        let target = &mut self.target;
+        let mut write = || -> rusqlite::Result<()> {
+            faults::point("store.begin.before");
+            let transaction = target
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            faults::point("store.begin.after");
+            for commit in group {
+                write_one(&transaction, commit)?;
+            }
+            transaction
+                .prepare_cached("UPDATE identity SET mark = ?1")?
+                .execute([i64::try_from(next).unwrap_or(i64::MAX)])?;
+            faults::point("store.commit.before");
+            transaction.commit()?;
+            faults::point("store.commit.after");
+            Ok(())
+        };
+        write().map_err(|error| StoreError::sqlite(&target.path, &error))?;
+        target.mark.note(next);
+        self.last_mark = next;
+        Ok(())
     }
-    let last = commit.rows.last().map(|row| row.at.0);
-    let ended = matches!(projection.status, "succeeded" | "failed" | "cancelled");
-    transaction
-        .prepare_cached(
-            "UPDATE runs SET status = ?2, waits_for = ?3, ended_at = ?4 WHERE run = ?1",
-        )?
-        .execute(params![
-            commit.run,
-            projection.status,
-            projection.waits_for,
-            last.filter(|_| ended)
-        ])?;
-    if ended {
-        transaction
-            .prepare_cached("DELETE FROM waits WHERE run = ?1")?
-            .execute([&commit.run])?;
-    } else {
-        transaction
-            .prepare_cached("INSERT INTO waits (run, due) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due = excluded.due")?
-            .execute(params![commit.run, projection.due.map(|due| due.0)])?;
+
+    fn bound_pages(&mut self) -> Result<(), StoreError> {
+        let wanted = self.shared.pages_max.load(Ordering::Acquire);
+        if wanted == self.pages_max {
+            return Ok(());
+        }
+        // What SQLite itself takes for no bound.
+        let pages = if wanted == 0 { u32::MAX - 1 } else { wanted };
+        self.target
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+            .map_err(|error| StoreError::sqlite(&self.target.path, &error))?;
+        self.pages_max = wanted;
+        Ok(())
     }
-    transaction
-        .prepare_cached("DELETE FROM attempts_open WHERE run = ?1")?
-        .execute([&commit.run])?;
-    let mut open = transaction
-        .prepare_cached("INSERT INTO attempts_open (run, step, attempt) VALUES (?1, ?2, ?3)")?;
-    for (step, attempt) in &projection.open {
-        open.execute(params![commit.run, step.as_ref(), attempt])?;
+
+    fn empty_log(&mut self) {
+        if self.fatal.is_some() || self.target.guard.log_bytes() == 0 {
+            return;
+        }
+        if let Err(error) = self.target.guard.check() {
+            self.fatal = Some(error);
+            return;
+        }
+        let emptied = log::empty(&self.target.connection);
+        let emptied = emptied.map_err(|error| StoreError::sqlite(&self.target.path, &error));
+        // Without space, or with somebody reading, the log stays; it is whole, and tried again later.
+        if let Err(error) = emptied
+            && !error.passes()
+        {
+            self.fatal = Some(error);
+        }
     }
-    Ok(())
+
+    fn close(mut self) {
+        self.empty_log();
+        if self.fatal.is_some() {
+            // Closing would empty and remove the log at that path, which may be another database's by now.
+            std::mem::forget(self.target.connection);
+        }
+    }
 }

@@ -1,4 +1,10 @@
 //! The embedded driver: the suite that every driver passes, and the store under trouble.
 
 mod conformance;
+mod identity;
+mod large;
+mod rescue;
+mod retention;
+mod space;
 mod store;
+mod support;

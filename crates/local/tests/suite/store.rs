@@ -4,37 +4,9 @@ use std::io::Write;
 
 use flow_backend::context::Blobs;
 use flow_engine::eval::BlobRead;
-use flow_engine::journal::{CancelAsked, Event, Row};
-use flow_engine::run::Projection;
-use flow_engine::time::Timestamp;
-use flow_local::store::{Commit, RunHead, Store, StoreError};
+use flow_local::store::Store;
 
-fn commit(store: &Store, seq: u64) -> Result<(), StoreError> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let event = Event::CancelAsked(CancelAsked {
-        by: "test".to_owned(),
-        hard: false,
-    });
-    let head = RunHead {
-        workflow: "w".to_owned(),
-        started_at: 1,
-        bundle: String::new(),
-        sandbox: false,
-    };
-    store.commit(Commit {
-        run: "r".to_owned(),
-        head: (seq == 1).then_some(head),
-        rows: vec![Row::new(seq, Timestamp(1), &event)],
-        projection: Projection {
-            status: "running",
-            due: None,
-            waits_for: None,
-            open: Vec::new(),
-        },
-        done: Box::new(move |result| sender.send(result).expect("the test waits")),
-    });
-    receiver.recv().expect("the writer answers")
-}
+use crate::support::{change, commit};
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_restart() {
@@ -105,17 +77,15 @@ fn what_is_no_store_is_left_alone() {
 fn a_newer_store_and_a_foreign_one_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(Store::open(folder.path()).expect("a new store"));
-    let change = |sql: &str| {
-        let connection =
-            rusqlite::Connection::open(folder.path().join("flow.db")).expect("a database");
-        connection.execute_batch(sql).expect("it can be changed");
-    };
-    change("PRAGMA user_version = 99");
+    change(folder.path(), "PRAGMA user_version = 99");
     assert_eq!(
         Store::open(folder.path()).err().expect("refused").code(),
         "store.newer"
     );
-    change("PRAGMA user_version = 1; PRAGMA application_id = 7");
+    change(
+        folder.path(),
+        "PRAGMA user_version = 1; PRAGMA application_id = 7",
+    );
     assert_eq!(
         Store::open(folder.path()).err().expect("refused").code(),
         "store.not_a_store"
@@ -128,11 +98,10 @@ fn a_changed_row_is_found_on_reading() {
     let store = Store::open(folder.path()).expect("a new store");
     commit(&store, 1).expect("it is on disk");
     drop(store);
-    let connection = rusqlite::Connection::open(folder.path().join("flow.db")).expect("a database");
-    connection
-        .execute_batch("UPDATE events SET body = replace(body, 'test', 'tess')")
-        .expect("it can be changed");
-    drop(connection);
+    change(
+        folder.path(),
+        "UPDATE events SET body = replace(body, 'test', 'tess')",
+    );
     let reader = Store::reader(folder.path())
         .expect("readable")
         .expect("it is there");

@@ -12,6 +12,7 @@ use flow_engine::value::Value;
 use flow_engine::workflow::{Does, Workflow};
 use flow_local::clock::now;
 use flow_local::driver::Progress;
+use flow_local::store::StoreError;
 use serde_json::json;
 
 use super::signals::Signals;
@@ -105,6 +106,7 @@ async fn watch(
                     event_shown(&mut view, &workflow, &report, at, &event);
                 }
                 Some(Progress::Looking { .. }) => {}
+                Some(Progress::StoreWaits(waits)) => say(&view, &store_waits(waits.as_ref())),
                 Some(end) => break end,
             },
             _ = tick.tick() => {
@@ -118,7 +120,7 @@ async fn watch(
                     break Progress::Stopped;
                 }
                 say(&view, "stopping; once more stops at once");
-                (following.stop)();
+                backend.stop(&following);
             }
         }
     };
@@ -210,6 +212,15 @@ fn logged(workflow: &Workflow, report: &Report, name: &str) -> Option<String> {
         .filter(|letter| !letter.is_control())
         .collect();
     Some(format!("{} {message}", paint(DIM, format!("{level}:"))))
+}
+
+/// What is said while the store takes nothing, and once it does again.
+fn store_waits(waits: Option<&StoreError>) -> String {
+    let Some(error) = waits else {
+        return "the store takes commits again: the run goes on".to_owned();
+    };
+    let title = paint(RED, format!("waiting[{}]:", error.code()));
+    format!("{title} {error}; the run goes on by itself once that is mended, Ctrl-C stops it")
 }
 
 fn say(view: &View, line: &str) {

@@ -1,10 +1,12 @@
 //! The commands and their options.
 
+mod backup;
 mod call;
 mod cancel;
 mod check;
 mod connectors;
 mod diff;
+mod doctor;
 mod drive;
 mod fix;
 mod fmt;
@@ -12,6 +14,7 @@ mod follow;
 mod graph;
 mod logs;
 mod owner;
+mod prune;
 mod resume;
 mod retry;
 mod run;
@@ -75,6 +78,12 @@ enum Command {
     Why(why::Arguments),
     /// Compare two runs: definition, inputs, steps, outputs.
     Diff(diff::Arguments),
+    /// Look the store over: where it is, how large, whether it is whole; mend it.
+    Doctor(doctor::Arguments),
+    /// Copy the store, beside whatever runs in it.
+    Backup(backup::Arguments),
+    /// Put a backup in the place of the store.
+    Restore(backup::RestoreArguments),
     /// Call one operation.
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
@@ -166,6 +175,9 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Call(arguments) => call::call(arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),

@@ -21,6 +21,8 @@ use crate::show::{diagnostics, summary, values};
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
+    #[command(subcommand)]
+    command: Option<ListCommand>,
     /// How many.
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
@@ -46,6 +48,12 @@ pub(super) struct ListArguments {
     store: StoreArguments,
 }
 
+#[derive(clap::Subcommand)]
+enum ListCommand {
+    /// Delete runs that ended long ago.
+    Prune(super::prune::Arguments),
+}
+
 #[derive(clap::Args)]
 pub(super) struct ShowArguments {
     /// The run's id or its beginning.
@@ -59,6 +67,9 @@ pub(super) struct ShowArguments {
 }
 
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
+    if let Some(ListCommand::Prune(prune)) = &arguments.command {
+        return super::prune::prune(prune, &arguments.store);
+    }
     let folders = arguments.store.folders()?;
     let rows = match Store::reader(&folders.store)? {
         Some(reader) => reader.list(&filter(&reader, arguments)?, arguments.limit)?,

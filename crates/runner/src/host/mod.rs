@@ -166,6 +166,14 @@ impl Backend {
         }
     }
 
+    /// Stops a run in order. Whoever owns the store stops with it, and whatever it drives.
+    pub(crate) fn stop(&self, following: &Following) {
+        match self {
+            Backend::Here(owner) => owner.stop(),
+            Backend::There(_) => (following.stop)(),
+        }
+    }
+
     /// Waits for runs of others that are driven here; `say` is told how many there are.
     pub(crate) async fn rest(&self, say: impl FnOnce()) {
         if let Backend::Here(owner) = self {

@@ -168,6 +168,11 @@ impl Owner {
         self.listener.guests() == 0
     }
 
+    /// Stops every run in order.
+    pub(super) fn stop(&self) {
+        self.driver.stop();
+    }
+
     /// Lets go: what is still driven stops in order, and others who ask again find no owner.
     pub(crate) async fn close(&self) {
         self.listener.close();

@@ -6,6 +6,7 @@
 use flow_engine::journal::{Event, RunEnded};
 use flow_engine::time::Timestamp;
 use flow_local::driver::Progress;
+use flow_local::store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::order::{Cancel, Resume, Start};
@@ -63,6 +64,8 @@ pub(super) enum Said {
     Ended(RunEnded),
     Interrupted,
     Stopped,
+    StoreWaits(Option<StoreError>),
+    StoreFailed(StoreError),
 }
 
 impl From<&Trouble> for Told {
@@ -97,7 +100,7 @@ impl From<Told> for Trouble {
 }
 
 impl Said {
-    /// As it crosses the socket; a store that failed has stopped the run as far as others see it.
+    /// As it crosses the socket.
     pub(super) fn of(progress: &Progress) -> Said {
         match progress {
             Progress::Event { at, event } => Said::Event {
@@ -106,15 +109,20 @@ impl Said {
                 body: event.to_body(),
             },
             Progress::Looking { step } => Said::Looking { step: *step },
+            Progress::StoreWaits(waits) => Said::StoreWaits(waits.clone()),
             Progress::Ended(ended) => Said::Ended(ended.clone()),
             Progress::Interrupted => Said::Interrupted,
-            Progress::Stopped | Progress::StoreFailed(_) => Said::Stopped,
+            Progress::Stopped => Said::Stopped,
+            Progress::StoreFailed(error) => Said::StoreFailed(error.clone()),
         }
     }
 
     /// Whether nothing follows.
     pub(super) fn is_last(&self) -> bool {
-        !matches!(self, Said::Event { .. } | Said::Looking { .. })
+        !matches!(
+            self,
+            Said::Event { .. } | Said::Looking { .. } | Said::StoreWaits(_)
+        )
     }
 
     pub(super) fn into_progress(self) -> Option<Progress> {
@@ -127,6 +135,8 @@ impl Said {
             Said::Ended(ended) => Progress::Ended(ended),
             Said::Interrupted => Progress::Interrupted,
             Said::Stopped => Progress::Stopped,
+            Said::StoreWaits(waits) => Progress::StoreWaits(waits),
+            Said::StoreFailed(error) => Progress::StoreFailed(error),
         })
     }
 }

@@ -368,6 +368,14 @@ const CASES: &[Case] = &[
         &["check", "a.yml"],
         3,
     ),
+    ("run.retention", &[], &["runs", "prune"], 2),
+    ("store.backup_exists", &[], &["backup", "."], 2),
+    (
+        "schema.duration",
+        &[("flow.toml", "[retention]\nruns = \"soon\"\n")],
+        &["runs", "prune"],
+        3,
+    ),
     (
         "sandbox.faults",
         &[("faults.yml", "- then: { explode: true }\n")],
@@ -431,14 +439,6 @@ const WITHOUT: &[(&str, &str)] = &[
     (
         "shell.lost",
         "a system that does not tell how a process ended",
-    ),
-    (
-        "store.full",
-        "a full disk: the storage faults of durable runs",
-    ),
-    (
-        "store.io",
-        "a disk that fails: the storage faults of durable runs",
     ),
 ];
 

@@ -5,6 +5,7 @@ mod checks;
 mod codes;
 mod commands;
 mod docs;
+mod durable;
 mod expressions;
 mod fix;
 mod fmt;

@@ -1,0 +1,184 @@
+//! Retention: runs that ended long ago are deleted whole, then the blobs that nothing refers to any more.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use flow_engine::time::Timestamp;
+use flow_engine::value::Hash;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde_json::Value;
+
+use super::{Reader, RunRow, Store, StoreError, refs};
+use crate::faults;
+
+/// How many runs are looked at in one query.
+const PAGE: u32 = 500;
+/// A blob younger than this is kept even if nothing refers to it: a row that does may be on its way.
+const BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
+/// How many pages of the database are given back in one transaction.
+const VACUUM_PAGES: u32 = 1000;
+
+/// Which runs are old enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Old {
+    /// Runs that ended with this status; any that has ended if `None`.
+    pub status: Option<String>,
+    /// And ended before this time.
+    pub before: Timestamp,
+}
+
+/// What was deleted besides runs.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Reader {
+    /// The runs that a prune with these rules takes, the oldest first. A run that another one started stays until that one
+    /// has ended too.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn old(&self, rules: &[Old]) -> Result<Vec<RunRow>, StoreError> {
+        let Some(latest) = rules.iter().map(|rule| rule.before).max() else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        let mut after: Option<(Timestamp, String)> = None;
+        loop {
+            let last = after.as_ref().map(|(at, run)| (*at, run.as_str()));
+            let page = self.ended(latest, last, PAGE)?;
+            let Some(row) = page.last() else {
+                return Ok(found);
+            };
+            after = Some((row.ended_at.unwrap_or(latest), row.run.clone()));
+            for row in page {
+                let fits = |rule: &Old| {
+                    rule.status
+                        .as_ref()
+                        .is_none_or(|status| *status == row.status)
+                        && row.ended_at.is_some_and(|at| at < rule.before)
+                };
+                if rules.iter().any(fits) && !self.is_awaited(&row.run)? {
+                    found.push(row);
+                }
+            }
+        }
+    }
+
+    /// Whether another run started it and goes on.
+    fn is_awaited(&self, run: &str) -> Result<bool, StoreError> {
+        let sqlite = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
+        let sql = "SELECT body FROM events WHERE run = ?1 AND seq = 1";
+        let mut first = self.connection.prepare_cached(sql).map_err(sqlite)?;
+        let body: Option<String> = first
+            .query_row([run], |row| row.get(0))
+            .optional()
+            .map_err(sqlite)?;
+        let body: Value = body
+            .and_then(|body| serde_json::from_str(&body).ok())
+            .unwrap_or_default();
+        let by = &body["started_by"];
+        let (Some("workflow"), Some(parent)) = (by["kind"].as_str(), by["key"].as_str()) else {
+            return Ok(false);
+        };
+        let sql = "SELECT ended_at IS NULL FROM runs WHERE run = ?1";
+        let mut status = self.connection.prepare_cached(sql).map_err(sqlite)?;
+        let goes_on = status.query_row([parent], |row| row.get(0)).optional();
+        Ok(goes_on.map_err(sqlite)?.unwrap_or(false))
+    }
+
+    /// Every blob that a journal refers to, and every bundle. Each run is a query of its own: no long transaction.
+    pub(super) fn referred(&self) -> Result<BTreeSet<Hash>, StoreError> {
+        let mut found = BTreeSet::new();
+        let mut after = String::new();
+        loop {
+            let sql = "SELECT DISTINCT run FROM events WHERE run > ?1 ORDER BY run LIMIT ?2";
+            let runs = self.query_with(sql, (&after, PAGE), |row| row.get::<_, String>(0))?;
+            let Some(last) = runs.last() else { break };
+            after.clone_from(last);
+            for run in &runs {
+                for row in self.rows(run)? {
+                    refs::of_row(&row, &mut found);
+                }
+            }
+        }
+        let bundles = self.query_with("SELECT DISTINCT bundle FROM runs", [], |row| {
+            row.get::<_, String>(0)
+        })?;
+        found.extend(bundles.iter().filter_map(|bundle| Hash::parse(bundle)));
+        Ok(found)
+    }
+}
+
+impl Store {
+    /// Deletes one run that has ended: all of it, or nothing. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them; then the run is there as before.
+    pub fn delete(&self, run: &str) -> Result<(), StoreError> {
+        let (run, path) = (run.to_owned(), super::open::database(self.folder()));
+        self.work(move |connection| {
+            delete(connection, &run).map_err(|error| StoreError::sqlite(&path, &error))
+        })
+    }
+
+    /// Deletes the blobs that no run refers to and that are not new, and gives the space of deleted rows back. For an owner
+    /// that drives no run. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them; whatever is left is taken by the next sweep.
+    pub fn sweep(&self) -> Result<Swept, StoreError> {
+        let reader = Store::reader(self.folder())?;
+        let Some(reader) = reader else {
+            return Ok(Swept::default());
+        };
+        let kept = reader.referred()?;
+        let swept = self.blobs().sweep(&kept, BLOB_AGE_MIN);
+        let swept = swept.map_err(|error| StoreError::io(self.folder(), &error))?;
+        let path = super::open::database(self.folder());
+        self.work(move |connection| {
+            give_back(connection).map_err(|error| StoreError::sqlite(&path, &error))
+        })?;
+        Ok(swept)
+    }
+}
+
+fn delete(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for table in ["attempts_open", "waits", "events", "runs"] {
+        transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?
+            .execute([run])?;
+    }
+    faults::point("run.delete.before");
+    transaction.commit()?;
+    faults::point("run.delete.after");
+    Ok(())
+}
+
+/// Gives free pages back to the system, a few in each transaction.
+fn give_back(connection: &mut Connection) -> rusqlite::Result<()> {
+    let free = |connection: &Connection| -> rusqlite::Result<u32> {
+        connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+    };
+    let mut left = free(connection)?;
+    while left > 0 {
+        let sql = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        drop(rows);
+        drop(statement);
+        let now = free(connection)?;
+        // A store that began without this setting keeps its free pages and uses them again.
+        if now >= left {
+            break;
+        }
+        left = now;
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What the tables beside the journals say of a run, to be compared with its journal.
+
+use super::doctor::Told;
+use super::{Reader, StoreError};
+
+impl Reader {
+    /// What the tables say of a run.
+    pub(super) fn kept(&self, run: &str) -> Result<Kept, StoreError> {
+        let sql = "SELECT workflow, status, started_at, ended_at, waits_for, bundle, sandbox FROM runs WHERE run = ?1";
+        let row = self.query_with(sql, [run], |row| {
+            Ok(Listed {
+                workflow: row.get(0)?,
+                status: row.get(1)?,
+                started_at: row.get(2)?,
+                ended_at: row.get(3)?,
+                waits_for: row.get(4)?,
+                bundle: row.get(5)?,
+                sandbox: row.get(6)?,
+            })
+        })?;
+        let sql = "SELECT due FROM waits WHERE run = ?1";
+        let due = self.query_with(sql, [run], |row| row.get(0))?;
+        let sql = "SELECT step, attempt FROM attempts_open WHERE run = ?1 ORDER BY step";
+        let open = self.query_with(sql, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Kept {
+            row: row.into_iter().next(),
+            due,
+            open,
+        })
+    }
+}
+
+/// What the tables say of a run; `due` has the row of `waits`, if there is one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    row: Option<Listed>,
+    due: Vec<Option<i64>>,
+    open: Vec<(String, u32)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Listed {
+    workflow: String,
+    status: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    waits_for: Option<String>,
+    bundle: String,
+    sandbox: bool,
+}
+
+/// What they should say.
+pub(super) fn wanted(told: &Told) -> Kept {
+    let projection = &told.projection;
+    let mut open: Vec<(String, u32)> = projection
+        .open
+        .iter()
+        .map(|(step, attempt)| (step.to_string(), *attempt))
+        .collect();
+    open.sort();
+    Kept {
+        row: Some(Listed {
+            workflow: told.head.workflow.clone(),
+            status: projection.status.to_owned(),
+            started_at: told.head.started_at,
+            ended_at: told.ended_at.map(|at| at.0),
+            waits_for: projection.waits_for.clone(),
+            bundle: told.head.bundle.clone(),
+            sandbox: told.head.sandbox,
+        }),
+        due: told
+            .ended_at
+            .is_none()
+            .then(|| projection.due.map(|due| due.0))
+            .into_iter()
+            .collect(),
+        open,
+    }
+}

@@ -1,0 +1,155 @@
+//! `flow runs prune`: deletes runs that ended long ago, and the stored values that nothing uses any more.
+
+use flow_engine::document::{Retention, retention};
+use flow_engine::duration::Millis;
+use flow_engine::source::SourceFile;
+use flow_engine::time::Timestamp;
+use flow_local::clock::now;
+use flow_local::store::{Old, RunRow, Store, Swept};
+use serde_json::json;
+
+use super::{Folders, StoreArguments, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::show::diagnostics;
+use crate::show::values::bytes;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Only runs that ended so long ago, such as 30d or 12h; as `[retention]` of flow.toml says if not given.
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    older_than: Option<Millis>,
+    /// Only runs that ended so; may be given several times.
+    #[arg(long, value_name = "STATUS")]
+    status: Vec<Status>,
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Status {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Status::Succeeded => "succeeded",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
+fn length(text: &str) -> Result<Millis, String> {
+    Millis::parse(text).ok_or_else(|| "write a number and a unit, such as 30d or 12h".to_owned())
+}
+
+pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exit, Trouble> {
+    let folders = store.folders()?;
+    let rules = rules(arguments, &folders)?;
+    let old = match Store::reader(&folders.store)? {
+        Some(reader) => reader.old(&rules)?,
+        None => Vec::new(),
+    };
+    if arguments.dry_run {
+        said(&old, None, arguments.json);
+        return Ok(Exit::Success);
+    }
+    let swept = if Store::reader(&folders.store)?.is_some() {
+        let store = Store::open(&folders.store)?;
+        for row in &old {
+            store.delete(&row.run)?;
+        }
+        store.sweep()?
+    } else {
+        Swept::default()
+    };
+    said(&old, Some(&swept), arguments.json);
+    Ok(Exit::Success)
+}
+
+/// What counts as old: what was typed, else what the project says.
+fn rules(arguments: &Arguments, folders: &Folders) -> Result<Vec<Old>, Trouble> {
+    let all = [Status::Succeeded, Status::Failed, Status::Cancelled];
+    let asked = |status: &Status| arguments.status.is_empty() || arguments.status.contains(status);
+    let kept = match arguments.older_than {
+        Some(_) => Retention::default(),
+        None => of_project(folders)?,
+    };
+    let length = |status: Status| match status {
+        Status::Failed => arguments.older_than.or(kept.keep_failed).or(kept.runs),
+        _ => arguments.older_than.or(kept.runs),
+    };
+    let now = now();
+    let rules: Vec<Old> = all
+        .into_iter()
+        .filter(asked)
+        .filter_map(|status| {
+            let length = i64::try_from(length(status)?.0).unwrap_or(i64::MAX);
+            Some(Old {
+                status: Some(status.name().to_owned()),
+                before: Timestamp(now.0.saturating_sub(length)),
+            })
+        })
+        .collect();
+    if rules.is_empty() {
+        let trouble = Trouble::new(
+            Exit::Usage,
+            "run.retention",
+            "nothing says which runs are old",
+        );
+        return Err(trouble
+            .help("`--older-than 30d` says it once, `[retention]` with `runs = \"90d\"` in flow.toml for good"));
+    }
+    Ok(rules)
+}
+
+fn of_project(folders: &Folders) -> Result<Retention, Trouble> {
+    let path = folders.project.join("flow.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(Retention::default());
+    };
+    let source = SourceFile::new(path.display().to_string(), text);
+    let (retention, findings) = retention(&source);
+    if findings.is_empty() {
+        return Ok(retention);
+    }
+    diagnostics::print(&source, &findings);
+    Err(Trouble::said(Exit::Invalid))
+}
+
+fn said(old: &[RunRow], swept: Option<&Swept>, json: bool) {
+    if json {
+        let runs: Vec<&str> = old.iter().map(|row| row.run.as_str()).collect();
+        print_json(&json!({
+            "deleted": swept.is_some(),
+            "runs": runs,
+            "blobs": swept.map(|swept| swept.blobs),
+            "bytes": swept.map(|swept| swept.bytes),
+        }));
+        return;
+    }
+    let Some(swept) = swept else {
+        for row in old {
+            let ended = row.ended_at.map_or_else(String::new, |at| at.to_string());
+            super::print(&format!(
+                "{}  {}  {}  {ended}\n",
+                row.run, row.workflow, row.status
+            ));
+        }
+        anstream::eprintln!("{} runs would be deleted", old.len());
+        return;
+    };
+    anstream::eprintln!(
+        "deleted {} runs and {} stored values ({})",
+        old.len(),
+        swept.blobs,
+        bytes(swept.bytes)
+    );
+}
