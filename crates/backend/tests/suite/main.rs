@@ -5,6 +5,7 @@ mod cut;
 mod golden;
 mod graphs;
 mod nested;
+mod ranges;
 mod rows;
 mod semantics;
 mod shapes;

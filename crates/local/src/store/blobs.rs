@@ -1,7 +1,7 @@
 //! Blobs as files named by the hash of their content: written to a temporary name, synced, renamed.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use flow_backend::context::{BlobWriter, Blobs};
@@ -72,6 +72,12 @@ impl BlobFolder {
 impl BlobRead for BlobFolder {
     fn open(&self, hash: Hash) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(File::open(self.path(hash))?))
+    }
+
+    fn open_at(&self, hash: Hash, at: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(self.path(hash))?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Box::new(file))
     }
 }
 
