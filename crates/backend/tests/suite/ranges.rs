@@ -95,6 +95,23 @@ fn values_are_computed_in_few_ranges() {
 }
 
 #[test]
+fn l5_a_range_whose_end_was_lost_is_run_again() {
+    let text = "steps: { l: { for_each: range(20), max_parallel: 1, query: svc.read } }";
+    let (whole, journal) = run(text, r#"{"svc.read": 1}"#);
+    let started = |(_, event): &(_, Event)| matches!(event, Event::RangeStarted(_));
+    let cut = journal.iter().position(started).expect("it has a range") + 1;
+    let mut again = world(r#"{"svc.read": 1}"#);
+    let resumed = runtime().block_on(again.resume(workflow(text), journal[..cut].to_vec()));
+    let (resumed, _) = resumed.expect("a prefix of a journal is a journal");
+    assert_eq!(told(&resumed, &again), whole);
+    assert_eq!(again.calls("l[0]"), 1);
+    assert_eq!(
+        count(&resumed, "range_started"),
+        count(&journal, "range_started")
+    );
+}
+
+#[test]
 fn keys_and_stored_sources_are_the_same() {
     check(
         &padded(
