@@ -10,7 +10,8 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `holds`, `loops`, `ranges` and `by_range` (many items in one task), `ending` (groups, undo, finally), `recover`; then [`values`], [`evaluate`] and `items` (what expressions
+//! `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
+//! `ending` (groups, undo, finally), `recover`; then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
 mod apply;
@@ -35,6 +36,7 @@ mod ranges;
 mod recover;
 pub mod retry;
 pub mod status;
+mod storing;
 pub mod values;
 
 pub use failure::{Done, Failure, FailureKind};
