@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::eval::window;
-use flow_engine::expr::Scope;
-use flow_engine::run::evaluate::{Control, What, arguments, evaluate};
+use flow_engine::expr::{Roots, Scope};
+use flow_engine::run::evaluate::{Control, SEGMENTS, What, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
 use crate::context::{Blobs, StepContext};
+use crate::segment::joined;
 use crate::spill::spill;
 use crate::step::{Call, Connection, StepRunner};
 
@@ -188,6 +189,11 @@ pub async fn evaluate_control(
 ) -> Input {
     let result = blocking(move || {
         let blobs = &*context.blobs;
+        if control.what == What::Results
+            && let Some(parts) = values.root(SEGMENTS)
+        {
+            return joined(parts.as_list().unwrap_or_default(), blobs);
+        }
         let value = evaluate(&workflow, step, control.what, &values, Some(blobs))
             .map_err(Stop::into_failure)?;
         if control.what == What::Items {
@@ -348,7 +354,7 @@ fn connection_of(
 }
 
 /// Runs what may read files or compute for long off the async threads. A panic in it becomes a failure of the step.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {

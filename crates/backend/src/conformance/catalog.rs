@@ -25,7 +25,7 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
     }
 }
 
-/// `svc.read` (a query), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.done` (a level), `svc.new`
+/// `svc.read`, `svc.list`, `svc.busy` (queries), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.done` (a level), `svc.new`
 /// (an edge), `time.after`, and `flow.fail`, `flow.stop`, `flow.emit`, `flow.approval`.
 pub fn catalog() -> Catalog {
     let every = Millis::seconds(10);
@@ -43,6 +43,7 @@ pub fn catalog() -> Catalog {
     let svc = [
         ("read", operation(OperationKind::Query, Effect::Read, None)),
         ("list", operation(OperationKind::Query, Effect::Read, None)),
+        ("busy", operation(OperationKind::Query, Effect::Read, None)),
         (
             "note",
             operation(OperationKind::Action, Effect::Repeatable, None),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use flow_engine::duration::Millis;
 use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
@@ -11,9 +12,11 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::Does;
 
-use super::script::Word;
+use super::script::{Scripted, Word};
 use super::{Child, Journal, Rest, World};
 use crate::attempt::{evaluate_control, fetch, perform, take_look};
+use crate::range::{Pace, RANGE_TIME, perform_range};
+use crate::segment::store_results;
 
 /// No fixture has more events.
 const EVENTS_MAX: usize = 1_000_000;
@@ -201,6 +204,13 @@ impl World {
                 }
                 return;
             }
+            Output::StopRange { node, first } => {
+                later.retain(|(_, run, input)| {
+                    let stopped = matches!(input, Input::RangeEnded { node: of, first: begin, .. } if *of == node && *begin == first);
+                    *run != at || !stopped
+                });
+                return;
+            }
             Output::Stop { node, attempt } => {
                 later.retain(|(_, run, input)| {
                     let stopped = match input {
@@ -257,11 +267,7 @@ impl World {
         runs.push(Live::new(run, Vec::new(), parent, prefix));
     }
 
-    async fn perform(
-        &self,
-        live: &Live,
-        effect: Output,
-    ) -> Option<(Input, Option<flow_engine::duration::Millis>)> {
+    async fn perform(&self, live: &Live, effect: Output) -> Option<(Input, Option<Millis>)> {
         let (run, runner) = (&live.run, self.runner.clone());
         let workflow = run.workflow();
         let path = |node: NodeId| match run.of(node) {
@@ -284,6 +290,13 @@ impl World {
                 runner.takes();
                 Input::Looked { node, result }
             }
+            Output::Range(spec) => {
+                let (context, runner) = (self.context(path(spec.node)), runner.clone());
+                let pace = VirtualPace::new(runner.clone());
+                let (input, pace) = perform_range(workflow, spec, &*runner, &context, pace).await;
+                return Some((input, pace.and_then(|pace| pace.taken())));
+            }
+            Output::Store(spec) => store_results(spec, self.context("items".into())).await,
             Output::Fetch(spec) => fetch(spec, self.context("items".into())).await,
             Output::Evaluate {
                 control,
@@ -299,23 +312,60 @@ impl World {
     }
 }
 
+/// The clock of a range in virtual time.
+struct VirtualPace {
+    runner: Arc<Scripted>,
+    taken: u64,
+}
+
+impl VirtualPace {
+    fn new(runner: Arc<Scripted>) -> VirtualPace {
+        VirtualPace { runner, taken: 0 }
+    }
+
+    /// How long all its items took; `None` if none took any time.
+    fn taken(&self) -> Option<Millis> {
+        (self.taken > 0).then_some(Millis(self.taken))
+    }
+}
+
+impl Pace for VirtualPace {
+    fn tried(
+        &mut self,
+        limit: Option<Millis>,
+        result: Result<Value, Failure>,
+    ) -> Result<Value, Failure> {
+        let (takes, result) = match (self.runner.takes(), limit) {
+            (Some(takes), Some(limit)) if takes > limit => {
+                (limit, Err(took_too_long(limit, Done::Unknown)))
+            }
+            (takes, _) => (takes.unwrap_or(Millis(0)), result),
+        };
+        self.taken += takes.0;
+        result
+    }
+
+    fn is_up(&self) -> bool {
+        self.taken >= RANGE_TIME.0
+    }
+}
+
+fn took_too_long(limit: Millis, done: Done) -> Failure {
+    let message = format!("the attempt took longer than {limit}");
+    let kind = FailureKind::Timeout;
+    Failure::of(kind, done, "step.attempt_timeout", message)
+}
+
 /// What an attempt that takes a while gives, and when: its own end, or that of its time.
-fn in_time(
-    spec: &AttemptSpec,
-    input: Input,
-    takes: Option<flow_engine::duration::Millis>,
-) -> (Input, Option<flow_engine::duration::Millis>) {
+fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, Option<Millis>) {
     match (takes, spec.timeout) {
         (Some(takes), Some(limit)) if takes > limit => {
             let sent = spec.half != Half::Prepare;
             let done = if sent { Done::Unknown } else { Done::NotDone };
-            let message = format!("the attempt took longer than {limit}");
-            let kind = FailureKind::Timeout;
-            let failure = Failure::of(kind, done, "step.attempt_timeout", message);
             let input = Input::AttemptEnded {
                 node: spec.node,
                 attempt: spec.attempt,
-                result: Err(failure),
+                result: Err(took_too_long(limit, done)),
             };
             (input, Some(limit))
         }

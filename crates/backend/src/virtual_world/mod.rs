@@ -111,6 +111,13 @@ impl World {
         self
     }
 
+    /// Gives it the large values of another world, as the store keeps them when a process ends.
+    #[must_use]
+    pub fn with_blobs_of(mut self, other: &World) -> World {
+        self.blobs = other.blobs.clone();
+        self
+    }
+
     /// Says where relative paths begin.
     #[must_use]
     pub fn in_folder(mut self, folder: PathBuf) -> World {

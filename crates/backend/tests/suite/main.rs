@@ -6,6 +6,7 @@ mod golden;
 mod graphs;
 mod nested;
 mod projection;
+mod ranges;
 mod rows;
 mod semantics;
 mod shapes;

@@ -195,6 +195,30 @@ const ROWS: &[Row] = &[
         "a succeeded={\"id\":1}; failed",
     ),
     (
+        "L1",
+        "steps: { l: { for_each: range(16), max_parallel: 1, query: svc.read }, n: { value: '{{ steps.l.values }}' } }",
+        r#"{"svc.read": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]}"#,
+        "l succeeded=LIST, n succeeded=[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]; succeeded",
+    ),
+    (
+        "L2",
+        "steps: { l: { for_each: range(16), max_parallel: 1, query: svc.read, output: '{{ 0 }}' }, n: { value: '{{ steps.l.values }}' } }",
+        r#"{"svc.read": 1, "l[3]": [503, 1]}"#,
+        "l succeeded=LIST, n succeeded=[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0], l[3] succeeded=0 x2; succeeded",
+    ),
+    (
+        "L3",
+        "steps: { l: { for_each: range(16), max_parallel: 1, tolerate: 1, query: svc.read }, n: { value: '{{ steps.l.failed }}' } }",
+        r#"{"svc.read": 1, "l[3]": 404}"#,
+        "l succeeded=LIST, n succeeded=[{\"key\":3,\"status\":\"failed\",\"value\":null,\"error\":{\"code\":\"http.404\",\"message\":\"the service answered 404\",\"status\":404,\"attempt\":1}}]; succeeded",
+    ),
+    (
+        "L4",
+        "steps: { l: { for_each: range(16), max_parallel: 1, tolerate: 0, query: svc.read } }",
+        r#"{"svc.read": 1, "l[3]": 404, "l[4]": [503, 404]}"#,
+        "l failed:http.404; failed",
+    ),
+    (
         "R1",
         "steps: { a: { query: svc.read } }",
         r#"{"svc.read": [503, 1]}"#,
@@ -413,6 +437,7 @@ const CANCELLED: &[Cancelled] = &[
 
 /// Rows whose cases stand elsewhere: they need other workflows or real commands.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("L5", "crates/backend/tests/suite/ranges.rs"),
     ("F11", "crates/runner/tests/suite/nesting.rs"),
     ("C8", "crates/runner/tests/suite/nesting.rs"),
     ("R10", "crates/runner/tests/suite/nesting.rs"),
@@ -423,11 +448,14 @@ fn every_row_is_as_the_tables_say() {
     for (row, text, script, expected) in ROWS {
         let workflow = workflow(text);
         let (journal, rest) = drive(&workflow, &mut world(script));
-        assert_eq!(
-            shown(&workflow, &journal, rest),
-            *expected,
-            "row {row}: {text}"
-        );
+        let mut found = shown(&workflow, &journal, rest);
+        // The list of a loop is too long to be written out here.
+        if expected.contains("=LIST, n")
+            && let (Some(list), Some(end)) = (found.find("=[{"), found.find(", n succeeded"))
+        {
+            found.replace_range(list + 1..end, "LIST");
+        }
+        assert_eq!(found, *expected, "row {row}: {text}");
     }
     for (row, after, hard, text, script, expected) in CANCELLED {
         let workflow = workflow(text);
@@ -461,7 +489,7 @@ fn every_row_has_a_case() {
             let mut letters = row.chars();
             letters
                 .next()
-                .is_some_and(|letter| "SFRCUE".contains(letter))
+                .is_some_and(|letter| "SFLRCUE".contains(letter))
                 && letters.clone().next().is_some()
                 && letters.all(|letter| letter.is_ascii_digit())
         })

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow_backend::virtual_world::script::Word;
 use flow_backend::virtual_world::{Journal, Rest};
 use flow_engine::duration::Millis;
-use flow_engine::journal::Event;
+use flow_engine::journal::{AttemptStarted, Event, RangeStarted};
 use flow_engine::report::Report;
 use flow_engine::run::step_of;
 use flow_engine::workflow::{BodyRole, Workflow};
@@ -22,6 +22,7 @@ const SLOW_SCRIPT: &str = r#"{
   "svc.read": {"takes": "3s", "then": {"id": 1, "done": true}},
   "svc.put": {"takes": "10s", "then": {"id": 2}},
   "svc.list": {"takes": "20s", "then": 404},
+  "svc.busy": {"takes": "1s", "then": 503},
   "svc.note": {"takes": "1s", "then": 503}
 }"#;
 
@@ -50,7 +51,8 @@ fn check(seed: u64) {
     let drawn = draw(seed);
     let text = drawn.yaml();
     let workflow = workflow(&text);
-    let (journal, rest) = drive(&workflow, &mut world(SCRIPT));
+    let mut first = world(SCRIPT);
+    let (journal, rest) = drive(&workflow, &mut first);
     assert_eq!(rest, Rest::Ended, "seed {seed}\n{text}");
     let report = report_of(&journal);
     as_expected(seed, &drawn, &text, &report);
@@ -67,8 +69,9 @@ fn check(seed: u64) {
     };
     let told = ends(&report);
     for cut in cuts {
+        let mut again = world(SCRIPT).with_blobs_of(&first);
         let (resumed, rest) = runtime()
-            .block_on(world(SCRIPT).resume(workflow.clone(), journal[..cut].to_vec()))
+            .block_on(again.resume(workflow.clone(), journal[..cut].to_vec()))
             .unwrap_or_else(|error| panic!("seed {seed}, cut after {cut}: {error}\n{text}"));
         assert_eq!(rest, Rest::Ended, "seed {seed}, cut after {cut}\n{text}");
         assert_eq!(resumed[..cut], journal[..cut], "what is on disk stays");
@@ -111,11 +114,12 @@ fn cancelled(seed: u64) {
         })
     };
     for (_, event) in &journal[asked..] {
-        let Event::AttemptStarted(started) = event else {
+        let (Event::AttemptStarted(AttemptStarted { step, .. })
+        | Event::RangeStarted(RangeStarted { step, .. })) = event
+        else {
             continue;
         };
-        let allowed =
-            !hard && (started.step.strip_suffix(".undo").is_some() || of_finally(&started.step));
+        let allowed = !hard && (step.strip_suffix(".undo").is_some() || of_finally(step));
         assert!(allowed, "seed {seed}: {event:?} after the cancel\n{text}");
     }
     let report = report_of(&journal);

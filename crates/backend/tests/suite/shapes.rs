@@ -57,6 +57,8 @@ pub(crate) struct Shape {
     rounds: Option<u64>,
     on_error: u64,
     undo: bool,
+    /// The items go by ranges.
+    by_ranges: bool,
 }
 
 /// How a step, item or round ends.
@@ -92,13 +94,20 @@ pub(crate) struct Expected {
     pub(crate) failed: bool,
 }
 
+/// A read that never comes to an end.
+const BUSY: &str = "query: svc.busy, retry: { attempts: 2, initial: 10ms }";
+
 /// What the operations answer, whenever they are asked: a resumed run sees the same world.
 pub(crate) const SCRIPT: &str = r#"{
   "svc.read": {"id": 1, "done": true},
   "svc.put": {"id": 2},
   "svc.list": 404,
+  "svc.busy": 503,
   "svc.note": 503
 }"#;
+
+/// In a loop that goes by ranges one item in so many fails.
+const ONE_FAILS: u64 = 20;
 
 pub(crate) fn draw(seed: u64) -> Drawn {
     let mut dice = Dice::new(seed);
@@ -151,8 +160,16 @@ fn body(dice: &mut Dice, count: &mut u64, depth: u64, around: &[String]) -> Vec<
                 needs.push((seen[at].clone(), how));
             }
         }
+        let does = match does {
+            Does::Bad("query: svc.list") if dice.one_in(3) => Does::Bad(BUSY),
+            does => does,
+        };
+        let is_range = matches!(
+            does,
+            Does::Value | Does::Ok("query: svc.read") | Does::Bad(BUSY)
+        ) && dice.one_in(3);
         let is_held = matches!(does, Does::Ok(verb) if verb.starts_with("trigger"));
-        steps.push(Shape {
+        let mut step = Shape {
             condition: dice.one_in(5).then(|| dice.one_in(2)),
             // At most eight at a time: loops in loops share the slots of the outermost, and none of them waits here.
             items: (dice.one_in(4)).then(|| dice.roll(3)),
@@ -160,10 +177,16 @@ fn body(dice: &mut Dice, count: &mut u64, depth: u64, around: &[String]) -> Vec<
             rounds: (!is_held && dice.one_in(5)).then(|| 1 + dice.roll(2)),
             on_error: dice.roll(6),
             undo: matches!(does, Does::Ok("action: svc.put") | Does::Group(..)) && dice.one_in(2),
+            by_ranges: is_range,
             name: name.clone(),
             does,
             needs,
-        });
+        };
+        if step.by_ranges {
+            step.items = Some(16 + dice.roll(30));
+            step.rounds = None;
+        }
+        steps.push(step);
         seen.push(name);
     }
     steps
@@ -195,6 +218,7 @@ fn small_body(dice: &mut Dice, count: &mut u64, before: &[String]) -> Vec<Shape>
             rounds: None,
             on_error: dice.roll(3),
             undo: false,
+            by_ranges: false,
         });
     }
     steps
@@ -274,6 +298,7 @@ impl Model<'_> {
         }
         let end = match step.items {
             None => self.item(step, path, ends),
+            Some(count) if step.by_ranges => self.ranges(step, path, count),
             Some(count) => {
                 let mut failed = 0;
                 for index in 0..count {
@@ -295,6 +320,23 @@ impl Model<'_> {
             end
         };
         self.ended(path, end)
+    }
+
+    /// Items of ranges have no end of their own but those that are tried again: all do that, until too many have failed.
+    fn ranges(&mut self, step: &Shape, path: &str, count: u64) -> End {
+        let failed = if let Does::Bad(_) = step.does {
+            for index in 0..=step.tolerate {
+                self.ended(&format!("{path}[{index}]"), End::Bad);
+            }
+            count
+        } else {
+            count.div_ceil(ONE_FAILS)
+        };
+        if failed > step.tolerate {
+            End::Bad
+        } else {
+            End::Good
+        }
     }
 
     fn item(&mut self, step: &Shape, path: &str, ends: &BTreeMap<String, End>) -> End {
@@ -367,6 +409,13 @@ fn written(steps: &[Shape], depth: usize, text: &mut String) {
             );
             line("tolerate", step.tolerate.to_string());
         }
+        if step.by_ranges {
+            line("max_parallel", "1".to_owned());
+        }
+        let some_fail = format!("\"{{{{ 1 / (i_{} % {ONE_FAILS}) }}}}\"", step.name);
+        if step.by_ranges && matches!(step.does, Does::Ok(_)) {
+            line("output", some_fail.clone());
+        }
         if let Some(rounds) = step.rounds {
             line("repeat", format!("{{ max: {rounds} }}"));
         }
@@ -379,6 +428,7 @@ fn written(steps: &[Shape], depth: usize, text: &mut String) {
             line("undo", "{ action: svc.put }".to_owned());
         }
         match &step.does {
+            Does::Value if step.by_ranges => line("value", some_fail),
             Does::Value => line("value", "1".to_owned()),
             Does::Ok(verb) | Does::Bad(verb) => {
                 for part in verb.split(", ").fold(Vec::<String>::new(), joined) {

@@ -130,18 +130,83 @@ pub fn window(
         }
         return Ok((found, at));
     }
-    let opened = blobs
-        .open_at(blob.hash, from)
-        .map_err(|error| unreadable(blob, &error))?;
-    let mut reader = BufReader::with_capacity(1 << 16, opened);
-    let (mut at, mut line, mut buffer) = (from, 0, Vec::new());
-    while found.len() < count && at - from < WINDOW_BYTES_MAX {
-        let Some(item) = next_line(&mut reader, blob, &mut line, &mut buffer, &mut at) else {
-            break;
-        };
-        found.push_back((at, item?));
+    let mut lines = Lines::open(blob, from, blobs)?;
+    while found.len() < count && lines.position() - from < WINDOW_BYTES_MAX {
+        let Some(item) = lines.next() else { break };
+        found.push_back(item?);
     }
-    Ok((found, at + buffer.len() as u64))
+    Ok((found, lines.position()))
+}
+
+/// The items of JSON Lines from a position on, each with its own.
+pub struct Lines<'a> {
+    reader: BufReader<Box<dyn Read + Send>>,
+    blob: &'a Blob,
+    at: u64,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins at a position: 0, or what an earlier reader gave.
+    ///
+    /// # Errors
+    /// `store.io`.
+    pub fn open(blob: &'a Blob, from: u64, blobs: &dyn BlobRead) -> Result<Lines<'a>, Failure> {
+        let opened = blobs
+            .open_at(blob.hash, from)
+            .map_err(|error| unreadable(blob, &error))?;
+        Ok(Lines {
+            reader: BufReader::with_capacity(1 << 16, opened),
+            blob,
+            at: from,
+            line: 0,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Where the item after the last one stands.
+    pub fn position(&self) -> u64 {
+        self.at + self.buffer.len() as u64
+    }
+
+    /// Passes over items without looking at them; false if there are not so many.
+    ///
+    /// # Errors
+    /// `value.too_large`, `store.io`.
+    pub fn skip_items(&mut self, count: u64) -> Result<bool, Failure> {
+        for _ in 0..count {
+            if !self.advance()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn advance(&mut self) -> Result<bool, Failure> {
+        next_line(
+            &mut self.reader,
+            self.blob,
+            &mut self.line,
+            &mut self.buffer,
+            &mut self.at,
+        )
+    }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Result<(u64, Value), Failure>;
+
+    fn next(&mut self) -> Option<Result<(u64, Value), Failure>> {
+        match self.advance() {
+            Ok(false) => None,
+            Ok(true) => {
+                let value = line_value(&self.buffer, self.blob, self.line);
+                Some(value.map(|value| (self.at, value)))
+            }
+            Err(failure) => Some(Err(failure)),
+        }
+    }
 }
 
 fn not_a_list(value: &Value) -> Failure {
@@ -166,18 +231,23 @@ impl Iterator for Items<'_> {
                 blob,
                 line,
                 buffer,
-            } => next_line(reader, blob, line, buffer, &mut 0),
+            } => match next_line(reader, blob, line, buffer, &mut 0) {
+                Ok(false) => None,
+                Ok(true) => Some(line_value(buffer, blob, *line)),
+                Err(failure) => Some(Err(failure)),
+            },
         }
     }
 }
 
+/// Reads the next line that is not empty; false at the end.
 fn next_line(
     reader: &mut impl BufRead,
     blob: &Blob,
     line: &mut u64,
     buffer: &mut Vec<u8>,
     position: &mut u64,
-) -> Option<Result<Value, Failure>> {
+) -> Result<bool, Failure> {
     loop {
         *position += buffer.len() as u64;
         buffer.clear();
@@ -187,14 +257,14 @@ fn next_line(
             .take(LINE_BYTES_MAX)
             .read_until(b'\n', buffer)
         {
-            Ok(0) => return None,
+            Ok(0) => return Ok(false),
             Ok(_) if buffer.len() as u64 == LINE_BYTES_MAX => {
                 let message = format!("line {line} is longer than {LINE_BYTES_MAX} bytes");
-                return Some(Err(Failure::permanent("value.too_large", message)));
+                return Err(Failure::permanent("value.too_large", message));
             }
             Ok(_) if buffer.iter().all(u8::is_ascii_whitespace) => {}
-            Ok(_) => return Some(line_value(buffer, blob, *line)),
-            Err(error) => return Some(Err(unreadable(blob, &error))),
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(unreadable(blob, &error)),
         }
     }
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::run::Failure;
 use crate::value::{Hash, Value};
 
-pub use content::{Items, LINE_BYTES_MAX, TREE_BYTES_MAX, items, load, open, unreadable, window};
+pub use content::{
+    Items, LINE_BYTES_MAX, Lines, TREE_BYTES_MAX, items, load, open, unreadable, window,
+};
 pub use reads::Reads;
 
 /// Opens the content of blobs. Evaluation inside the machine is handed none.

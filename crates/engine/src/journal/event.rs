@@ -93,6 +93,12 @@ events! {
     "loop_started" => LoopStarted,
     /// An item of a loop begins.
     "item_started" => ItemStarted,
+    /// Items of a loop begin, one after another in one task.
+    "range_started" => RangeStarted,
+    /// A range is over, as far as it came.
+    "range_ended" => RangeEnded,
+    /// What items of a loop gave was put into a segment.
+    "items_stored" => ItemsStored,
     /// The rounds of a step begin.
     "rounds_started" => RoundsStarted,
     /// A round begins.
@@ -434,6 +440,60 @@ pub struct ItemStarted {
     /// When the item's time is up, if it has a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+}
+
+/// See [`Event::RangeStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeStarted {
+    /// The loop's path.
+    pub step: String,
+    /// Its first item.
+    pub first: u64,
+    /// How many items it has.
+    pub count: u64,
+}
+
+/// See [`Event::RangeEnded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RangeEnded {
+    /// The loop's path.
+    pub step: String,
+    /// Its first item.
+    pub first: u64,
+    /// How many of its items are over, from the first on; the others begin again elsewhere.
+    pub done: u64,
+    /// Those of them that failed: first and count of each row of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<(u64, u64)>,
+    /// The failure of the first of them, if nothing in the loop failed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What its items gave: a stored value, one line an item; null if none is over.
+    #[serde(with = "journal", default, skip_serializing_if = "Value::is_null")]
+    pub segment: Value,
+    /// Where the item after those that are over stands in a stored source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+    /// The failure of the item after those that are over, if that item is to be tried again by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Failure>,
+    /// Whether the source has no more items, though more were counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
+}
+
+/// See [`Event::ItemsStored`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemsStored {
+    /// The loop's path.
+    pub step: String,
+    /// The first of the items.
+    pub first: u64,
+    /// How many they are.
+    pub count: u64,
+    /// What they gave: a stored value, one line an item.
+    #[serde(with = "journal")]
+    pub segment: Value,
 }
 
 /// See [`Event::RoundsStarted`].

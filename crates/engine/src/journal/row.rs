@@ -6,7 +6,7 @@ use super::Event;
 use crate::time::Timestamp;
 
 /// The format that is written.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One row of a run's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,7 +57,7 @@ pub struct Items {
     pub failed: u64,
 }
 
-/// Loops with more items than this are only counted: what went on in items that succeeded is forgotten.
+/// Loops with more items than this, and those that go by ranges, are only counted: what went on in items that succeeded is forgotten.
 const ITEMS_KEPT: u64 = 1_000;
 
 /// Where a step stands, with what a person wants to know of it.
@@ -217,6 +217,12 @@ impl StepReport {
                     count: started.count,
                     ..Items::default()
                 });
+            }
+            Event::RangeEnded(ended) => {
+                if let Some(items) = &mut self.items {
+                    items.over += ended.done;
+                    items.failed += ended.failed.iter().map(|(_, count)| count).sum::<u64>();
+                }
             }
             Event::HoldEnded(ended) => {
                 self.value = Some(ended.value.clone());

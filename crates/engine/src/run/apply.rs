@@ -10,6 +10,7 @@ use super::holds::Hold;
 use super::io::Output;
 use super::machine::Run;
 use super::node::{Inside, Layer, Loop, Node, NodeId, Opened, Rounds};
+use super::ranges::Ranges;
 use super::status::{IllegalEvent, Progress, next};
 use super::{AttemptNo, StepOutcome, StepStatus};
 use crate::journal::{Event, ItemStarted, LoopStarted, Outcome, Resolution};
@@ -112,6 +113,9 @@ impl Run {
             Event::FinallyStarted(started) => self.open_finally(id, started.deadline),
             Event::LoopStarted(started) => self.open_loop(id, started),
             Event::ItemStarted(started) => self.open_item(id, started),
+            Event::RangeStarted(started) => self.open_range(id, started),
+            Event::RangeEnded(ended) => self.close_range(id, ended),
+            Event::ItemsStored(stored) => self.keep_segment(id, stored),
             Event::RoundsStarted(started) => {
                 node.inside = Inside::Rounds(Box::new(Rounds {
                     round: 0,
@@ -189,6 +193,7 @@ impl Run {
 
     fn open_loop(&mut self, id: NodeId, started: &LoopStarted) {
         let outermost = self.outermost_loop(id);
+        let by_ranges = self.goes_by_ranges(id, started.count, outermost);
         self.nodes[id].inside = Inside::Loop(Box::new(Loop {
             source: started.source.clone(),
             keyed: started.keyed,
@@ -200,7 +205,8 @@ impl Run {
             skip: false,
             open: BTreeMap::new(),
             places: BTreeMap::new(),
-            results: Vec::new(),
+            ranges: Ranges::new(by_ranges),
+            results: BTreeMap::new(),
             failed: 0,
             first_failure: None,
             outermost,
@@ -217,7 +223,8 @@ impl Run {
         let Some(inside) = self.nodes[id].as_loop_mut() else {
             return;
         };
-        inside.next = started.index + 1;
+        inside.next = inside.next.max(started.index + 1);
+        let tried = inside.ranges.take_again(started.index);
         let given = match (&inside.source, started.at) {
             (Value::List(items), _) => items
                 .get(usize::try_from(started.index).unwrap_or(usize::MAX))
@@ -225,6 +232,7 @@ impl Run {
             // Of a stored source: what was read, or nothing yet in a replay.
             (_, Some(at)) => {
                 inside.places.insert(started.index, at);
+                inside.ranges.mark(started.index, at);
                 let read = inside.window.front().is_some_and(|(found, _)| *found == at);
                 if !read {
                     inside.position = at;
@@ -232,11 +240,11 @@ impl Run {
                 }
                 let read = read.then(|| inside.window.pop_front().map(|(_, item)| item));
                 let recorded = Some(started.item.clone()).filter(|item| !item.is_null());
-                read.flatten().or(recorded)
+                tried.or(read.flatten()).or(recorded)
             }
             _ => None,
         };
-        let (outermost, shares) = (inside.outermost, !inside.open.is_empty());
+        let (outermost, shares) = (inside.outermost, inside.busy() > 0);
         let keyed = inside.keyed;
         let mut item = Node::new(step, Layer::Item(started.index), frame, path.into());
         item.parent = Some(id);
@@ -341,34 +349,21 @@ impl Run {
             .failure
             .as_ref()
             .filter(|_| outcome != StepOutcome::Succeeded);
-        let result = Value::map([
-            ("key", node.key),
-            ("status", Value::from(outcome.as_str())),
-            ("value", node.value.unwrap_or_default()),
-            (
-                "error",
-                error.map_or(Value::Null, |failure| {
-                    super::values::error_value(failure, node.attempt)
-                }),
-            ),
-        ]);
+        let error = error.map(|failure| super::values::error_value(failure, node.attempt));
+        let result = result_map(node.key, outcome, node.value, error);
         let Some(inside) = self.nodes[parent].as_loop_mut() else {
             return;
         };
         inside.open.remove(&index);
         inside.places.remove(&index);
-        let at = usize::try_from(index).unwrap_or(usize::MAX);
-        if inside.results.len() <= at {
-            inside.results.resize(at + 1, Value::Null);
-        }
-        inside.results[at] = result;
+        inside.results.insert(index, result);
         if outcome != StepOutcome::Succeeded {
             inside.failed += 1;
             if inside.first_failure.is_none() {
                 inside.first_failure = node.failure.map(|failure| (node.path, failure));
             }
         }
-        let (outermost, shared) = (inside.outermost, !inside.open.is_empty());
+        let (outermost, shared) = (inside.outermost, inside.busy() > 0);
         self.todo.push_back(parent);
         self.slot_is_free(parent, outermost, shared);
     }
@@ -477,6 +472,21 @@ impl Run {
             at = up;
         }
     }
+}
+
+/// What a loop says of one item.
+pub(super) fn result_map(
+    key: Value,
+    outcome: StepOutcome,
+    value: Option<Value>,
+    error: Option<Value>,
+) -> Value {
+    Value::map([
+        ("key", key),
+        ("status", Value::from(outcome.as_str())),
+        ("value", value.unwrap_or_default()),
+        ("error", error.unwrap_or_default()),
+    ])
 }
 
 /// The names of an item.

@@ -271,6 +271,7 @@ impl Run {
 
     /// Stops what runs inside a node. What has not begun is cancelled when it is decided.
     pub(super) fn cancel_inside(&mut self, id: NodeId) {
+        self.stop_ranges(id);
         let inner: Vec<NodeId> = match &self.nodes[id].inside {
             Inside::Nothing | Inside::Child(..) => Vec::new(),
             Inside::Loop(inside) => inside.open.values().copied().collect(),
@@ -362,7 +363,7 @@ pub(super) fn timed_out() -> Failure {
 }
 
 /// A service that asks for more patience than we have fails the step, and the message says what it asked.
-fn too_patient(failure: Failure) -> Failure {
+pub(super) fn too_patient(failure: Failure) -> Failure {
     match failure.retry_after {
         Some(asked) if asked > super::retry::RETRY_AFTER_MAX => {
             let message = format!(

@@ -51,6 +51,10 @@ pub enum What {
     Outputs,
 }
 
+/// The name under which [`What::Results`] finds the segments of a loop, and lists of results that are in none, in the order
+/// of the items. No workflow can use it.
+pub const SEGMENTS: &str = "$segments";
+
 impl What {
     const ALL: [(What, &'static str); 12] = [
         (What::Condition, "if"),
@@ -142,7 +146,11 @@ pub fn evaluate(
             Some(each) => super::items::of_loop(workflow, each, roots),
             None => Ok(Value::Null),
         },
-        What::Results => Ok(roots.root("result").unwrap_or_default()),
+        // Segments are put together by the driver, as a stream.
+        What::Results => match roots.root(SEGMENTS) {
+            Some(_) => Err(Stop::NeedsContent),
+            None => Ok(roots.root("result").unwrap_or_default()),
+        },
         What::Start => match shape
             .repeat
             .as_ref()

@@ -34,6 +34,17 @@ impl Run {
             Input::Looked { node, result } => self.looked(node, result),
             Input::Evaluated { control, result } => self.evaluated(control, result),
             Input::Fetched { node, at, result } => self.fetched(node, at, result),
+            Input::RangeEnded {
+                node,
+                first,
+                result,
+            } => self.range_ended(node, first, result),
+            Input::Stored {
+                node,
+                first,
+                count,
+                result,
+            } => self.stored(node, first, count, result),
             Input::ChildEnded { node, ended } => self.child_ended(node, ended),
             Input::Signal { node, value } => return self.signalled(node, value),
             Input::Resolve { node, resolution } => return self.resolve(node, resolution),

@@ -72,6 +72,26 @@ pub enum Input {
         /// What was read, or why nothing could be.
         result: Result<Window, Failure>,
     },
+    /// A range of a loop is over, as far as it came.
+    RangeEnded {
+        /// The loop.
+        node: NodeId,
+        /// The range's first item.
+        first: u64,
+        /// What became of it, or why nothing could.
+        result: Result<RangeDone, Failure>,
+    },
+    /// What items of a loop gave was stored.
+    Stored {
+        /// The loop.
+        node: NodeId,
+        /// The first of the items.
+        first: u64,
+        /// How many they are.
+        count: u64,
+        /// The segment, or why there is none.
+        result: Result<Value, Failure>,
+    },
     /// Another workflow that a step started has ended.
     ChildEnded {
         /// The step.
@@ -120,6 +140,17 @@ pub enum Output {
     },
     /// Read items of a loop from a stored value.
     Fetch(FetchSpec),
+    /// Perform items of a loop, one after another; its record came before.
+    Range(RangeSpec),
+    /// Stop a range; its end is recorded already, so nothing of it is awaited.
+    StopRange {
+        /// The loop.
+        node: NodeId,
+        /// The range's first item.
+        first: u64,
+    },
+    /// Put what items of a loop gave into a segment.
+    Store(StoreSpec),
     /// Start another workflow, unless it has been started already; its record came before.
     StartChild(ChildSpec),
     /// Cancel a workflow that a step started; nothing of it is awaited.
@@ -210,6 +241,63 @@ pub struct Window {
     pub items: VecDeque<(u64, Value)>,
     /// Where the next one stands.
     pub next: u64,
+}
+
+/// Items of a loop to perform, one after another.
+#[derive(Debug, Clone)]
+pub struct RangeSpec {
+    /// The loop.
+    pub node: NodeId,
+    /// Its path.
+    pub path: Arc<str>,
+    /// The run, for the keys of the items.
+    pub run: Arc<str>,
+    /// The step's place in the pinned definition.
+    pub step: usize,
+    /// The first item.
+    pub first: u64,
+    /// How many items at most.
+    pub count: u64,
+    /// The items of the whole loop: a list, or a stored one.
+    pub source: Value,
+    /// Whether each stands as `{key, value}`.
+    pub keyed: bool,
+    /// An item at or before the first, and where it stands in a stored source.
+    pub near: (u64, u64),
+    /// How many items may fail; with one more the range is over.
+    pub tolerated: u64,
+    /// What its templates see, the names of the item aside.
+    pub values: Arc<Values>,
+}
+
+/// How far a range came.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RangeDone {
+    /// How many items are over.
+    pub done: u64,
+    /// Those that failed: first and count of each row of them.
+    pub failed: Vec<(u64, u64)>,
+    /// The failure of the first of them.
+    pub failure: Option<Failure>,
+    /// What they gave, one line an item; null if none is over.
+    pub segment: Value,
+    /// Where the next item stands in a stored source.
+    pub next: Option<u64>,
+    /// The next item and its failure, if it was tried and is to be tried again.
+    pub again: Option<(Value, Failure)>,
+    /// Whether the source has no more items.
+    pub last: bool,
+}
+
+/// What items of a loop gave, to be put into a segment.
+#[derive(Debug, Clone)]
+pub struct StoreSpec {
+    /// The loop.
+    pub node: NodeId,
+    /// The first of the items.
+    pub first: u64,
+    /// One result an item.
+    pub results: Vec<Value>,
 }
 
 /// Another workflow to start.

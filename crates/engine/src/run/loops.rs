@@ -53,15 +53,16 @@ impl Run {
         let too_many = inside.failed > allowed;
         if !stopping && !too_many {
             while self.item_may_start(id) {
-                if !self.start_item(id) {
+                if !self.start_next(id) {
                     return;
                 }
             }
         }
+        self.store_results(id);
         let Some(inside) = self.nodes[id].as_loop() else {
             return;
         };
-        if !inside.open.is_empty() {
+        if inside.busy() > 0 {
             return;
         }
         if stopping {
@@ -72,7 +73,7 @@ impl Run {
                 too_many_failed(inside.failed, inside.count, inside.first_failure.as_ref());
             return self.fail(id, failure);
         }
-        if inside.next < inside.count {
+        if inside.has_more() {
             return;
         }
         match self.control(id, What::Results) {
@@ -96,25 +97,25 @@ impl Run {
         let Some(inside) = self.nodes[id].as_loop() else {
             return false;
         };
-        if inside.next >= inside.count {
+        if !inside.has_more() {
             return false;
         }
-        let open = inside.open.len() + inside.extra as usize;
+        let open = inside.busy() + inside.extra as usize;
         let own = at_a_time(id, self);
         let Some(outermost) = inside.outermost else {
             return open < own.unwrap_or(PARALLEL_DEFAULT) as usize;
         };
-        if own.is_some_and(|own| inside.open.len() >= own as usize) {
+        if own.is_some_and(|own| inside.busy() >= own as usize) {
             return false;
         }
-        if inside.open.is_empty() {
+        if inside.busy() == 0 {
             return true;
         }
         let slots = at_a_time(outermost, self).unwrap_or(PARALLEL_DEFAULT) as usize;
         let Some(outer) = self.nodes[outermost].as_loop_mut() else {
             return false;
         };
-        if outer.open.len() + (outer.extra as usize) < slots {
+        if outer.busy() + (outer.extra as usize) < slots {
             return true;
         }
         if !outer.wanting.contains(&id) {
@@ -138,6 +139,21 @@ impl Run {
             .into_iter()
             .filter(|node| self.nodes.contains_key(*node));
         self.todo.extend(live.collect::<Vec<_>>());
+    }
+
+    /// Starts what comes next: an item that is tried again, a range, an item; false if the driver must read it first.
+    fn start_next(&mut self, id: NodeId) -> bool {
+        let Some(inside) = self.nodes[id].as_loop() else {
+            return false;
+        };
+        if inside.ranges.has_again() {
+            return self.start_again(id);
+        }
+        if inside.ranges.used {
+            self.start_range(id);
+            return true;
+        }
+        self.start_item(id)
     }
 
     /// Starts the next item; false if the driver must read it first.
@@ -228,6 +244,16 @@ impl Run {
             return;
         };
         inside.reading = false;
+        if inside.ranges.used {
+            let Some((_, item)) = window.items.into_iter().next() else {
+                let message = "the items of the loop are fewer than they were";
+                let failure = Failure::permanent("store.blob_changed", message);
+                return self.stop_failed(id, failure);
+            };
+            inside.ranges.read_again(at, item);
+            self.todo.push_back(id);
+            return;
+        }
         inside.position = window.next;
         let mut window = window;
         if std::mem::take(&mut inside.skip) {
@@ -240,7 +266,7 @@ impl Run {
         self.todo.push_back(id);
     }
 
-    fn stop_failed(&mut self, id: NodeId, failure: Failure) {
+    pub(super) fn stop_failed(&mut self, id: NodeId, failure: Failure) {
         self.cancel_inside(id);
         self.fail(id, failure);
     }

@@ -343,11 +343,15 @@ impl Run {
 
     /// The idempotency key of a node: the same for every attempt.
     pub(super) fn key(&self, node: NodeId) -> Arc<str> {
-        let text = format!("{}/{}", self.started.run, self.nodes[node].path);
-        Hash::of(text.as_bytes()).to_string()[..32].into()
+        key_of(&self.started.run, &self.nodes[node].path)
     }
 
     pub(super) fn name(&self, node: NodeId) -> String {
         self.nodes[node].path.to_string()
     }
+}
+
+/// The idempotency key of what has this path in a run.
+pub fn key_of(run: &str, path: &str) -> Arc<str> {
+    Hash::of(format!("{run}/{path}").as_bytes()).to_string()[..32].into()
 }

@@ -10,12 +10,14 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `holds`, `loops`, `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that
-//! takes over what an earlier one has done); then [`values`], [`evaluate`] and `items` (what expressions
+//! `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
+//! `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that takes over what an earlier one has done);
+//! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
 mod apply;
 mod attempts;
+mod by_range;
 mod decide;
 mod ending;
 pub mod evaluate;
@@ -23,6 +25,7 @@ mod failure;
 mod holds;
 mod inputs;
 pub mod io;
+mod item;
 mod items;
 pub mod look;
 mod loops;
@@ -30,17 +33,21 @@ mod machine;
 mod node;
 mod path;
 mod prepared;
+mod ranges;
 mod recover;
 pub mod retry;
 pub mod reuse;
 pub mod status;
+mod storing;
 pub mod values;
 
 pub use failure::{Done, Failure, FailureKind};
 pub use io::{
-    AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, Window,
+    AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, RangeDone,
+    RangeSpec, StoreSpec, Window,
 };
-pub use machine::{Projection, Run};
+pub use item::{Tried, item_of_range, result_of, tried};
+pub use machine::{Projection, Run, key_of};
 pub use node::NodeId;
 pub use prepared::Prepared;
 pub use recover::{ReplayError, step_of};

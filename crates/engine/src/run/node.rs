@@ -8,6 +8,7 @@ use slotmap::new_key_type;
 
 use super::evaluate::What;
 use super::holds::Hold;
+use super::ranges::Ranges;
 use super::status::Progress;
 use super::{AttemptNo, Failure, Prepared, StepStatus, Values};
 use crate::time::Timestamp;
@@ -94,15 +95,29 @@ pub(super) struct Loop {
     pub(super) open: BTreeMap<u64, NodeId>,
     /// Where open items of a stored source stand.
     pub(super) places: BTreeMap<u64, u64>,
-    pub(super) results: Vec<Value>,
+    pub(super) ranges: Ranges,
+    /// What items gave that ended by themselves and are in no segment yet.
+    pub(super) results: BTreeMap<u64, Value>,
     pub(super) failed: u64,
     pub(super) first_failure: Option<(Arc<str>, Failure)>,
     /// The outermost loop around it, whose slots it shares.
     pub(super) outermost: Option<NodeId>,
-    /// Items of loops inside it that take a slot beside that of their own item.
+    /// Items and ranges of loops inside it that take a slot beside that of their own item.
     pub(super) extra: u32,
     /// Loops inside it that would start an item if there were a slot.
     pub(super) wanting: Vec<NodeId>,
+}
+
+impl Loop {
+    /// How many items and ranges of it go on.
+    pub(super) fn busy(&self) -> usize {
+        self.open.len() + self.ranges.open.len()
+    }
+
+    /// Whether something of it has not begun.
+    pub(super) fn has_more(&self) -> bool {
+        self.next < self.count || self.ranges.left_over()
+    }
 }
 
 /// The rounds of a step.

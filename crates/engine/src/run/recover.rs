@@ -138,6 +138,7 @@ impl Run {
         if self.nodes[id].stopped {
             self.cancel_inside(id);
         }
+        self.restart_ranges(id);
         let node = &self.nodes[id];
         let (Inside::Child(run, inputs), Does::Child(child)) =
             (&node.inside, &self.workflow.steps[node.step].does)
@@ -178,6 +179,9 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::GroupStarted(event) => &event.step,
         Event::LoopStarted(event) => &event.step,
         Event::ItemStarted(event) => &event.step,
+        Event::RangeStarted(event) => &event.step,
+        Event::RangeEnded(event) => &event.step,
+        Event::ItemsStored(event) => &event.step,
         Event::RoundsStarted(event) => &event.step,
         Event::RoundStarted(event) => &event.step,
         Event::RoundsPaused(event) => &event.step,

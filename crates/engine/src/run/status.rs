@@ -214,6 +214,9 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
         (
             Open { .. },
             Event::ItemStarted(_)
+            | Event::RangeStarted(_)
+            | Event::RangeEnded(_)
+            | Event::ItemsStored(_)
             | Event::RoundStarted(_)
             | Event::RoundsPaused(_)
             | Event::FinallyStarted(_)

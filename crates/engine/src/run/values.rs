@@ -244,8 +244,7 @@ impl Run {
                 values.ended.extend(inner.ended);
             }
             (What::Results, Inside::Loop(inside)) => {
-                let results = Value::list(inside.results.iter().cloned());
-                values.locals.insert(0, ("result".into(), results));
+                values.locals.insert(0, inside.results_of_all());
             }
             (What::Until, Inside::Rounds(rounds)) => {
                 let last = rounds.last.as_ref().and_then(|last| last.as_ref().ok());

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
+use flow_backend::range::{RealPace, perform_range};
+use flow_backend::segment::store_results;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId, Output, Run,
+    AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId, Output,
+    RangeSpec, Run,
 };
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Does;
@@ -37,6 +40,8 @@ pub(super) struct Driven {
     /// Tasks that will send an input.
     tasks: usize,
     attempts: HashMap<(NodeId, AttemptNo), Attempt>,
+    /// Open ranges by loop and first item.
+    ranges: HashMap<(NodeId, u64), CancellationToken>,
     stopping: bool,
     /// Who decided something that is not yet on its way to the disk.
     answers: Vec<Answer>,
@@ -65,6 +70,7 @@ impl Driven {
             saving: 0,
             tasks: 0,
             attempts: HashMap::new(),
+            ranges: HashMap::new(),
             stopping: false,
             answers: Vec::new(),
             due: None,
@@ -76,6 +82,10 @@ impl Driven {
         let ended = match &input {
             Input::Prepared { node, attempt, .. } | Input::AttemptEnded { node, attempt, .. } => {
                 self.attempts.remove(&(*node, *attempt))
+            }
+            Input::RangeEnded { node, first, .. } => {
+                self.ranges.remove(&(*node, *first));
+                None
             }
             _ => None,
         };
@@ -167,6 +177,11 @@ impl Driven {
                         attempt.cancel.cancel();
                     }
                 }
+                Output::StopRange { node, first } => {
+                    if let Some(cancel) = self.ranges.remove(&(node, first)) {
+                        cancel.cancel();
+                    }
+                }
                 Output::Done(ended) => self.tell(Progress::Ended(ended)),
                 Output::Record(_) | Output::Wait { .. } => {}
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
@@ -174,6 +189,11 @@ impl Driven {
                 _ if self.stopping => {}
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
+                Output::Range(spec) => self.range(spec, sender),
+                Output::Store(spec) => {
+                    let context = self.context("items".into(), CancellationToken::new());
+                    self.spawn(sender, store_results(spec, context));
+                }
                 Output::Fetch(spec) => {
                     let context = self.context("items".into(), CancellationToken::new());
                     self.spawn(sender, fetch(spec, context));
@@ -238,6 +258,30 @@ impl Driven {
                     result: Err(failure),
                 }
             })
+        });
+    }
+
+    fn range(&mut self, spec: RangeSpec, sender: &WeakUnboundedSender<Happening>) {
+        let cancel = CancellationToken::new();
+        let (node, first) = (spec.node, spec.first);
+        self.ranges.insert((node, first), cancel.clone());
+        let (workflow, runner, context) = (
+            self.run.workflow().clone(),
+            self.services.runner.clone(),
+            self.context(spec.path.clone(), cancel),
+        );
+        self.spawn(sender, async move {
+            let pace = RealPace::begin();
+            let work = perform_range(&workflow, spec, &*runner, &context, pace);
+            let ended = AssertUnwindSafe(work).catch_unwind().await;
+            ended.map_or_else(
+                |_| Input::RangeEnded {
+                    node,
+                    first,
+                    result: Err(panicked()),
+                },
+                |(input, _)| input,
+            )
         });
     }
 
@@ -323,6 +367,7 @@ impl Driven {
         for attempt in self.attempts.values().filter(|attempt| !attempt.precious) {
             attempt.cancel.cancel();
         }
+        self.ranges.values().for_each(CancellationToken::cancel);
     }
 
     /// Whether nothing more will happen to it here, and what to say of that.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,6 +136,12 @@ impl BlobFolder {
 impl BlobRead for BlobFolder {
     fn open(&self, hash: Hash) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(File::open(self.path(hash))?))
+    }
+
+    fn open_at(&self, hash: Hash, at: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(self.path(hash))?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Box::new(file))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with a store.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// `gone` or `empty`.
-        what: std::borrow::Cow<'static, str>,
+        what: Cow<'static, str>,
     },
     /// The database is not that of this folder.
     #[error("{path} is not the database that belongs here: {message}")]

@@ -28,7 +28,7 @@ pub(super) fn examine(
     if outside.identity.is_some() || has_blobs(folder) {
         return Err(StoreError::Missing {
             path: path.to_owned(),
-            what,
+            what: what.into(),
         });
     }
     Ok(None)

@@ -36,9 +36,9 @@ impl Guard {
     /// [`StoreError::Missing`] and [`StoreError::Replaced`].
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (path, known) in [&self.database, &self.log] {
-            let missing = |what| StoreError::Missing {
+            let missing = |what: &'static str| StoreError::Missing {
                 path: path.clone(),
-                what,
+                what: what.into(),
             };
             let found = path.metadata().map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => missing("gone"),

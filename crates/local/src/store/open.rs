@@ -96,7 +96,10 @@ impl Store {
         let Some((connection, found)) = look(&path)? else {
             let what = if path.exists() { "empty" } else { "gone" };
             return match outside.identity {
-                Some(_) => Err(StoreError::Missing { path, what }),
+                Some(_) => Err(StoreError::Missing {
+                    path,
+                    what: what.into(),
+                }),
                 None => Ok(None),
             };
         };

@@ -131,6 +131,8 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // Each thread keeps memory of its own, and many short tasks would make hundreds.
+        .max_blocking_threads(32)
         .enable_all()
         .build()
     {
