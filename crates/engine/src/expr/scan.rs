@@ -32,7 +32,7 @@ pub(super) struct Extent {
 pub(super) fn scan(text: &str, open: usize, from: usize, end: End) -> Parse<Extent> {
     let extent = find_end(text, open, from, end)?;
     let written = &text[extent.start..extent.end];
-    if written.chars().count() > EXPRESSION_CHARS_MAX {
+    if written.len() > EXPRESSION_CHARS_MAX && written.chars().count() > EXPRESSION_CHARS_MAX {
         return Err(too_long(extent.start, extent.end));
     }
     let word = written.split_whitespace().next();
@@ -167,6 +167,10 @@ const FOREIGN: [(&str, &str); 6] = [
 
 /// Refuses foreign operators and long runs of signs. The brackets and strings of `written` are known to be closed.
 fn diagnose(written: &str, base: usize, assigns: bool) -> Parse<()> {
+    let suspect = |byte: &u8| matches!(byte, b'&' | b'|' | b'=' | b'<' | b'!' | b'?');
+    if written.len() <= NESTING_MAX && !written.as_bytes().iter().any(suspect) {
+        return Ok(());
+    }
     let mut found: Option<(usize, usize, &str)> = None;
     let mut corrected = String::with_capacity(written.len() + 8);
     let mut calls = Vec::new();

@@ -25,10 +25,11 @@ impl TextPlace {
         if raw.starts_with(text) {
             return start + offset.min(raw.len());
         }
-        let mut at = usize::from(matches!(
-            self.style,
-            Style::SingleQuoted | Style::DoubleQuoted
-        ));
+        let quoted = matches!(self.style, Style::SingleQuoted | Style::DoubleQuoted);
+        if quoted && raw[1..].starts_with(text) {
+            return start + 1 + offset.min(raw.len() - 1);
+        }
+        let mut at = usize::from(quoted);
         let indent = self.indent(source);
         for (_, letter) in text
             .char_indices()

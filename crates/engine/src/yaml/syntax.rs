@@ -226,6 +226,10 @@ fn unclosed_quote(text: &str, at: usize) -> Option<usize> {
 
 /// Control and bidirectional override characters make a text read other than it is.
 pub(super) fn control_character(source: &SourceFile) -> Option<Finding> {
+    let plain = |byte: u8| matches!(byte, b'\n' | b'\r' | b'\t' | b' '..=b'~');
+    if source.text().bytes().all(plain) {
+        return None;
+    }
     let refused = |letter: char| {
         (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t' | '\u{85}'))
             || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

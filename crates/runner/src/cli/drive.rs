@@ -67,19 +67,16 @@ async fn watch(
         json,
         notes,
     } = shown;
+    let mut signals = Signals::listen();
     // A new run tells its start first.
     let mut early = None;
     let mut report = match before {
         Some(report) => report,
-        None => match following.progress.recv().await {
-            Some(Progress::Event {
-                at,
-                event: Event::RunStarted(started),
-            }) => {
+        None => match first(&mut following, &mut signals).await? {
+            (at, Event::RunStarted(started)) => {
                 early = Some((at, Event::RunStarted(started.clone())));
                 Report::new(started, at)
             }
-            Some(Progress::StoreFailed(error)) => return Err(error.into()),
             _ => return Err(lost(&following.run)),
         },
     };
@@ -94,7 +91,6 @@ async fn watch(
         event_shown(&mut view, &workflow, &report, at, &event);
     }
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut signals = Signals::listen();
     let mut stopped = None;
     let end = loop {
         tokio::select! {
@@ -137,6 +133,28 @@ async fn watch(
         }
     }
     finish(&workflow, &report, &end, stopped, json)
+}
+
+/// The first event of a new run. A store without space is waited for; who does not want to wait has started nothing.
+async fn first(
+    following: &mut Following,
+    signals: &mut Signals,
+) -> Result<(Timestamp, Event), Trouble> {
+    let mut waits = None;
+    loop {
+        tokio::select! {
+            next = following.progress.recv() => match next {
+                Some(Progress::Event { at, event }) => return Ok((at, event)),
+                Some(Progress::StoreWaits(now)) => {
+                    anstream::eprintln!("{}", store_waits(now.as_ref()));
+                    waits = now;
+                }
+                Some(Progress::StoreFailed(error)) => return Err(error.into()),
+                _ => return Err(lost(&following.run)),
+            },
+            exit = signals.next() => return Err(waits.map_or(Trouble::said(exit), Trouble::from)),
+        }
+    }
 }
 
 fn lost(run: &str) -> Trouble {

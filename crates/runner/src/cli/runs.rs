@@ -80,7 +80,12 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Success);
     }
     if rows.is_empty() {
-        anstream::eprintln!("no such runs: `flow run FILE` starts one");
+        let none = if arguments.filters() {
+            "no run is of this kind"
+        } else {
+            "no runs yet: `flow run FILE` starts one"
+        };
+        anstream::eprintln!("{none}");
         return Ok(Exit::Success);
     }
     let mut table = Table::new();
@@ -129,6 +134,14 @@ const STATUSES: [&str; 6] = [
     "failed",
     "cancelled",
 ];
+
+impl ListArguments {
+    /// Whether only some runs are wanted.
+    fn filters(&self) -> bool {
+        let times = self.since.or(self.before).is_some();
+        times || !self.status.is_empty() || self.workflow.is_some() || self.after.is_some()
+    }
+}
 
 fn filter(reader: &Reader, arguments: &ListArguments) -> Result<Filter, Trouble> {
     let after = arguments.after.as_deref().map(|run| find(reader, run));

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use flow_local::driver::Progress;
 use futures_util::{SinkExt, StreamExt};
@@ -51,6 +52,14 @@ impl Listener {
         self.guests.load(Ordering::SeqCst)
     }
 
+    /// Waits until everybody who is connected was told everything, or has had time for it.
+    pub(super) async fn told(&self, max: Duration) {
+        let deadline = Instant::now() + max;
+        while self.guests() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Takes no more guests.
     pub(super) fn close(&self) {
         if let Some(task) = &self.task {
@@ -70,7 +79,7 @@ async fn accept(listener: UnixListener, user: u32, owner: Weak<Owner>, guests: A
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: others wait until some are free.
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         // The folder's owner alone, whatever the permissions have become.
@@ -129,6 +138,9 @@ fn wish(line: &str) -> Result<What, Trouble> {
 /// Tells what happens to a run. The first word comes after its first event is on disk: from then on it is not lost.
 async fn follow(mut lines: Lines, mut following: Following) {
     let mut first = following.progress.recv().await;
+    while let Some(Progress::StoreWaits(_)) = first {
+        first = following.progress.recv().await;
+    }
     let run = following.run.clone();
     if let Some(Progress::StoreFailed(error)) = first {
         let trouble: Trouble = error.into();

@@ -25,6 +25,9 @@ use crate::{load, services};
 /// How long runs of others may go on before somebody is told that they are waited for.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// How long guests may take to hear how their runs ended.
+const TOLD_MAX: Duration = Duration::from_secs(2);
+
 /// Owns a store, drives runs, and listens to other processes.
 pub(crate) struct Owner {
     store: Arc<Store>,
@@ -178,6 +181,7 @@ impl Owner {
         self.listener.close();
         self.driver.stop();
         self.driver.rest().await;
+        self.listener.told(TOLD_MAX).await;
         if let Some(sandbox) = self.sandbox.lock().await.take() {
             sandbox.stop().await;
         }

@@ -429,10 +429,6 @@ const WITHOUT: &[(&str, &str)] = &[
         "a version that refuses what an earlier one took",
     ),
     (
-        "shell.no_room",
-        "a machine without room for another process; what the system says is mapped in a test of its own",
-    ),
-    (
         "shell.output_too_large",
         "a command that writes more than 256 MiB",
     ),
