@@ -4,6 +4,7 @@
 //! settings of its folder),
 //! `parse`, `trigger`, `step`.
 
+mod foreign;
 mod include;
 pub mod keys;
 mod parse;

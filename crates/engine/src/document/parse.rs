@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::foreign::foreign;
 use super::include::{Files, include};
 use super::project::settings;
 use super::{Body, Document, Member, Section, Word, keys};
@@ -160,19 +161,14 @@ impl Parser {
         if let Some(key) = known.iter().find(|key| **key == &*entry.key) {
             return Some(key);
         }
-        let list = known
-            .iter()
-            .map(|key| format!("`{key}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
         let message = format!("{what} has no key `{}`", entry.key);
-        let finding = Finding::error("schema.unknown_field", entry.key_span, message)
-            .label("unknown key")
-            .help_nearest(
-                &entry.key,
-                known.iter().copied(),
-                format!("the keys of {what} are {list}"),
-            );
+        let finding =
+            Finding::error("schema.unknown_field", entry.key_span, message).label("unknown key");
+        let finding = match foreign(&entry.key, known) {
+            Some((help, Some(ours))) => finding.help(help).meant(&*entry.key, ours),
+            Some((help, None)) => finding.help(help),
+            None => finding.help_nearest(&entry.key, known.iter().copied(), listed(what, known)),
+        };
         self.findings.push(finding);
         None
     }
@@ -231,6 +227,22 @@ impl Parser {
         });
         false
     }
+}
+
+/// How many keys a message lists: those that are written most often stand first.
+const LISTED_MAX: usize = 20;
+
+fn listed(what: &str, known: &[&str]) -> String {
+    let list: Vec<String> = known
+        .iter()
+        .take(LISTED_MAX)
+        .map(|key| format!("`{key}`"))
+        .collect();
+    let more = match known.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(", and {more} more: docs/language.md"),
+    };
+    format!("the keys of {what} are {}{more}", list.join(", "))
 }
 
 /// Adds the entries of a map that another one has and it has not.

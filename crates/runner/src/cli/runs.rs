@@ -244,7 +244,7 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
     )
     .workflow
     {
-        diagnostics::print(&workflow.source, &summary::failures(&workflow, &report));
+        summary::print_failures(&workflow, &report);
     }
     Ok(Exit::Success)
 }

@@ -2,7 +2,7 @@
 
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
-use flow_engine::journal::SkipReason;
+use flow_engine::journal::{RunStatus, SkipReason};
 use flow_engine::report::{Items, Report, StepReport, StepState};
 use flow_engine::run::Failure;
 use flow_engine::source::Span;
@@ -23,7 +23,13 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
         String::new()
     };
     let rest = match &step.state {
-        StepState::Succeeded => step.value.as_ref().map(values::brief).unwrap_or_default(),
+        StepState::Succeeded => {
+            let brief = step.value.as_ref().map(values::brief).unwrap_or_default();
+            match step.items.map_or(0, |items| items.failed) {
+                0 => brief,
+                failed => format!("{brief}, {failed} failed"),
+            }
+        }
         StepState::Running => match &step.items {
             Some(items) => items_words(*items),
             None => "running".to_owned(),
@@ -174,8 +180,22 @@ fn finding(what: &str, step: Span, failure: &Failure, attempts: u32) -> Finding 
 }
 
 /// Prints the failures of a run.
+/// Prints the failures at their lines. Those of a run that succeeded were allowed for: they are counted, and told by
+/// `flow why`.
 pub(crate) fn print_failures(workflow: &Workflow, report: &Report) {
-    diagnostics::print(&workflow.source, &failures(workflow, report));
+    let failures = failures(workflow, report);
+    let succeeded = report
+        .ended
+        .as_ref()
+        .is_some_and(|(_, ended)| ended.status == RunStatus::Succeeded);
+    if !succeeded {
+        diagnostics::print(&workflow.source, &failures);
+    } else if !failures.is_empty() {
+        let run = &report.started.run;
+        let count = values::plural(failures.len() as u64, "failure");
+        let line = format!("{count} did not keep it from succeeding: `flow why {run}` tells more");
+        anstream::eprintln!("{}", paint(DIM, line));
+    }
 }
 
 /// How long a run took, or goes on already.
