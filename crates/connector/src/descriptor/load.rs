@@ -79,7 +79,7 @@ fn is_list(text: &str) -> bool {
     first.is_some_and(|line| line.starts_with('[') || line.starts_with("- "))
 }
 
-pub(super) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, DescriptorError> {
+pub(crate) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, DescriptorError> {
     let text = source.text().trim_start_matches('\u{feff}');
     let failed = |code, path: String, message: String, at: Option<Position>| DescriptorError {
         code,

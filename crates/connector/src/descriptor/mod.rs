@@ -28,6 +28,8 @@ pub(crate) use compile_answer::pagination_of;
 
 pub use body_template::{BodyTemplate, BodyTemplateError};
 pub use error::DescriptorError;
+#[cfg(test)]
+pub(crate) use load::read;
 pub use load::{DESCRIPTOR_BYTES_MAX, load};
 pub use schema::schema;
 pub use template::{Template, TemplatePart};

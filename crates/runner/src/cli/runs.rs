@@ -17,7 +17,7 @@ use crate::host::owner::load_trouble;
 use crate::load::check;
 use crate::services;
 use crate::show::style::{DIM, of_status, paint};
-use crate::show::{diagnostics, summary, values};
+use crate::show::{summary, values};
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
