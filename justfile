@@ -33,6 +33,6 @@ deny:
 ci *stages:
     .ci/run "$@"
 
-# Time the checker on generated files (docs/performance.md)
-bench-check *arguments:
-    tests/bench/check "$@"
+# Time what flow does, beside ninja and jq where they are installed: `just bench check runs` (docs/performance.md)
+bench *what:
+    for name in ${*:-check runs loop shell filter}; do echo "== $name"; tests/bench/$name; done
