@@ -5,6 +5,7 @@ mod cut;
 mod golden;
 mod graphs;
 mod nested;
+mod out_of_order;
 mod projection;
 mod ranges;
 mod rows;
