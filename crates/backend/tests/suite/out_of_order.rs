@@ -4,8 +4,8 @@ use flow_backend::conformance::workflow;
 use flow_backend::virtual_world::BEGINNING;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{RunStarted, StartedBy};
-use flow_engine::run::{AttemptSpec, Done, Failure, FailureKind, Input, Output, Run};
-use flow_engine::value::Value;
+use flow_engine::run::{AttemptSpec, Done, Failure, FailureKind, Input, Output, Prepared, Run};
+use flow_engine::value::{Hash, Value};
 
 fn begun(text: &str) -> Run {
     let workflow = workflow(text);
@@ -48,6 +48,28 @@ fn attempt(outputs: &[Output]) -> Option<&AttemptSpec> {
         Output::Start(spec) | Output::Send(spec) => Some(spec),
         _ => None,
     })
+}
+
+#[test]
+fn what_is_prepared_twice_is_sent_once() {
+    let mut run = begun("steps: { a: { action: svc.act } }");
+    let first = outputs(&mut run);
+    let spec = attempt(&first).expect("it begins");
+    let prepared = Prepared {
+        request: Value::Null,
+        hash: Hash::of(b""),
+        count: None,
+        key: spec.key.to_string(),
+    };
+    let input = Input::Prepared {
+        node: spec.node,
+        attempt: spec.attempt,
+        result: Ok(prepared),
+    };
+    run.handle(BEGINNING, input.clone()).expect("legal");
+    assert!(matches!(outputs(&mut run).last(), Some(Output::Send(_))));
+    run.handle(BEGINNING, input).expect("legal");
+    assert!(outputs(&mut run).is_empty());
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl Run {
                 node,
                 attempt,
                 result,
-            } if self.is_live(node, attempt) => self.prepared(node, attempt, result),
+            } if self.is_preparing(node, attempt) => self.prepared(node, attempt, result),
             Input::AttemptEnded {
                 node,
                 attempt,
@@ -248,6 +248,12 @@ impl Run {
                 self.cancel_node(node);
             }
         }
+    }
+
+    /// Whether an attempt's first half goes on: a request that is on disk is being sent, and is not sent again.
+    fn is_preparing(&self, id: NodeId, attempt: AttemptNo) -> bool {
+        let status = self.nodes.get(id).map(|node| node.status);
+        matches!(status, Some(StepStatus::Running { attempt: live, progress: Progress::Begun, .. }) if live == attempt)
     }
 
     pub(super) fn is_live(&self, id: NodeId, attempt: AttemptNo) -> bool {
