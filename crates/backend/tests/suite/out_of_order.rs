@@ -1,11 +1,15 @@
 //! Inputs that come twice, late, or before what they need: the smallest cases of what the simulator found.
 
 use flow_backend::conformance::workflow;
-use flow_backend::virtual_world::BEGINNING;
+use flow_backend::virtual_world::{BEGINNING, Journal};
 use flow_engine::duration::Millis;
-use flow_engine::journal::{RunStarted, StartedBy};
-use flow_engine::run::{AttemptSpec, Done, Failure, FailureKind, Input, Output, Prepared, Run};
+use flow_engine::journal::{Event, RunStarted, StartedBy};
+use flow_engine::run::{
+    AttemptSpec, Done, Failure, FailureKind, Input, Output, Prepared, Run, Window,
+};
 use flow_engine::value::{Hash, Value};
+
+use crate::support::{drive, world};
 
 fn begun(text: &str) -> Run {
     let workflow = workflow(text);
@@ -99,4 +103,43 @@ fn a_lost_attempt_costs_no_try() {
     run.handle(later, Input::Tick).expect("legal");
     let third = outputs(&mut run);
     assert!(attempt(&third).is_some(), "the second of two tries");
+}
+
+/// The process was away for longer than the items had: their time is up, but only once they have been read again.
+#[test]
+fn time_passes_while_items_are_read_again() {
+    let text = format!(
+        "vars: {{ pad: {} }}\nsteps: {{ l: {{ for_each: \"{{{{ [vars.pad ~ 'a', vars.pad ~ 'b', vars.pad ~ 'c'] }}}}\", item_timeout: 5s, query: svc.read }} }}",
+        "x".repeat(30_000)
+    );
+    let workflow = workflow(&text);
+    let (journal, _) = drive(&workflow, &mut world(r#"{"svc.read": 1}"#));
+    let starts = |(_, event): &_| matches!(event, Event::AttemptStarted(_));
+    let cut = journal.iter().position(starts).expect("an attempt begins");
+    let cut: Journal = journal[..=cut].to_vec();
+    let mut run = Run::replay(workflow, cut).expect("a journal");
+    let later = BEGINNING.plus(Millis::seconds(3_600));
+    run.recover(later);
+    let reads = outputs(&mut run);
+    run.handle(later, Input::Tick).expect("legal");
+    assert!(outputs(&mut run).is_empty(), "nothing is decided yet");
+    let mut fetched = 0;
+    for read in reads {
+        let Output::Fetch(spec) = read else { continue };
+        fetched += 1;
+        let window = Window {
+            items: [(spec.at, Value::from("x"))].into(),
+            next: spec.at + 1,
+        };
+        let input = Input::Fetched {
+            node: spec.node,
+            at: spec.at,
+            result: Ok(window),
+        };
+        run.handle(later, input).expect("legal");
+    }
+    assert!(fetched > 0, "the items are stored");
+    run.handle(later, Input::Tick).expect("legal");
+    let end = outputs(&mut run);
+    assert!(matches!(end.last(), Some(Output::Done(_))), "{end:?}");
 }

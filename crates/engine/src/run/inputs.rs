@@ -16,6 +16,9 @@ use crate::value::Value;
 impl Run {
     pub(super) fn take(&mut self, input: Input) -> Result<(), IllegalInput> {
         match input {
+            // What these start or end may see items that are not there yet.
+            Input::Tick if !self.rereading.is_empty() => {}
+            Input::ChildEnded { .. } if !self.rereading.is_empty() => self.postponed.push(input),
             Input::Tick => self.tick(),
             Input::Prepared {
                 node,
