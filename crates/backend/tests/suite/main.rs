@@ -11,5 +11,6 @@ mod ranges;
 mod rows;
 mod semantics;
 mod shapes;
+mod simulator;
 mod steps;
 mod support;
