@@ -17,6 +17,10 @@ classify:
 test *arguments:
     cargo test "$@"
 
+# Worlds of runs and faults, each out of one seed; `SEEDS=20000` takes more, `SEED=17` tells one (docs/simulator.md)
+simulate:
+    cargo test --package flow-backend --test suite simulator -- --nocapture
+
 # Formatting and lints, as CI asks for them
 check:
     .ci/run format clippy

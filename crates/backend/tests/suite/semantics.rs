@@ -136,7 +136,7 @@ fn cancelled(seed: u64) {
     }
 }
 
-fn ends(report: &Report) -> (BTreeMap<&str, &'static str>, Option<&'static str>) {
+pub(crate) fn ends(report: &Report) -> (BTreeMap<&str, &'static str>, Option<&'static str>) {
     let steps = report.steps.iter();
     let steps = steps.map(|(path, step)| (path.as_str(), step.state.as_str()));
     let ended = report.ended.as_ref();
@@ -211,7 +211,7 @@ fn in_order(seed: u64, workflow: &Workflow, journal: &Journal, text: &str) {
 }
 
 /// The path of a step as it is seen from another path: below as many of its segments as there are groups around it.
-fn seen_from(workflow: &Workflow, path: &str, step: usize) -> String {
+pub(crate) fn seen_from(workflow: &Workflow, path: &str, step: usize) -> String {
     let shape = &workflow.steps[step];
     let mut depth = 0;
     let mut body = shape.body;

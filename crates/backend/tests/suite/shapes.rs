@@ -1,6 +1,8 @@
 //! Random workflows from a seed, and what must become of them: a model of the tables in `docs/semantics.md` that shares no
 //! code with the machine.
 
+pub(crate) mod spice;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -59,6 +61,10 @@ pub(crate) struct Shape {
     undo: bool,
     /// The items go by ranges.
     by_ranges: bool,
+    /// The items are so large that they are stored.
+    stored: bool,
+    /// Keys that the model knows nothing of.
+    more: Vec<&'static str>,
 }
 
 /// How a step, item or round ends.
@@ -80,7 +86,7 @@ impl End {
 }
 
 /// A whole workflow.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Drawn {
     steps: Vec<Shape>,
     finally: Vec<Shape>,
@@ -105,6 +111,9 @@ pub(crate) const SCRIPT: &str = r#"{
   "svc.busy": 503,
   "svc.note": 503
 }"#;
+
+/// Three texts of this length are stored together, one is not.
+const PAD_BYTES: usize = 30_000;
 
 /// In a loop that goes by ranges one item in so many fails.
 const ONE_FAILS: u64 = 20;
@@ -178,6 +187,8 @@ fn body(dice: &mut Dice, count: &mut u64, depth: u64, around: &[String]) -> Vec<
             on_error: dice.roll(6),
             undo: matches!(does, Does::Ok("action: svc.put") | Does::Group(..)) && dice.one_in(2),
             by_ranges: is_range,
+            stored: false,
+            more: Vec::new(),
             name: name.clone(),
             does,
             needs,
@@ -219,6 +230,8 @@ fn small_body(dice: &mut Dice, count: &mut u64, before: &[String]) -> Vec<Shape>
             on_error: dice.roll(3),
             undo: false,
             by_ranges: false,
+            stored: false,
+            more: Vec::new(),
         });
     }
     steps
@@ -226,7 +239,12 @@ fn small_body(dice: &mut Dice, count: &mut u64, before: &[String]) -> Vec<Shape>
 
 impl Drawn {
     pub(crate) fn yaml(&self) -> String {
-        let mut text = String::from("steps:\n");
+        let mut text = if self.has_stored() {
+            format!("vars: {{ pad: {} }}\n", "x".repeat(PAD_BYTES))
+        } else {
+            String::new()
+        };
+        text.push_str("steps:\n");
         written(&self.steps, 1, &mut text);
         if !self.finally.is_empty() {
             text.push_str("finally:\n");
@@ -403,9 +421,14 @@ fn written(steps: &[Shape], depth: usize, text: &mut String) {
             line("if", format!("\"{}\"", conditions.join(" and ")));
         }
         if let Some(items) = step.items {
+            let items = if step.stored {
+                "[vars.pad ~ 'a', vars.pad ~ 'b', vars.pad ~ 'c']".to_owned()
+            } else {
+                format!("range({items}) | list")
+            };
             line(
                 "for_each",
-                format!("{{ in: \"range({items}) | list\", as: i_{} }}", step.name),
+                format!("{{ in: \"{items}\", as: i_{} }}", step.name),
             );
             line("tolerate", step.tolerate.to_string());
         }
@@ -423,6 +446,10 @@ fn written(steps: &[Shape], depth: usize, text: &mut String) {
             1 => line("on_error", "continue".to_owned()),
             2 => line("on_error", "{ value: 0 }".to_owned()),
             _ => {}
+        }
+        for more in &step.more {
+            let (key, value) = more.split_once(": ").unwrap_or((more, ""));
+            line(key, value.to_owned());
         }
         if step.undo {
             line("undo", "{ action: svc.put }".to_owned());

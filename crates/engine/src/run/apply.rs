@@ -78,7 +78,10 @@ impl Run {
             Event::AttemptEnded(ended) => match &ended.outcome {
                 Outcome::Succeeded(value) => node.value = Some(value.clone()),
                 Outcome::Failed(failure) => node.failure = Some(failure.clone()),
-                Outcome::Lost => node.failure = Some(super::recover::lost(sent)),
+                Outcome::Lost => {
+                    node.lost += 1;
+                    node.failure = Some(super::recover::lost(sent));
+                }
             },
             Event::StepSucceeded(succeeded) => {
                 node.value = Some(succeeded.value.clone());

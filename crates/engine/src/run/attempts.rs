@@ -178,17 +178,14 @@ impl Run {
             }
         }
         // A lost worker is no fault of the step: it costs no try.
+        let tries = attempt.get().saturating_sub(self.nodes[id].lost);
         let again = lost
-            || (unknown
-                && call.on_interrupt == OnInterrupt::Retry
-                && attempt.get() < shape.retry.attempts);
-        if again || shape.retry.again(call.effect, attempt.get(), &failure) {
+            || (unknown && call.on_interrupt == OnInterrupt::Retry && tries < shape.retry.attempts);
+        if again || shape.retry.again(call.effect, tries, &failure) {
             let wait = if lost {
                 Millis(0)
             } else {
-                shape
-                    .retry
-                    .wait(attempt.get(), &failure, self.jitter(id, attempt))
+                shape.retry.wait(tries, &failure, self.jitter(id, attempt))
             };
             let until = self.now.plus(wait);
             let step = self.name(id);

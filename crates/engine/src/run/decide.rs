@@ -24,7 +24,7 @@ impl Run {
         if self.vars.is_none() && !self.settle_vars() {
             return;
         }
-        if self.rereading > 0 {
+        if !self.rereading.is_empty() {
             return;
         }
         loop {

@@ -16,12 +16,15 @@ use crate::value::Value;
 impl Run {
     pub(super) fn take(&mut self, input: Input) -> Result<(), IllegalInput> {
         match input {
+            // What these start or end may see items that are not there yet.
+            Input::Tick if !self.rereading.is_empty() => {}
+            Input::ChildEnded { .. } if !self.rereading.is_empty() => self.postponed.push(input),
             Input::Tick => self.tick(),
             Input::Prepared {
                 node,
                 attempt,
                 result,
-            } if self.is_live(node, attempt) => self.prepared(node, attempt, result),
+            } if self.is_preparing(node, attempt) => self.prepared(node, attempt, result),
             Input::AttemptEnded {
                 node,
                 attempt,
@@ -248,6 +251,12 @@ impl Run {
                 self.cancel_node(node);
             }
         }
+    }
+
+    /// Whether an attempt's first half goes on: a request that is on disk is being sent, and is not sent again.
+    fn is_preparing(&self, id: NodeId, attempt: AttemptNo) -> bool {
+        let status = self.nodes.get(id).map(|node| node.status);
+        matches!(status, Some(StepStatus::Running { attempt: live, progress: Progress::Begun, .. }) if live == attempt)
     }
 
     pub(super) fn is_live(&self, id: NodeId, attempt: AttemptNo) -> bool {

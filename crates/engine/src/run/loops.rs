@@ -4,7 +4,7 @@ use super::ending::inside;
 use super::evaluate::What;
 use super::io::{FetchSpec, Output, Window};
 use super::machine::Run;
-use super::node::{Inside, NodeId};
+use super::node::{Inside, Node, NodeId};
 use super::{Failure, StepOutcome, StepStatus};
 use crate::journal::{
     ItemStarted, LoopStarted, RoundStarted, RoundsPaused, RoundsStarted, StepSucceeded,
@@ -203,43 +203,20 @@ impl Run {
 
     /// Items of a stored source were read.
     pub(super) fn fetched(&mut self, id: NodeId, at: u64, result: Result<Window, Failure>) {
-        let Some(node) = self.nodes.get_mut(id) else {
+        if self.rereading.remove(&(id, at)) {
+            return self.read_again(id, at, result);
+        }
+        let Some(inside) = self.nodes.get_mut(id).and_then(Node::as_loop_mut) else {
             return;
         };
-        let step = node.step;
-        let Some(inside) = node.as_loop_mut() else {
-            return;
-        };
-        let window = match result {
-            Ok(window) => window,
-            Err(failure) => {
-                if self.rereading > 0 {
-                    self.rereading -= 1;
-                }
-                return self.stop_failed(id, failure);
-            }
-        };
-        let missing: Vec<(u64, NodeId)> = inside
-            .places
-            .iter()
-            .filter(|(_, place)| **place == at)
-            .filter_map(|(index, _)| Some((*index, *inside.open.get(index)?)))
-            .collect();
-        if let Some((index, node)) = missing.first().copied()
-            && self.nodes[node].locals.is_empty()
-        {
-            // Read again after a restart: the item itself, nothing else.
-            let keyed = self.nodes[id].as_loop().is_some_and(|inside| inside.keyed);
-            if let Some((_, item)) = window.items.into_iter().next() {
-                self.nodes[node].locals =
-                    super::apply::item_locals(&self.workflow, step, index, item, keyed);
-            }
-            self.rereading = self.rereading.saturating_sub(1);
-            if self.rereading == 0 {
-                self.recover_nodes();
-            }
+        // What is read twice comes once.
+        if !inside.reading || (!inside.ranges.used && at != inside.position) {
             return;
         }
+        let window = match result {
+            Ok(window) => window,
+            Err(failure) => return self.stop_failed(id, failure),
+        };
         let Some(inside) = self.nodes[id].as_loop_mut() else {
             return;
         };

@@ -51,8 +51,11 @@ pub struct Run {
     timers: BinaryHeap<Reverse<(Timestamp, NodeId)>>,
     /// Nodes that run, wait, hold or are open: begun and not over.
     pub(super) active: BTreeSet<NodeId>,
-    /// Loops whose open items were read from a stored source that must be read again before anything is decided.
-    pub(super) rereading: usize,
+    /// Open items that must be read again from the stored source of their loop before anything is decided: the loop, and
+    /// where the item stands.
+    pub(super) rereading: BTreeSet<(NodeId, u64)>,
+    /// Inputs that came before that.
+    pub(super) postponed: Vec<Input>,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
 }
@@ -128,7 +131,8 @@ impl Run {
             todo: VecDeque::new(),
             timers: BinaryHeap::new(),
             active: BTreeSet::new(),
-            rereading: 0,
+            rereading: BTreeSet::new(),
+            postponed: Vec::new(),
             out: VecDeque::new(),
             now: at,
             workflow,
@@ -331,6 +335,9 @@ impl Run {
     }
 
     fn next_due(&mut self) -> Option<Timestamp> {
+        if !self.rereading.is_empty() {
+            return None;
+        }
         let bound = self.finally_bound();
         while let Some(Reverse((at, node))) = self.timers.peek().copied() {
             if self.nodes.get(node).and_then(Node::due) == Some(at) {

@@ -48,6 +48,8 @@ pub(super) struct Node {
     pub(super) failure: Option<Failure>,
     /// The last attempt that was started.
     pub(super) attempt: Option<AttemptNo>,
+    /// Attempts whose worker was lost: they cost no try.
+    pub(super) lost: u32,
     /// The request that retries send again.
     pub(super) prepared: Option<Prepared>,
     pub(super) hold: Option<Hold>,
@@ -161,6 +163,7 @@ impl Node {
             value: None,
             failure: None,
             attempt: None,
+            lost: 0,
             prepared: None,
             hold: None,
             locals: Vec::new(),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::io::{ChildSpec, FetchSpec, Output};
+use super::apply::item_locals;
+use super::io::{ChildSpec, FetchSpec, Output, Window};
 use super::machine::Run;
 use super::node::{Inside, NodeId};
 use super::status::{IllegalEvent, Progress};
@@ -91,14 +92,14 @@ impl Run {
             });
             let missing: Vec<u64> = missing.map(|(_, at)| *at).collect();
             for at in missing {
-                self.rereading += 1;
+                self.rereading.insert((id, at));
                 let source = source.clone();
                 let node = id;
                 self.out
                     .push_back(Output::Fetch(FetchSpec { node, source, at }));
             }
         }
-        if self.rereading == 0 {
+        if self.rereading.is_empty() {
             self.recover_nodes();
         }
         self.settle();
@@ -130,6 +131,45 @@ impl Run {
         }
         if self.stopped || self.cancelled {
             self.cancel_all();
+        }
+    }
+
+    /// An item was read again after a restart, or could not be; its node may be over by now.
+    pub(super) fn read_again(&mut self, id: NodeId, at: u64, result: Result<Window, Failure>) {
+        match result {
+            Ok(window) => self.put_item(id, at, window),
+            Err(failure) => {
+                let open = self
+                    .nodes
+                    .get(id)
+                    .is_some_and(|node| node.as_loop().is_some());
+                if open {
+                    self.stop_failed(id, failure);
+                }
+            }
+        }
+        if !self.rereading.is_empty() {
+            return;
+        }
+        self.recover_nodes();
+        for input in std::mem::take(&mut self.postponed) {
+            self.take(input)
+                .expect("what was postponed is never refused");
+        }
+    }
+
+    fn put_item(&mut self, id: NodeId, at: u64, window: Window) {
+        let Some((step, inside)) = self.nodes.get(id).and_then(|node| {
+            let inside = node.as_loop()?;
+            Some((node.step, inside))
+        }) else {
+            return;
+        };
+        let keyed = inside.keyed;
+        let place = inside.places.iter().find(|(_, place)| **place == at);
+        let found = place.and_then(|(index, _)| Some((*index, *inside.open.get(index)?)));
+        if let (Some((index, node)), Some((_, item))) = (found, window.items.into_iter().next()) {
+            self.nodes[node].locals = item_locals(&self.workflow, step, index, item, keyed);
         }
     }
 
