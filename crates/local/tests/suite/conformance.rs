@@ -12,7 +12,7 @@ use flow_engine::report::report;
 use flow_engine::run::Failure;
 use flow_engine::value::{Secret, Value};
 use flow_local::driver::{Driver, Progress, Services};
-use flow_local::start::{NewRun, start};
+use flow_local::start::{NewRun, new_id, start};
 use flow_local::store::Store;
 use secrecy::SecretString;
 
@@ -40,6 +40,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
     let store = Arc::new(Store::open(folder).expect("a store"));
     let workflow = case.workflow();
     let new = NewRun {
+        run: new_id(),
         workflow: workflow.clone(),
         bundle: Bundle::new(&workflow, std::collections::BTreeMap::new()),
         inputs: Value::map::<&str>([]),
@@ -51,6 +52,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         trigger: Value::map::<&str>([]),
         sandbox: false,
         project: None,
+        retry: None,
     };
     let taken = start(&store, new).expect("a run");
     let run = taken.run.id().to_owned();

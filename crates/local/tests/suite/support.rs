@@ -97,6 +97,7 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
         sandbox: false,
         seed: 1,
         project: None,
+        retry_of: None,
     };
     let ended = RunEnded {
         status: RunStatus::Succeeded,
