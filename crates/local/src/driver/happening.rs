@@ -31,6 +31,14 @@ pub(super) enum Happening {
     },
     /// A step starts another workflow.
     StartChild(Box<Child>),
+    /// It is not driven any more and has not ended: it waits for a person, or was stopped.
+    ChildWaits(Box<Child>),
+    /// A run that a step started is to be cancelled; it may not be driven at the moment.
+    CancelChild {
+        parent: Arc<str>,
+        run: Arc<str>,
+        input: Input,
+    },
     /// Someone wants to know when no run is left.
     Rest(tokio::sync::oneshot::Sender<()>),
     /// Someone decides something about a run.
