@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_engine::run::Input;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
-use super::children;
+use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
 use super::{Decided, Progress};
@@ -57,19 +57,18 @@ pub(super) async fn drive(
                 Happening::StartChild(child) => {
                     children::start(*child, store.clone(), sender.clone());
                 }
-                Happening::CancelChild { parent, run, input } => match runs.get_mut(&run) {
-                    Some(driven) => {
+                Happening::CancelChild { parent, run, input } => {
+                    if let Some(driven) = runs.get_mut(&run) {
                         driven.take(input);
                         touched.push(run);
-                    }
-                    None => {
+                    } else {
                         let resting = runs.get_mut(&parent).and_then(|it| it.rested(&run));
                         cancels.insert(run, input);
                         if let Some(child) = resting {
                             children::start(child, store.clone(), sender.clone());
                         }
                     }
-                },
+                }
                 Happening::Add {
                     taken,
                     services,
@@ -110,19 +109,8 @@ pub(super) async fn drive(
                 driven.round(&store, &sender);
             }
         }
-        let mut over = Vec::new();
-        runs.retain(|id, driven| {
-            let goes = !driven.is_over();
-            if !goes {
-                over.push(id.clone());
-            }
-            goes
-        });
-        // One that was resumed by itself may have ended: whoever waits for it looks again.
-        for id in over {
-            for child in runs.values_mut().filter_map(|parent| parent.rested(&id)) {
-                children::start(child, store.clone(), sender.clone());
-            }
+        for child in forget(&mut runs) {
+            children::start(child, store.clone(), sender.clone());
         }
         if runs.is_empty() {
             for done in resting.drain(..) {
@@ -130,6 +118,24 @@ pub(super) async fn drive(
             }
         }
     }
+}
+
+/// Forgets runs that are over here. One of them may have been resumed by itself and have ended: gives those that others
+/// wait for, to be looked at again.
+fn forget(runs: &mut HashMap<Arc<str>, Driven>) -> Vec<Child> {
+    let mut over = Vec::new();
+    runs.retain(|id, driven| {
+        let goes = !driven.is_over();
+        if !goes {
+            over.push(id.clone());
+        }
+        goes
+    });
+    let awaited = |id: &Arc<str>| -> Vec<Child> {
+        let parents = runs.values_mut();
+        parents.filter_map(|parent| parent.rested(id)).collect()
+    };
+    over.iter().flat_map(awaited).collect()
 }
 
 /// Takes what happened; names the run that may have something to do now.

@@ -49,9 +49,12 @@ pub(super) enum Happening {
 
 /// Something to do to a run from outside, and who is told when it is on disk.
 pub(super) struct Decision {
-    pub(super) decide: Box<dyn FnOnce(&mut Run) -> Result<(), IllegalInput> + Send>,
+    pub(super) decide: Box<Decide>,
     pub(super) answer: Answer,
 }
+
+/// Says it to the run.
+pub(super) type Decide = dyn FnOnce(&mut Run) -> Result<(), IllegalInput> + Send;
 
 /// Tells whoever decided.
 pub(super) type Answer = tokio::sync::oneshot::Sender<Decided>;
