@@ -153,7 +153,11 @@ impl Driven {
         });
         store.commit(Commit {
             run: self.id.to_string(),
-            head: self.head.take(),
+            // As its first row says: a cancel that came before it moved the clock on.
+            head: self.head.take().map(|head| RunHead {
+                started_at: at.0,
+                ..head
+            }),
             rows,
             projection: self.run.projection(),
             done,
