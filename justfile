@@ -33,6 +33,10 @@ update:
 deny:
     .ci/run deny
 
+# Kill the binary this many times at random, and at every point, and compare with what was acknowledged (docs/crash.md)
+crash kills="300" seed="now":
+    KILLS={{kills}} SEED={{seed}} cargo test --package flow-runner --test suite crash:: -- --nocapture
+
 # Everything CI does, with a table of times at the end; or only the stages named: `just ci tests deny`
 ci *stages:
     .ci/run "$@"

@@ -326,7 +326,11 @@ impl StepRunner for Connectors {
                     local::send(local, call, prepared, context, &performer).await
                 }
                 Target::Service(service) => {
-                    let request = Request::from_value(&prepared.request)?;
+                    let mut request = Request::from_value(&prepared.request)?;
+                    // A sandbox that was started again listens elsewhere than when the request was prepared.
+                    if let Some(sandbox) = self.overrides.get(&service.handle) {
+                        request.url = at_origin_of(&request.url, &sandbox.base_url);
+                    }
                     self.send_request(&service, call, &request, context).await
                 }
             }
@@ -354,7 +358,34 @@ impl StepRunner for Connectors {
     }
 }
 
+/// An address with the origin of another; as it is, if either is none.
+fn at_origin_of(url: &str, other: &str) -> Arc<str> {
+    let (Ok(mut moved), Ok(other)) = (reqwest::Url::parse(url), reqwest::Url::parse(other)) else {
+        return url.into();
+    };
+    let same = moved.set_scheme(other.scheme()).is_ok()
+        && moved.set_host(other.host_str()).is_ok()
+        && moved.set_port(other.port()).is_ok();
+    if same {
+        moved.as_str().into()
+    } else {
+        url.into()
+    }
+}
+
 /// Whether a DELETE failed because there is nothing left to delete.
 fn gone(request: &Request, failure: &Failure) -> bool {
     &*request.method == "DELETE" && failure.status == Some(404)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_origin_of;
+
+    #[test]
+    fn a_prepared_request_follows_its_sandbox() {
+        let moved = at_origin_of("http://127.0.0.1:81/v1/a%2Fb", "http://127.0.0.1:82/v1");
+        assert_eq!(&*moved, "http://127.0.0.1:82/v1/a%2Fb");
+        assert_eq!(&*at_origin_of("none", "http://127.0.0.1:82"), "none");
+    }
 }

@@ -194,10 +194,13 @@ impl Run {
         })
     }
 
-    /// Whether it waits for a run that it started.
-    pub fn has_children(&self) -> bool {
-        let mut active = self.active.iter().map(|id| &self.nodes[*id].inside);
-        active.any(|inside| matches!(inside, super::node::Inside::Child(..)))
+    /// The runs that it started and waits for.
+    pub fn children(&self) -> impl Iterator<Item = &str> {
+        let active = self.active.iter().map(|id| &self.nodes[*id].inside);
+        active.filter_map(|inside| match inside {
+            super::node::Inside::Child(run, _) => Some(&**run),
+            _ => None,
+        })
     }
 
     /// Takes an input. An input that comes late, for an attempt that is over, changes nothing.

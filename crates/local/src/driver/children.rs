@@ -15,6 +15,7 @@ use crate::start::{self, NewRun};
 use crate::store::Store;
 
 /// A run to start, or to take up if it was started before.
+#[derive(Clone)]
 pub(super) struct Child {
     pub(super) parent: Arc<str>,
     pub(super) workflow: Option<Arc<Workflow>>,
@@ -41,6 +42,7 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
             child.services.clone(),
         );
         let detached = child.spec.detached;
+        let again = Box::new(child.clone());
         faults::point("driver.child.before");
         let found = tokio::task::spawn_blocking(move || find(&child, &store)).await;
         faults::point("driver.child.after");
@@ -61,8 +63,11 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
                 loop {
                     match progress.recv().await {
                         Some(Progress::Ended(ended)) => break ended,
-                        // It waits for a person, or stops with its parent: who resumes the parent resumes it.
-                        Some(Progress::Interrupted | Progress::Stopped) | None => return,
+                        // It waits for a person, or was stopped, or somebody else had it driven before.
+                        Some(Progress::Interrupted | Progress::Stopped) | None => {
+                            send(&sender, Happening::ChildWaits(again));
+                            return;
+                        }
                         Some(Progress::StoreFailed(error)) => break failed(&error.to_string()),
                         Some(_) => {}
                     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_engine::run::Input;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
-use super::children;
+use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
 use super::{Decided, Progress};
@@ -26,6 +26,8 @@ pub(super) async fn drive(
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
     // Those who want to know when no run is left, and runs that are about to be.
     let mut resting = Vec::new();
+    // Runs to be cancelled as soon as they are driven.
+    let mut cancels: HashMap<Arc<str>, Input> = HashMap::new();
     let mut trouble = store.trouble();
     loop {
         let first = tokio::select! {
@@ -46,8 +48,42 @@ pub(super) async fn drive(
         let mut next = first;
         while let Some(happening) = next {
             match happening {
+                Happening::StartChild(child) if runs.contains_key(&child.spec.run) => {
+                    // Somebody resumed it before its parent: that is told when it is over.
+                    if let Some(parent) = runs.get_mut(&child.parent) {
+                        parent.child_rests(*child);
+                    }
+                }
                 Happening::StartChild(child) => {
                     children::start(*child, store.clone(), sender.clone());
+                }
+                Happening::CancelChild { parent, run, input } => {
+                    if let Some(driven) = runs.get_mut(&run) {
+                        driven.take(input);
+                        touched.push(run);
+                    } else {
+                        let resting = runs.get_mut(&parent).and_then(|it| it.rested(&run));
+                        cancels.insert(run, input);
+                        if let Some(child) = resting {
+                            children::start(child, store.clone(), sender.clone());
+                        }
+                    }
+                }
+                Happening::Add {
+                    taken,
+                    services,
+                    observer,
+                } => {
+                    let id: Arc<str> = taken.run.id().into();
+                    // A run is driven once: whoever comes second is told by the silence of its channel.
+                    if !runs.contains_key(&id) {
+                        let mut driven = Driven::new(*taken, services, observer);
+                        if let Some(cancel) = cancels.remove(&id) {
+                            driven.take(cancel);
+                        }
+                        runs.insert(id.clone(), driven);
+                        touched.push(id);
+                    }
                 }
                 Happening::Rest(done) => resting.push(done),
                 Happening::Stop { run: None } => {
@@ -73,13 +109,33 @@ pub(super) async fn drive(
                 driven.round(&store, &sender);
             }
         }
-        runs.retain(|_, driven| !driven.is_over());
+        for child in forget(&mut runs) {
+            children::start(child, store.clone(), sender.clone());
+        }
         if runs.is_empty() {
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
             }
         }
     }
+}
+
+/// Forgets runs that are over here. One of them may have been resumed by itself and have ended: gives those that others
+/// wait for, to be looked at again.
+fn forget(runs: &mut HashMap<Arc<str>, Driven>) -> Vec<Child> {
+    let mut over = Vec::new();
+    runs.retain(|id, driven| {
+        let goes = !driven.is_over();
+        if !goes {
+            over.push(id.clone());
+        }
+        goes
+    });
+    let awaited = |id: &Arc<str>| -> Vec<Child> {
+        let parents = runs.values_mut();
+        parents.filter_map(|parent| parent.rested(id)).collect()
+    };
+    over.iter().flat_map(awaited).collect()
 }
 
 /// Takes what happened; names the run that may have something to do now.
@@ -89,14 +145,10 @@ fn take(
     sender: &WeakUnboundedSender<Happening>,
 ) -> Option<Arc<str>> {
     match happening {
-        Happening::Add {
-            taken,
-            services,
-            observer,
-        } => {
-            let id: Arc<str> = taken.run.id().into();
-            runs.insert(id.clone(), Driven::new(*taken, services, observer));
-            Some(id)
+        Happening::ChildWaits(child) => {
+            let parent = child.parent.clone();
+            runs.get_mut(&parent)?.child_rests(*child);
+            Some(parent)
         }
         Happening::Input { run, input } => {
             runs.get_mut(&run)?.take(input);
@@ -126,7 +178,12 @@ fn take(
             driven.tell(Progress::StoreFailed(error));
             None
         }
-        Happening::StartChild(_) | Happening::Rest(_) | Happening::Stop { run: None } => None,
+        // The loop itself does these.
+        Happening::Add { .. }
+        | Happening::StartChild(_)
+        | Happening::CancelChild { .. }
+        | Happening::Rest(_)
+        | Happening::Stop { run: None } => None,
         Happening::Decide { run, decision } => {
             let Some(driven) = runs.get_mut(&run) else {
                 let _ = decision.answer.send(Decided::NotDriven);

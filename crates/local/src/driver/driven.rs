@@ -43,6 +43,8 @@ pub(super) struct Driven {
     /// Open ranges by loop and first item.
     ranges: HashMap<(NodeId, u64), CancellationToken>,
     stopping: bool,
+    /// Runs that it waits for and that are not driven.
+    resting: Vec<Child>,
     /// Who decided something that is not yet on its way to the disk.
     answers: Vec<Answer>,
     pub(super) due: Option<Timestamp>,
@@ -72,6 +74,7 @@ impl Driven {
             attempts: HashMap::new(),
             ranges: HashMap::new(),
             stopping: false,
+            resting: Vec::new(),
             answers: Vec::new(),
             due: None,
         }
@@ -150,7 +153,11 @@ impl Driven {
         });
         store.commit(Commit {
             run: self.id.to_string(),
-            head: self.head.take(),
+            // As its first row says: a cancel that came before it moved the clock on.
+            head: self.head.take().map(|head| RunHead {
+                started_at: at.0,
+                ..head
+            }),
             rows,
             projection: self.run.projection(),
             done,
@@ -202,7 +209,8 @@ impl Driven {
                 Output::StopChild { run } => {
                     let (by, hard) = (format!("run {}", self.id), false);
                     let input = Input::Cancel { by, hard };
-                    send(sender, Happening::Input { run, input });
+                    let parent = self.id.clone();
+                    send(sender, Happening::CancelChild { parent, run, input });
                 }
                 Output::Evaluate {
                     control,
@@ -357,6 +365,22 @@ impl Driven {
         }
     }
 
+    /// A run that it waits for is not driven any more.
+    pub(super) fn child_rests(&mut self, child: Child) {
+        self.resting
+            .retain(|other| other.spec.run != child.spec.run);
+        self.resting.push(child);
+    }
+
+    /// Takes back a run that it waits for, if that is not driven.
+    pub(super) fn rested(&mut self, run: &str) -> Option<Child> {
+        let at = self
+            .resting
+            .iter()
+            .position(|child| &*child.spec.run == run)?;
+        Some(self.resting.swap_remove(at))
+    }
+
     pub(super) fn task_ended(&mut self) {
         self.tasks -= 1;
     }
@@ -389,7 +413,8 @@ impl Driven {
             self.tell(Progress::Stopped);
             return true;
         }
-        let idle = self.tasks == 0 && self.due.is_none() && !self.run.has_children();
+        let rests = |run: &str| self.resting.iter().any(|child| &*child.spec.run == run);
+        let idle = self.tasks == 0 && self.due.is_none() && self.run.children().all(rests);
         if idle {
             self.tell(Progress::Interrupted);
         }

@@ -31,6 +31,14 @@ pub(super) enum Happening {
     },
     /// A step starts another workflow.
     StartChild(Box<Child>),
+    /// It is not driven any more and has not ended: it waits for a person, or was stopped.
+    ChildWaits(Box<Child>),
+    /// A run that a step started is to be cancelled; it may not be driven at the moment.
+    CancelChild {
+        parent: Arc<str>,
+        run: Arc<str>,
+        input: Input,
+    },
     /// Someone wants to know when no run is left.
     Rest(tokio::sync::oneshot::Sender<()>),
     /// Someone decides something about a run.
@@ -41,9 +49,12 @@ pub(super) enum Happening {
 
 /// Something to do to a run from outside, and who is told when it is on disk.
 pub(super) struct Decision {
-    pub(super) decide: Box<dyn FnOnce(&mut Run) -> Result<(), IllegalInput> + Send>,
+    pub(super) decide: Box<Decide>,
     pub(super) answer: Answer,
 }
+
+/// Says it to the run.
+pub(super) type Decide = dyn FnOnce(&mut Run) -> Result<(), IllegalInput> + Send;
 
 /// Tells whoever decided.
 pub(super) type Answer = tokio::sync::oneshot::Sender<Decided>;

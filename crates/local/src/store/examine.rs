@@ -19,7 +19,9 @@ pub(super) fn examine(
         return Ok(found);
     }
     let what = if path.exists() { "empty" } else { "gone" };
-    if log_of(path).metadata().is_ok_and(|log| log.len() > 0) {
+    // A database without a table, and no word of a store beside it: a process was killed while it made the first.
+    let is_new = path.metadata().is_ok_and(|found| found.len() > 0) && outside.identity.is_none();
+    if !is_new && log_of(path).metadata().is_ok_and(|log| log.len() > 0) {
         return Err(StoreError::HalfCopied {
             path: path.to_owned(),
             message: format!("the database is {what}, but its log `flow.db-wal` is there"),
@@ -42,10 +44,33 @@ fn has_blobs(folder: &Path) -> bool {
     folders.into_iter().any(|entry| entry.file_name() != "new")
 }
 
+/// A journal for going back lies beside the database only while that is made: later it has a log. A process was killed
+/// just then, or does so now.
+fn is_half_made(path: &Path) -> bool {
+    let journal = path.with_extension("db-journal");
+    journal.metadata().is_ok_and(|found| found.len() > 0)
+}
+
+/// Takes back what a process began that was killed while it made the database. Only the owner of the store may.
+pub(super) fn take_back_half_made(path: &Path) -> Result<(), StoreError> {
+    if !is_half_made(path) {
+        return Ok(());
+    }
+    // Reading is what makes SQLite go back.
+    Connection::open(path)
+        .and_then(|connection| {
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+                row.get::<_, i64>(0)
+            })
+        })
+        .map(|_| ())
+        .map_err(|error| StoreError::sqlite(path, &error))
+}
+
 /// Opens the database to read. `None` if there is none, or nothing in it.
 pub(super) fn look(path: &Path) -> Result<Option<(Connection, Option<Inside>)>, StoreError> {
     let sqlite = |error: rusqlite::Error| StoreError::sqlite(path, &error);
-    if path.metadata().map_or(0, |found| found.len()) == 0 {
+    if path.metadata().map_or(0, |found| found.len()) == 0 || is_half_made(path) {
         return Ok(None);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

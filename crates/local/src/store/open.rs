@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::examine::{examine, look};
+use super::examine::{examine, look, take_back_half_made};
 use super::guard::Guard;
 use super::identity::{self, Inside, Mark, Outside};
 use super::lock::Lock;
@@ -33,6 +33,7 @@ impl Store {
         let lock = Lock::take(folder)?;
         let outside = Outside::read(folder)?;
         let path = database(folder);
+        take_back_half_made(&path)?;
         let found = examine(folder, &path, &outside)?;
         outside.check_owned(found.as_ref(), &path)?;
         let (connection, now) = take_over(folder, &path, &outside)?;

@@ -162,3 +162,35 @@ fn sqlite_is_new_enough() {
         rusqlite::version()
     );
 }
+
+/// As a process leaves it that is killed while it makes the database: some pages written, and the way back beside it.
+#[test]
+fn what_was_killed_while_it_was_made_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let connection = rusqlite::Connection::open(folder.path().join("flow.db")).expect("a database");
+    let fill = "INSERT INTO t SELECT randomblob(2000) FROM
+        (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n)";
+    let begun = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE t (x);";
+    connection.execute_batch(begun).expect("it is begun");
+    connection.execute_batch(fill).expect("it is filled");
+    made_anew(folder.path(), &["flow.db", "flow.db-journal"]);
+    drop(connection);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let connection = rusqlite::Connection::open(folder.path().join("flow.db")).expect("a database");
+    let logged = "PRAGMA journal_mode = WAL; PRAGMA cache_size = 1; BEGIN; CREATE TABLE t (x);";
+    connection.execute_batch(logged).expect("it is begun");
+    connection.execute_batch(fill).expect("it is filled");
+    made_anew(folder.path(), &["flow.db", "flow.db-wal"]);
+    drop(connection);
+}
+
+/// Files that are no store yet become one.
+fn made_anew(from: &Path, names: &[&str]) {
+    let store = copy(from, names);
+    let found = Store::reader(store.path()).expect("nothing is wrong with it");
+    assert!(found.is_none(), "there is no store yet");
+    drop(Store::open(store.path()).expect("it is made"));
+    let found = Store::reader(store.path()).expect("readable");
+    assert!(found.is_some());
+}

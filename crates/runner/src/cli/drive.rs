@@ -285,6 +285,12 @@ pub(super) fn finish(
     );
     match exit {
         Exit::Failed => anstream::eprintln!("  `flow show {run}` shows every step"),
+        Exit::Interrupted if !waits_itself(report) => {
+            anstream::eprintln!("  a run that it started waits for a decision, or was stopped:");
+            anstream::eprintln!(
+                "  `flow runs` shows it, `flow why` tells why; resume that one, then `flow resume {run}`"
+            );
+        }
         Exit::Interrupted => anstream::eprintln!(
             "  decide with `flow resume {run} --retry STEP`, `--skip STEP` or `--set STEP=VALUE`"
         ),
@@ -311,6 +317,12 @@ pub(super) fn finish(
         print_outputs(&Value::Map(outputs.clone()));
     }
     Ok(exit)
+}
+
+/// Whether a step of this very run needs a decision.
+fn waits_itself(report: &Report) -> bool {
+    let mut steps = report.steps.values();
+    steps.any(|step| step.state == StepState::Interrupted)
 }
 
 /// Outputs as YAML: they read well, and programs can read them too.

@@ -73,7 +73,11 @@ pub(crate) async fn own(store: &Path, stop: impl Future<Output = Exit>) -> Resul
     };
     let owner = Owner::new(store)?;
     let exit = tokio::select! {
-        () = idle(&owner) => Exit::Success,
+        () = idle(&owner) => {
+            // Somebody may have come in the meantime: who is in is answered.
+            owner.last_guests(IDLE).await;
+            Exit::Success
+        }
         exit = stop => exit,
     };
     owner.close().await;

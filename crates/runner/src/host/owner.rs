@@ -171,6 +171,19 @@ impl Owner {
         self.listener.guests() == 0
     }
 
+    /// Takes no more guests, and waits for what the last ones wish: so long for those who wish nothing.
+    pub(super) async fn last_guests(&self, patience: Duration) {
+        self.listener.close();
+        let silent = async {
+            while !self.is_lonely() {
+                self.driver.rest().await;
+                tokio::time::sleep(QUIET / 10).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, silent).await;
+        self.driver.rest().await;
+    }
+
     /// Stops every run in order.
     pub(super) fn stop(&self) {
         self.driver.stop();

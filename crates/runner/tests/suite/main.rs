@@ -4,6 +4,8 @@ mod bad_yaml;
 mod checks;
 mod codes;
 mod commands;
+#[cfg(unix)]
+mod crash;
 mod docs;
 mod durable;
 mod expressions;
