@@ -11,6 +11,7 @@ use super::ending::Undoable;
 use super::evaluate::What;
 use super::io::{IllegalInput, Input, Output};
 use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
+use super::places::Places;
 use super::{Failure, StepStatus, Values};
 use crate::journal::{Event, Reused, RunEnded, RunStarted};
 use crate::time::Timestamp;
@@ -53,6 +54,7 @@ pub struct Run {
     pub(super) active: BTreeSet<NodeId>,
     /// Loops whose open items were read from a stored source that must be read again before anything is decided.
     pub(super) rereading: usize,
+    pub(super) places: Places,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
 }
@@ -129,6 +131,7 @@ impl Run {
             timers: BinaryHeap::new(),
             active: BTreeSet::new(),
             rereading: 0,
+            places: Places::default(),
             out: VecDeque::new(),
             now: at,
             workflow,
@@ -248,6 +251,10 @@ impl Run {
             (None, None, Some(step)) if open.is_empty() => {
                 ("waiting", Some(format!("step `{step}`")))
             }
+            (None, None, None) if open.is_empty() => match self.place_in_words() {
+                Some(place) => ("waiting", Some(place)),
+                None => ("running", None),
+            },
             _ => ("running", None),
         };
         let due = if self.ended.is_some() {

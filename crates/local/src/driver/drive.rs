@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_engine::admission::Admission;
 use flow_engine::run::Input;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
@@ -24,6 +25,8 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    // Who may go, when not all may go at once: all runs of the store are driven here.
+    let mut admission = Admission::default();
     // Those who want to know when no run is left, and runs that are about to be.
     let mut resting = Vec::new();
     let mut trouble = store.trouble();
@@ -40,7 +43,7 @@ pub(super) async fn drive(
                 }
                 None
             }
-            () = tokio::time::sleep(until_due(&runs)) => None,
+            () = tokio::time::sleep(until_due(&runs, &admission)) => None,
         };
         let mut touched: Vec<Arc<str>> = Vec::new();
         let mut next = first;
@@ -55,7 +58,7 @@ pub(super) async fn drive(
                     store.stop_waiting();
                     runs.values_mut().for_each(Driven::stop);
                 }
-                happening => touched.extend(take(happening, &mut runs, &sender)),
+                happening => touched.extend(take(happening, &mut runs, &mut admission, &sender)),
             }
             next = receiver.try_recv().ok();
         }
@@ -66,14 +69,28 @@ pub(super) async fn drive(
                 touched.push(id.clone());
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        for id in touched {
-            if let Some(driven) = runs.get_mut(&id) {
-                driven.round(&store, &sender);
+        admission.tick(at);
+        // Whoever ends makes room for others.
+        loop {
+            touched.sort_unstable();
+            touched.dedup();
+            for id in touched {
+                if let Some(driven) = runs.get_mut(&id) {
+                    driven.round(&store, &mut admission, &sender);
+                }
+            }
+            runs.retain(|id, driven| {
+                let over = driven.is_over();
+                if over {
+                    admission.gone(at, id);
+                }
+                !over
+            });
+            touched = tell_answers(&mut runs, &mut admission);
+            if touched.is_empty() {
+                break;
             }
         }
-        runs.retain(|_, driven| !driven.is_over());
         if runs.is_empty() {
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
@@ -82,10 +99,24 @@ pub(super) async fn drive(
     }
 }
 
+/// Tells runs what became of what they asked for; names them.
+fn tell_answers(runs: &mut HashMap<Arc<str>, Driven>, admission: &mut Admission) -> Vec<Arc<str>> {
+    let mut touched = Vec::new();
+    while let Some(word) = admission.poll() {
+        if let Some(driven) = runs.get_mut(&word.run) {
+            let (ticket, answer) = (word.ticket, word.answer);
+            driven.take(Input::Answered { ticket, answer });
+            touched.push(word.run);
+        }
+    }
+    touched
+}
+
 /// Takes what happened; names the run that may have something to do now.
 fn take(
     happening: Happening,
     runs: &mut HashMap<Arc<str>, Driven>,
+    admission: &mut Admission,
     sender: &WeakUnboundedSender<Happening>,
 ) -> Option<Arc<str>> {
     match happening {
@@ -113,7 +144,7 @@ fn take(
             result: Ok(()),
             round,
         } => {
-            runs.get_mut(&run)?.saved(round, sender);
+            runs.get_mut(&run)?.saved(round, admission, sender);
             None
         }
         Happening::Saved {
@@ -123,6 +154,7 @@ fn take(
         } => {
             // What is in memory is ahead of the disk and can never be made good: the run ends here, to be resumed.
             let driven = runs.remove(&run)?;
+            admission.gone(now(), &run);
             driven.tell(Progress::StoreFailed(error));
             None
         }
@@ -142,8 +174,9 @@ fn take(
     }
 }
 
-fn until_due(runs: &HashMap<Arc<str>, Driven>) -> Duration {
-    let Some(due) = runs.values().filter_map(|driven| driven.due).min() else {
+fn until_due(runs: &HashMap<Arc<str>, Driven>, admission: &Admission) -> Duration {
+    let due = runs.values().filter_map(|driven| driven.due);
+    let Some(due) = due.chain(admission.due()).min() else {
         return SLEEP_MAX;
     };
     Duration::from_millis(due.since(now()).0).min(SLEEP_MAX)
