@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use flow_engine::admission::Admission;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
 use flow_engine::run::{
@@ -53,6 +54,7 @@ type Later = (Timestamp, usize, Input);
 
 impl World {
     pub(super) async fn drive(&mut self, run: Run, journal: Journal) -> (Journal, Rest) {
+        self.admission = Admission::default();
         let mut runs = vec![Live::new(run, journal, None, String::new())];
         let mut later: Vec<Later> = Vec::new();
         let beginning = self.beginning;
@@ -63,6 +65,9 @@ impl World {
         let rest = loop {
             for at in 0..runs.len() {
                 self.collect(&mut runs, at);
+            }
+            if self.tell_answers(&mut runs) {
+                continue;
             }
             // Runs that it started and did not wait for go on to their own end.
             if runs.iter().all(|live| live.ended.is_some()) {
@@ -81,6 +86,7 @@ impl World {
             }
             let soonest = runs.iter().filter_map(|live| live.until);
             let soonest = soonest.chain(later.iter().map(|(at, ..)| *at));
+            let soonest = soonest.chain(self.admission.due());
             let word = words.front().map(|(at, _)| *at);
             let Some(at) = soonest.chain(word).min() else {
                 break match runs[0].ended {
@@ -115,6 +121,7 @@ impl World {
                     return;
                 }
                 Output::Done(ended) => {
+                    self.admission.gone(self.now, runs[at].run.id());
                     runs[at].until = None;
                     let first = runs[at].ended.replace(ended.clone()).is_none();
                     if let Some((parent, node)) = runs[at].parent.filter(|_| first) {
@@ -126,6 +133,20 @@ impl World {
                 effect => runs[at].effects.push_back(effect),
             }
         }
+    }
+
+    /// Tells runs what became of what they asked for; whether there was anything to tell.
+    fn tell_answers(&mut self, runs: &mut [Live]) -> bool {
+        let mut told = false;
+        while let Some(word) = self.admission.poll() {
+            let at = runs.iter().position(|live| live.run.id() == &*word.run);
+            if let Some(at) = at {
+                let (ticket, answer) = (word.ticket, word.answer);
+                self.give(runs, at, Input::Answered { ticket, answer });
+                told = true;
+            }
+        }
+        told
     }
 
     fn give(&mut self, runs: &mut [Live], at: usize, input: Input) {
@@ -146,6 +167,7 @@ impl World {
                 self.say(runs, word);
             }
         }
+        self.admission.tick(self.now);
         let due = later.iter().position(|(at, ..)| *at <= self.now);
         if let Some(due) = due {
             let (_, at, input) = later.remove(due);
@@ -195,6 +217,14 @@ impl World {
     ) {
         let input = match effect {
             Output::StartChild(spec) => return self.start_child(runs, at, spec),
+            Output::Ask(ask) => {
+                let run = runs[at].run.id().into();
+                return self.admission.ask(self.now, &run, ask);
+            }
+            Output::Release { ticket, rest } => {
+                let run = runs[at].run.id().into();
+                return self.admission.release(self.now, &run, ticket, rest);
+            }
             Output::StopChild { run } => {
                 let child = runs.iter().position(|live| live.run.id() == &*run);
                 if let Some(child) = child {
@@ -262,7 +292,8 @@ impl World {
             project: None,
             retry_of: None,
         };
-        let run = Run::new(workflow, started, self.now);
+        let mut run = Run::new(workflow, started, self.now);
+        run.set_within(spec.within);
         let parent = (!spec.detached).then_some((at, spec.node));
         runs.push(Live::new(run, Vec::new(), parent, prefix));
     }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use flow_engine::admission::Admission;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{Event, RunStarted, StartedBy};
 use flow_engine::run::{Failure, Run};
@@ -43,6 +44,8 @@ pub struct World {
     beginning: Timestamp,
     now: Timestamp,
     clock: Clock,
+    /// Who may go, when not all may go at once.
+    admission: Admission,
     /// The project folder.
     folder: Arc<PathBuf>,
 }
@@ -98,6 +101,7 @@ impl World {
             beginning: BEGINNING,
             now: BEGINNING,
             clock: Clock::default(),
+            admission: Admission::default(),
             folder: Arc::new(PathBuf::from(".")),
         }
     }

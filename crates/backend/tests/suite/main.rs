@@ -1,5 +1,6 @@
 //! The machine, driven in the virtual world: each rule of what happens to steps, cut journals, any graph.
 
+mod admission;
 mod conformance;
 mod cut;
 mod golden;

@@ -374,6 +374,48 @@ const ROWS: &[Row] = &[
         SLOW,
         "g timed_out, g/a cancelled, g/f succeeded=\"timed_out\"; failed",
     ),
+    (
+        "P1",
+        "steps: { a: { query: svc.read, concurrency: { group: g } } }",
+        SLOW,
+        "a succeeded=1; succeeded",
+    ),
+    (
+        "P2",
+        "steps: { a: { query: svc.read, concurrency: { group: g } }, b: { query: svc.read, concurrency: { group: g } } }",
+        SLOW,
+        "a succeeded=1, b succeeded=1; succeeded",
+    ),
+    (
+        "P3",
+        "steps: { a: { query: svc.read, concurrency: { group: g } }, b: { query: svc.read, concurrency: { group: g, when_full: skip } } }",
+        SLOW,
+        "a succeeded=1, b skipped; succeeded",
+    ),
+    (
+        "P4",
+        "steps: { a: { query: svc.read, concurrency: { group: g } }, b: { query: svc.read, concurrency: { group: g, when_full: replace } } }",
+        SLOW,
+        "a cancelled, b succeeded=1; succeeded",
+    ),
+    (
+        "P5",
+        "steps: { a: { query: svc.read, concurrency: { group: g } }, b: { query: svc.list, concurrency: { group: g } } }",
+        r#"{"svc.read": [503, 1], "svc.list": {"id": 1}}"#,
+        "a succeeded=1 x2, b succeeded={\"id\":1}; succeeded",
+    ),
+    (
+        "P6",
+        "steps: { g: { concurrency: { group: g }, steps: { a: { query: svc.read, concurrency: { group: g } } } } }",
+        SLOW,
+        "g succeeded={\"a\":1}, g/a succeeded=1; succeeded",
+    ),
+    (
+        "P7",
+        "steps: { a: { query: svc.read, concurrency: { group: g } }, b: { query: svc.read, timeout: 90s, concurrency: { group: g } }, c: { for_each: '[1]', item_timeout: 90s, query: svc.read, concurrency: { group: g } } }",
+        SLOW,
+        "a succeeded=1, b succeeded=1, c succeeded=[{\"key\":0,\"status\":\"succeeded\",\"value\":1,\"error\":null}], c[0] succeeded=1; succeeded",
+    ),
 ];
 
 const CANCELLED: &[Cancelled] = &[
@@ -438,6 +480,14 @@ const CANCELLED: &[Cancelled] = &[
 /// Rows whose cases stand elsewhere: they need other workflows or real commands.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("L5", "crates/backend/tests/suite/ranges.rs"),
+    ("P8", "crates/backend/tests/suite/admission.rs"),
+    ("P9", "crates/backend/tests/suite/admission.rs"),
+    ("P10", "crates/backend/tests/suite/admission.rs"),
+    ("P11", "crates/backend/tests/suite/admission.rs"),
+    ("P12", "crates/runner/tests/suite/places.rs"),
+    ("P13", "crates/runner/tests/suite/places.rs"),
+    ("P14", "crates/runner/tests/suite/places.rs"),
+    ("P15", "crates/runner/tests/suite/places.rs"),
     ("F11", "crates/runner/tests/suite/nesting.rs"),
     ("C8", "crates/runner/tests/suite/nesting.rs"),
     ("R10", "crates/runner/tests/suite/nesting.rs"),
@@ -489,7 +539,7 @@ fn every_row_has_a_case() {
             let mut letters = row.chars();
             letters
                 .next()
-                .is_some_and(|letter| "SFLRCUE".contains(letter))
+                .is_some_and(|letter| "SFLRPCUE".contains(letter))
                 && letters.clone().next().is_some()
                 && letters.all(|letter| letter.is_ascii_digit())
         })

@@ -67,6 +67,8 @@ events! {
     "attempt_ended" => AttemptEnded,
     /// The next attempt waits.
     "backoff_started" => BackoffStarted,
+    /// A step, or the run, waits until there is a place for it.
+    "admission_waited" => AdmissionWaited,
     /// A trigger holds the run.
     "hold_started" => HoldStarted,
     /// What was there when a trigger began to look.
@@ -205,6 +207,11 @@ pub enum SkipReason {
     },
     /// A person said so.
     Resolved,
+    /// There was no place for it, and it does not wait for one.
+    NoPlace {
+        /// Where, in words.
+        group: String,
+    },
 }
 
 /// See [`Event::AttemptStarted`].
@@ -262,6 +269,27 @@ pub struct BackoffStarted {
     pub next: u32,
     /// When it comes.
     pub until: Timestamp,
+}
+
+/// See [`Event::AdmissionWaited`]: how it stood when the wait began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdmissionWaited {
+    /// The step's path; none for the run itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Where there is no place, in words.
+    pub what: String,
+    /// How many places were taken.
+    pub taken: u64,
+    /// By whom, in words; a few of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_by: Vec<String>,
+    /// How many waited before it.
+    #[serde(default)]
+    pub before: u64,
+    /// When there will be a place, if that is only a question of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// See [`Event::HoldStarted`].

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use crate::duration::Millis;
-use crate::journal::{Event, Outcome, Resolution, RunEnded, RunStarted, SkipReason};
+use crate::journal::{
+    AdmissionWaited, Event, Outcome, Resolution, RunEnded, RunStarted, SkipReason,
+};
 use crate::run::Failure;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -21,6 +23,8 @@ pub struct Report {
     pub ended: Option<(Timestamp, RunEnded)>,
     /// Whether it was asked to cancel.
     pub cancel_asked: bool,
+    /// The place that it waits for before its first step.
+    pub waits_for: Option<AdmissionWaited>,
     /// Steps and items whose value is that of the run that this one tries again.
     pub reused: BTreeSet<String>,
     /// The steps that something happened to, in the order in which it first did.
@@ -65,6 +69,8 @@ const ITEMS_KEPT: u64 = 1_000;
 pub enum StepState {
     /// An attempt runs.
     Running,
+    /// There is no place for it yet.
+    Waiting(AdmissionWaited),
     /// The next attempt comes at this time.
     Backoff {
         /// When.
@@ -98,6 +104,7 @@ impl StepState {
     pub fn as_str(&self) -> &'static str {
         match self {
             StepState::Running => "running",
+            StepState::Waiting(_) => "waiting",
             StepState::Backoff { .. } => "backoff",
             StepState::Held { .. } => "held",
             StepState::Interrupted => "interrupted",
@@ -118,6 +125,7 @@ impl Report {
             started_at: at,
             ended: None,
             cancel_asked: false,
+            waits_for: None,
             reused: BTreeSet::new(),
             steps: IndexMap::new(),
         }
@@ -126,8 +134,14 @@ impl Report {
     /// Takes in one more event.
     pub fn take(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::RunEnded(ended) => self.ended = Some((at, ended.clone())),
+            Event::RunEnded(ended) => {
+                self.waits_for = None;
+                self.ended = Some((at, ended.clone()));
+            }
             Event::CancelAsked(_) => self.cancel_asked = true,
+            Event::AdmissionWaited(waited) if waited.step.is_none() => {
+                self.waits_for = Some(waited.clone());
+            }
             Event::Reused(reused) => {
                 self.reused.insert(reused.step.clone());
             }
@@ -138,6 +152,7 @@ impl Report {
             | Event::RoundStarted(_) => {}
             of_step => {
                 if let Some(step) = crate::run::step_of(of_step) {
+                    self.waits_for = None;
                     let fresh = StepReport {
                         state: StepState::Running,
                         started_at: at,
@@ -206,6 +221,8 @@ impl StepReport {
                     next: backoff.next,
                 };
             }
+            Event::AdmissionWaited(waited) => self.state = StepState::Waiting(waited.clone()),
+            Event::GroupStarted(_) | Event::ChildStarted(_) => self.state = StepState::Running,
             Event::HoldStarted(started) => {
                 self.state = StepState::Held {
                     every: started.every,

@@ -10,6 +10,7 @@ use super::holds::Hold;
 use super::io::Output;
 use super::machine::Run;
 use super::node::{Inside, Layer, Loop, Node, NodeId, Opened, Rounds};
+use super::places::Waited;
 use super::ranges::Ranges;
 use super::status::{IllegalEvent, Progress, next};
 use super::{AttemptNo, StepOutcome, StepStatus};
@@ -44,6 +45,7 @@ impl Run {
                 self.cancelled = true;
                 self.hard |= asked.hard;
             }
+            Event::AdmissionWaited(waited) => self.run_waited(waited),
             Event::RunStopped(_) => self.stopped = true,
             Event::FinallyStarted(started) => {
                 if let Some(body) = self.workflow.finally {
@@ -63,6 +65,7 @@ impl Run {
     }
 
     pub(super) fn apply_to(&mut self, id: NodeId, event: &Event) -> Result<(), IllegalEvent> {
+        self.places.begun = true;
         let node = &mut self.nodes[id];
         let sent = matches!(
             node.status,
@@ -108,6 +111,7 @@ impl Run {
                     node.answers.push((what, evaluated.value.clone()));
                 }
             }
+            Event::AdmissionWaited(event) => node.waited = Some(Waited::new(event, self.now)),
             Event::StopAsked(_) => node.stopped = true,
             Event::ChildStarted(started) => {
                 node.inside = Inside::Child(started.run.as_str().into(), started.inputs.clone());
@@ -141,6 +145,7 @@ impl Run {
             }
             _ => {}
         }
+        self.let_go(id, event);
         self.moved(id, event);
         Ok(())
     }
@@ -406,23 +411,20 @@ impl Run {
                 {
                     let frame = self.frames.remove(frame).expect("an open frame");
                     for node in frame.nodes {
-                        self.active.remove(&node);
-                        self.nodes.remove(node);
+                        self.forget_node(node);
                     }
                 }
             }
             Inside::Loop(inside) => {
                 for node in inside.open.into_values() {
                     self.close_inside(node);
-                    self.active.remove(&node);
-                    self.nodes.remove(node);
+                    self.forget_node(node);
                 }
             }
             Inside::Rounds(rounds) => {
                 if let Some(node) = rounds.current {
                     self.close_inside(node);
-                    self.active.remove(&node);
-                    self.nodes.remove(node);
+                    self.forget_node(node);
                 }
             }
         }

@@ -224,7 +224,11 @@ impl Run {
             self.record(id, StepCancelled { step });
             return;
         }
-        self.start_attempt(id, next, deadline);
+        if !self.may_go(id) {
+            return;
+        }
+        let held_up = self.held_up(id);
+        self.start_attempt(id, next, deadline.map(|deadline| deadline.plus(held_up)));
     }
 
     pub(super) fn time_is_up(&mut self, id: NodeId) {

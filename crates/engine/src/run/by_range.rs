@@ -30,7 +30,9 @@ impl Run {
             .each
             .as_ref()
             .is_none_or(|each| each.item_timeout.is_some());
-        let plain = !timed && shape.repeat.is_none() && !can_be_undone(&self.workflow, step);
+        // Places are asked for item by item.
+        let plain =
+            !timed && !shape.asks && shape.repeat.is_none() && !can_be_undone(&self.workflow, step);
         harmless && plain && count / self.slots(id, outermost) >= RANGE_ITEMS_MIN
     }
 

@@ -24,7 +24,7 @@ impl Run {
         if self.vars.is_none() && !self.settle_vars() {
             return;
         }
-        if !self.rereading.is_empty() {
+        if !self.rereading.is_empty() || !self.may_begin() {
             return;
         }
         loop {
@@ -107,6 +107,9 @@ impl Run {
             Layer::Step if shape.each.is_some() => return self.start_loop(id),
             Layer::Step | Layer::Item(_) if shape.repeat.is_some() => return self.start_rounds(id),
             _ => {}
+        }
+        if !self.may_go(id) {
+            return;
         }
         match &shape.does {
             Does::Value(_) => match self.control(id, What::Value) {
@@ -226,8 +229,14 @@ impl Run {
                 deadline,
             },
         );
+        let within = if child.detach {
+            Vec::new()
+        } else {
+            self.held_by(id)
+        };
         self.out.push_back(Output::StartChild(ChildSpec {
             node: id,
+            within,
             run: run.as_str().into(),
             workflow: child.workflow.clone(),
             inputs,
@@ -257,7 +266,10 @@ impl Run {
     pub(super) fn deadline(&mut self, id: NodeId) -> Option<Option<Timestamp>> {
         let node = &self.nodes[id];
         match node.layer {
-            Layer::Item(_) => return Some(node.bound),
+            Layer::Item(_) => {
+                let held_up = self.held_up(id);
+                return Some(node.bound.map(|bound| bound.plus(held_up)));
+            }
             Layer::Round(_) => return Some(None),
             Layer::Step | Layer::Undo => {}
         }

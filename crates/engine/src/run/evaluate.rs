@@ -10,8 +10,9 @@ use super::values::apply_output;
 use super::{Failure, Values};
 use crate::eval::BlobRead;
 use crate::expr::{RefKind, RefPart, Roots, Scope};
+use crate::source::SourceFile;
 use crate::value::{Map, Value};
-use crate::workflow::{Argument, Does, OnError, Stop, Tree, Workflow};
+use crate::workflow::{Argument, Concurrency, Does, OnError, Stop, Tree, Workflow};
 
 /// One control expression of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +46,8 @@ pub enum What {
     Until,
     /// `outputs` of a group.
     Group,
+    /// `group` of `concurrency`; null without.
+    Concurrency,
     /// `vars`: a map.
     Vars,
     /// `outputs`: a map.
@@ -56,7 +59,7 @@ pub enum What {
 pub const SEGMENTS: &str = "$segments";
 
 impl What {
-    const ALL: [(What, &'static str); 12] = [
+    const ALL: [(What, &'static str); 13] = [
         (What::Condition, "if"),
         (What::Value, "value"),
         (What::Arguments, "arguments"),
@@ -67,6 +70,7 @@ impl What {
         (What::Start, "start"),
         (What::Until, "until"),
         (What::Group, "group"),
+        (What::Concurrency, "concurrency"),
         (What::Vars, "vars"),
         (What::Outputs, "outputs"),
     ];
@@ -113,6 +117,7 @@ pub fn evaluate(
     let Some((at, shape)) = step.map(|step| (step, &workflow.steps[step])) else {
         return match what {
             What::Vars => vars(workflow, values, blobs),
+            What::Concurrency => group_of(workflow.concurrency.as_ref(), &scope, source),
             _ => outputs(workflow, values, &scope),
         };
     };
@@ -171,7 +176,20 @@ pub fn evaluate(
             let value = group(workflow, at, values, &scope)?;
             apply_output(workflow, at, value, roots)
         }
+        What::Concurrency => group_of(shape.concurrency.as_ref(), &scope, source),
         What::Vars | What::Outputs => Ok(Value::Null),
+    }
+}
+
+/// The group in which something goes.
+fn group_of(
+    concurrency: Option<&Concurrency>,
+    scope: &Scope<'_>,
+    source: &SourceFile,
+) -> Result<Value, Stop> {
+    match concurrency.and_then(|concurrency| concurrency.group.as_ref()) {
+        Some(group) => group.render(scope, source),
+        None => Ok(Value::Null),
     }
 }
 

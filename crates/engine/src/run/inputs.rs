@@ -49,6 +49,7 @@ impl Run {
                 result,
             } => self.stored(node, first, count, result),
             Input::ChildEnded { node, ended } => self.child_ended(node, ended),
+            Input::Answered { ticket, answer } => self.answered(ticket, answer),
             Input::Signal { node, value } => return self.signalled(node, value),
             Input::Resolve { node, resolution } => return self.resolve(node, resolution),
             Input::Cancel { by, hard } => self.cancel(by, hard),
@@ -77,7 +78,7 @@ impl Run {
                 self.finally_of_group_over(id);
                 continue;
             }
-            if deadline.is_some_and(|deadline| deadline <= self.now) {
+            if deadline.is_some_and(|deadline| deadline <= self.now) && node.waited.is_none() {
                 self.time_is_up(id);
                 continue;
             }
@@ -227,7 +228,8 @@ impl Run {
         Ok(())
     }
 
-    fn cancel(&mut self, by: String, hard: bool) {
+    pub(super) fn cancel(&mut self, by: String, hard: bool) {
+        let hard = hard || self.waits_to_begin();
         // Once all steps are over there is nothing left to cancel but what ends the run.
         let over = self.frames[self.root.main].unfinished == 0;
         if self.hard || (!hard && (self.cancelled || over)) {

@@ -7,6 +7,7 @@ use super::evaluate::Control;
 use super::look::LookOutcome;
 use super::node::NodeId;
 use super::{AttemptNo, Failure, Prepared, Values};
+use crate::admission::{Answer, Ask, Key, Ticket};
 use crate::duration::Millis;
 use crate::journal::{Event, Resolution, RunEnded};
 use crate::time::Timestamp;
@@ -99,6 +100,13 @@ pub enum Input {
         /// How.
         ended: RunEnded,
     },
+    /// What was asked for is answered.
+    Answered {
+        /// Under which number.
+        ticket: Ticket,
+        /// What is answered.
+        answer: Answer,
+    },
     /// Someone said the word that a node waits for.
     Signal {
         /// The node.
@@ -137,6 +145,15 @@ pub enum Output {
         node: NodeId,
         /// The attempt.
         attempt: AttemptNo,
+    },
+    /// Ask for places; nothing is started before they are granted.
+    Ask(Ask),
+    /// What was asked for is needed no more; its record came before.
+    Release {
+        /// Under which number.
+        ticket: Ticket,
+        /// Until when the service that was called asked to be left alone.
+        rest: Option<Timestamp>,
     },
     /// Read items of a loop from a stored value.
     Fetch(FetchSpec),
@@ -313,4 +330,6 @@ pub struct ChildSpec {
     pub inputs: Value,
     /// Whether nobody waits for its end.
     pub detached: bool,
+    /// The places in which it goes: those of the step, of what is around it, and of this run. None if nobody waits for it.
+    pub within: Vec<Key>,
 }

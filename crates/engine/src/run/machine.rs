@@ -11,6 +11,7 @@ use super::ending::Undoable;
 use super::evaluate::What;
 use super::io::{IllegalInput, Input, Output};
 use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
+use super::places::Places;
 use super::{Failure, StepStatus, Values};
 use crate::journal::{Event, Reused, RunEnded, RunStarted};
 use crate::time::Timestamp;
@@ -56,6 +57,7 @@ pub struct Run {
     pub(super) rereading: BTreeSet<(NodeId, u64)>,
     /// Inputs that came before that.
     pub(super) postponed: Vec<Input>,
+    pub(super) places: Places,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
 }
@@ -133,6 +135,7 @@ impl Run {
             active: BTreeSet::new(),
             rereading: BTreeSet::new(),
             postponed: Vec::new(),
+            places: Places::default(),
             out: VecDeque::new(),
             now: at,
             workflow,
@@ -255,6 +258,10 @@ impl Run {
             (None, None, Some(step)) if open.is_empty() => {
                 ("waiting", Some(format!("step `{step}`")))
             }
+            (None, None, None) if open.is_empty() => match self.place_in_words() {
+                Some(place) => ("waiting", Some(place)),
+                None => ("running", None),
+            },
             _ => ("running", None),
         };
         let due = if self.ended.is_some() {

@@ -10,7 +10,7 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
+//! `places` and `demands` (what may not go at once), `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
 //! `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
@@ -19,6 +19,7 @@ mod apply;
 mod attempts;
 mod by_range;
 mod decide;
+mod demands;
 mod ending;
 pub mod evaluate;
 mod failure;
@@ -32,6 +33,7 @@ mod loops;
 mod machine;
 mod node;
 mod path;
+mod places;
 mod prepared;
 mod ranges;
 mod recover;

@@ -8,6 +8,7 @@ use slotmap::new_key_type;
 
 use super::evaluate::What;
 use super::holds::Hold;
+use super::places::{Place, Waited};
 use super::ranges::Ranges;
 use super::status::Progress;
 use super::{AttemptNo, Failure, Prepared, StepStatus, Values};
@@ -63,6 +64,10 @@ pub(super) struct Node {
     pub(super) answers: Vec<(What, Value)>,
     /// Control expressions that the driver was asked for and has not answered.
     pub(super) asked: Vec<What>,
+    /// What it has asked for before it goes.
+    pub(super) place: Option<Place>,
+    /// A wait for that which stands in the journal.
+    pub(super) waited: Option<Waited>,
     pub(super) inside: Inside,
     /// Nothing new starts inside: its time is up.
     pub(super) stopped: bool,
@@ -171,6 +176,8 @@ impl Node {
             bound: None,
             answers: Vec::new(),
             asked: Vec::new(),
+            place: None,
+            waited: None,
             inside: Inside::Nothing,
             stopped: false,
             seen: None,
@@ -183,6 +190,9 @@ impl Node {
             StepStatus::Running {
                 deadline, progress, ..
             } if progress != Progress::Over => deadline,
+            StepStatus::Backoff { .. } if self.place.is_some() => None,
+            // Held up before a restart: it asks again, and its time stands still.
+            StepStatus::Backoff { until, .. } if self.waited.is_some() => Some(until),
             StepStatus::Backoff {
                 until, deadline, ..
             } => Some(deadline.map_or(until, |deadline| until.min(deadline))),

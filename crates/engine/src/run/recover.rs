@@ -107,6 +107,7 @@ impl Run {
 
     /// Everything that an expression may need is there.
     pub(super) fn recover_nodes(&mut self) {
+        self.take_places_again();
         let active: Vec<NodeId> = self.active.iter().copied().collect();
         for id in active {
             let Some(node) = self.nodes.get(id) else {
@@ -193,6 +194,7 @@ impl Run {
             workflow: child.workflow.clone(),
             inputs: inputs.clone(),
             detached: child.detach,
+            within: self.held_by(id),
         };
         self.out.push_back(Output::StartChild(spec));
     }
@@ -228,6 +230,7 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::ChildStarted(event) => &event.step,
         Event::StopAsked(event) => &event.step,
         Event::Emitted(event) => &event.step,
+        Event::AdmissionWaited(event) => event.step.as_deref()?,
         Event::FinallyStarted(event) => event.step.as_deref()?,
         Event::Evaluated(event) => event.step.as_deref()?,
         Event::UndoStarted(event) => &event.step,

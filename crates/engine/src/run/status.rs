@@ -148,13 +148,12 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
             progress: Progress::Begun,
             deadline: started.deadline,
         },
-        (Backoff { next, deadline, .. }, Event::AttemptStarted(started))
-            if started.attempt == next.get() =>
-        {
+        // Its time is later than it was, if it was held up.
+        (Backoff { next, .. }, Event::AttemptStarted(started)) if started.attempt == next.get() => {
             Running {
                 attempt: next,
                 progress: Progress::Begun,
-                deadline,
+                deadline: started.deadline,
             }
         }
         (
@@ -223,6 +222,7 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
             | Event::StopAsked(_),
         )
         | (Ready, Event::Emitted(_))
+        | (Ready | Backoff { .. }, Event::AdmissionWaited(_))
         | (Held { .. }, Event::HoldBaseline(_)) => *status,
         (Held { .. }, Event::HoldEnded(_)) => Ended(Succeeded),
         (_, Event::StepSucceeded(_)) if live => Ended(Succeeded),

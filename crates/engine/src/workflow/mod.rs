@@ -1,9 +1,10 @@
 //! A checked workflow: names resolved, types agreed, ready to be planned and run.
 //!
-//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`trigger`] (what starts runs), [`tree`] (templates with
+//! Read in this order: [`Workflow`], [`body`] (how steps nest), [`bounds`] (how many go at once), [`trigger`] (what starts runs), [`tree`] (templates with
 //! their places), [`check`] (how a document becomes one).
 
 pub mod body;
+pub mod bounds;
 mod check;
 pub mod input;
 pub mod tree;
@@ -26,6 +27,7 @@ use crate::yaml::TextPlace;
 pub use body::{
     Body, BodyRole, ChildCall, Computed, Each, Group, LoopNames, OnMax, Repeat, Tolerate,
 };
+pub use bounds::{Concurrency, Limits};
 pub use check::check;
 pub use input::Input;
 pub use tree::{Bare, Stop, Tree};
@@ -46,6 +48,10 @@ pub struct Workflow {
     pub vars: IndexMap<Arc<str>, Tree>,
     /// Connections that steps use, declared or implied by a connector's name.
     pub connections: IndexMap<Arc<str>, Connection>,
+    /// `concurrency:`: how many runs go at once.
+    pub concurrency: Option<Concurrency>,
+    /// `priority:`: of what waits, more goes first.
+    pub priority: i32,
     /// What starts a run, by name.
     pub triggers: IndexMap<Arc<str>, Trigger>,
     /// All steps in source order, those inside groups behind their group; `undo` of a step right behind it.
@@ -92,6 +98,8 @@ pub struct Connection {
     pub connector: Arc<str>,
     /// Its settings, defaults filled in.
     pub settings: Tree,
+    /// `limits:`.
+    pub limits: Option<Limits>,
     /// Where it is declared, or first used.
     pub span: Span,
 }
@@ -149,6 +157,10 @@ pub struct Step {
     pub always: bool,
     /// `output:`.
     pub output: Option<Output>,
+    /// `concurrency:`: how many of them go at once.
+    pub concurrency: Option<Concurrency>,
+    /// Whether it must ask before it goes: it has `concurrency`, or calls a connection with `limits`.
+    pub asks: bool,
     /// `timeout:`: bounds the whole step.
     pub timeout: Option<Tree>,
     /// `retry:`, with the defaults of the effect.

@@ -94,7 +94,9 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
         if let Some((_, Event::RunEnded(ended))) = stored.events.last() {
             return Ok(Found::Over(ended.clone()));
         }
-        let taken = start::take_up(workflow, stored.events).map_err(|error| error.to_string())?;
+        let mut taken =
+            start::take_up(workflow, stored.events).map_err(|error| error.to_string())?;
+        taken.run.set_within(child.spec.within.clone());
         return Ok(Found::Goes(Box::new(taken)));
     }
     let pinned = start::read_bundle(store.folder(), &child.bundle)?;
@@ -113,7 +115,8 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
         project: child.project.clone(),
         retry: None,
     };
-    let taken = start::start(store, new).map_err(|error| error.to_string())?;
+    let mut taken = start::start(store, new).map_err(|error| error.to_string())?;
+    taken.run.set_within(child.spec.within.clone());
     Ok(Found::Goes(Box::new(taken)))
 }
 

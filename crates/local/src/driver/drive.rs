@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_engine::admission::Admission;
 use flow_engine::run::Input;
+use flow_engine::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
 use super::children::{self, Child};
@@ -24,6 +26,8 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    // Who may go, when not all may go at once: all runs of the store are driven here.
+    let mut admission = Admission::default();
     // Those who want to know when no run is left, and runs that are about to be.
     let mut resting = Vec::new();
     // Runs to be cancelled as soon as they are driven.
@@ -42,7 +46,7 @@ pub(super) async fn drive(
                 }
                 None
             }
-            () = tokio::time::sleep(until_due(&runs)) => None,
+            () = tokio::time::sleep(until_due(&runs, &admission)) => None,
         };
         let mut touched: Vec<Arc<str>> = Vec::new();
         let mut next = first;
@@ -91,7 +95,7 @@ pub(super) async fn drive(
                     store.stop_waiting();
                     runs.values_mut().for_each(Driven::stop);
                 }
-                happening => touched.extend(take(happening, &mut runs, &sender)),
+                happening => touched.extend(take(happening, &mut runs, &mut admission, &sender)),
             }
             next = receiver.try_recv().ok();
         }
@@ -102,14 +106,24 @@ pub(super) async fn drive(
                 touched.push(id.clone());
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        for id in touched {
-            if let Some(driven) = runs.get_mut(&id) {
-                driven.round(&store, &sender);
+        admission.tick(at);
+        // Whoever ends makes room for others.
+        let mut again = Vec::new();
+        loop {
+            touched.sort_unstable();
+            touched.dedup();
+            for id in touched {
+                if let Some(driven) = runs.get_mut(&id) {
+                    driven.round(&store, &mut admission, &sender);
+                }
+            }
+            again.extend(forget(&mut runs, &mut admission, at));
+            touched = tell_answers(&mut runs, &mut admission);
+            if touched.is_empty() {
+                break;
             }
         }
-        for child in forget(&mut runs) {
+        for child in again {
             children::start(child, store.clone(), sender.clone());
         }
         if runs.is_empty() {
@@ -120,13 +134,18 @@ pub(super) async fn drive(
     }
 }
 
-/// Forgets runs that are over here. One of them may have been resumed by itself and have ended: gives those that others
-/// wait for, to be looked at again.
-fn forget(runs: &mut HashMap<Arc<str>, Driven>) -> Vec<Child> {
+/// Forgets runs that are over here, which makes room for others. One of them may have been resumed by itself and have
+/// ended: gives those that others wait for, to be looked at again.
+fn forget(
+    runs: &mut HashMap<Arc<str>, Driven>,
+    admission: &mut Admission,
+    at: Timestamp,
+) -> Vec<Child> {
     let mut over = Vec::new();
     runs.retain(|id, driven| {
         let goes = !driven.is_over();
         if !goes {
+            admission.gone(at, id);
             over.push(id.clone());
         }
         goes
@@ -138,10 +157,24 @@ fn forget(runs: &mut HashMap<Arc<str>, Driven>) -> Vec<Child> {
     over.iter().flat_map(awaited).collect()
 }
 
+/// Tells runs what became of what they asked for; names them.
+fn tell_answers(runs: &mut HashMap<Arc<str>, Driven>, admission: &mut Admission) -> Vec<Arc<str>> {
+    let mut touched = Vec::new();
+    while let Some(word) = admission.poll() {
+        if let Some(driven) = runs.get_mut(&word.run) {
+            let (ticket, answer) = (word.ticket, word.answer);
+            driven.take(Input::Answered { ticket, answer });
+            touched.push(word.run);
+        }
+    }
+    touched
+}
+
 /// Takes what happened; names the run that may have something to do now.
 fn take(
     happening: Happening,
     runs: &mut HashMap<Arc<str>, Driven>,
+    admission: &mut Admission,
     sender: &WeakUnboundedSender<Happening>,
 ) -> Option<Arc<str>> {
     match happening {
@@ -165,7 +198,7 @@ fn take(
             result: Ok(()),
             round,
         } => {
-            runs.get_mut(&run)?.saved(round, sender);
+            runs.get_mut(&run)?.saved(round, admission, sender);
             None
         }
         Happening::Saved {
@@ -175,6 +208,7 @@ fn take(
         } => {
             // What is in memory is ahead of the disk and can never be made good: the run ends here, to be resumed.
             let driven = runs.remove(&run)?;
+            admission.gone(now(), &run);
             driven.tell(Progress::StoreFailed(error));
             None
         }
@@ -199,8 +233,9 @@ fn take(
     }
 }
 
-fn until_due(runs: &HashMap<Arc<str>, Driven>) -> Duration {
-    let Some(due) = runs.values().filter_map(|driven| driven.due).min() else {
+fn until_due(runs: &HashMap<Arc<str>, Driven>, admission: &Admission) -> Duration {
+    let due = runs.values().filter_map(|driven| driven.due);
+    let Some(due) = due.chain(admission.due()).min() else {
         return SLEEP_MAX;
     };
     Duration::from_millis(due.since(now()).0).min(SLEEP_MAX)

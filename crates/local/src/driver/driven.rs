@@ -8,6 +8,7 @@ use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
+use flow_engine::admission::Admission;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
 use flow_engine::run::{
@@ -117,7 +118,12 @@ impl Driven {
     }
 
     /// Hands what the machine gives to the store.
-    pub(super) fn round(&mut self, store: &Store, sender: &WeakUnboundedSender<Happening>) {
+    pub(super) fn round(
+        &mut self,
+        store: &Store,
+        admission: &mut Admission,
+        sender: &WeakUnboundedSender<Happening>,
+    ) {
         let mut round = Round::default();
         // The time of the decisions, not that of the writing: replay must see what the machine saw.
         let at = self.run.now();
@@ -134,7 +140,7 @@ impl Driven {
         };
         round.answers = std::mem::take(&mut self.answers);
         if round.events.is_empty() && self.saving == 0 {
-            self.perform(round, sender);
+            self.perform(round, admission, sender);
             return;
         }
         let rows = round
@@ -165,12 +171,22 @@ impl Driven {
     }
 
     /// A round is on disk: what it allowed is done now.
-    pub(super) fn saved(&mut self, round: Round, sender: &WeakUnboundedSender<Happening>) {
+    pub(super) fn saved(
+        &mut self,
+        round: Round,
+        admission: &mut Admission,
+        sender: &WeakUnboundedSender<Happening>,
+    ) {
         self.saving -= 1;
-        self.perform(round, sender);
+        self.perform(round, admission, sender);
     }
 
-    fn perform(&mut self, round: Round, sender: &WeakUnboundedSender<Happening>) {
+    fn perform(
+        &mut self,
+        round: Round,
+        admission: &mut Admission,
+        sender: &WeakUnboundedSender<Happening>,
+    ) {
         for (at, event) in round.events {
             self.tell(Progress::Event { at, event });
         }
@@ -189,11 +205,15 @@ impl Driven {
                         cancel.cancel();
                     }
                 }
+                Output::Release { ticket, rest } => {
+                    admission.release(now(), &self.id, ticket, rest);
+                }
                 Output::Done(ended) => self.tell(Progress::Ended(ended)),
                 Output::Record(_) | Output::Wait { .. } => {}
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
                 Output::Send(spec) if self.stopping => self.attempt(spec, sender),
                 _ if self.stopping => {}
+                Output::Ask(ask) => admission.ask(now(), &self.id, ask),
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
                 Output::Range(spec) => self.range(spec, sender),
@@ -414,7 +434,10 @@ impl Driven {
             return true;
         }
         let rests = |run: &str| self.resting.iter().any(|child| &*child.spec.run == run);
-        let idle = self.tasks == 0 && self.due.is_none() && self.run.children().all(rests);
+        let idle = self.tasks == 0
+            && self.due.is_none()
+            && !self.run.waits_for_place()
+            && self.run.children().all(rests);
         if idle {
             self.tell(Progress::Interrupted);
         }

@@ -22,7 +22,7 @@ use crate::host::{Backend, Following};
 use crate::show::live::Live;
 use crate::show::style::{self, DIM, RED, paint};
 use crate::show::values;
-use crate::show::{plain, summary};
+use crate::show::{plain, summary, why};
 
 /// How a run is shown.
 pub(super) struct Shown {
@@ -194,6 +194,11 @@ fn event_shown(
     event: &Event,
 ) {
     let step = step_of(event);
+    if let Event::AdmissionWaited(waited) = event
+        && step.is_none()
+    {
+        say(view, &why::place(waited, at));
+    }
     match view {
         View::Json => {
             let body: serde_json::Value =

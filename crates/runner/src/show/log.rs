@@ -52,6 +52,7 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             plain(format!("reused: {}", values::brief(&succeeded.value)))
         }
         Event::StepSucceeded(succeeded) => good(values::brief(&succeeded.value)),
+        Event::AdmissionWaited(waited) => plain(format!("waits for a place in {}", waited.what)),
         Event::HoldStarted(started) => match (started.every, started.due) {
             (Some(every), _) => plain(format!("waits, looks up to every {every}")),
             (None, Some(due)) => plain(format!("waits until {due}")),

@@ -34,6 +34,7 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
             Some(items) => items_words(*items),
             None => "running".to_owned(),
         },
+        StepState::Waiting(waited) => format!("waits for {}", waited.what),
         StepState::Backoff { until, next } => {
             let why = step
                 .failure
@@ -78,6 +79,7 @@ pub(crate) fn skip_words(reason: &SkipReason) -> String {
             format!("skipped: `{need}` is {}", status.replace('_', " "))
         }
         SkipReason::Resolved => "skipped by decision".to_owned(),
+        SkipReason::NoPlace { group } => format!("skipped: {group} has no place"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a run, or one of its steps, stands where it stands.
 
-use flow_engine::journal::SkipReason;
+use flow_engine::journal::{AdmissionWaited, SkipReason};
 use flow_engine::report::{Report, StepReport, StepState};
 use flow_engine::run::retry::RetryPolicy;
 use flow_engine::time::Timestamp;
@@ -55,7 +55,7 @@ pub(crate) fn why(
             status: known.map_or("not begun", |known| known.state.as_str()),
             reasons: match known {
                 Some(known) => of_begun(workflow, report, step, &path, known, now),
-                None => of_waiting(workflow, report, step),
+                None => of_waiting(workflow, report, step, now),
             },
             step: path,
         })
@@ -71,9 +71,15 @@ fn is_worth_a_word(report: &Report, path: &str, step: &StepReport) -> bool {
 }
 
 /// A step that nothing has happened to.
-fn of_waiting(workflow: &Workflow, report: &Report, step: &Step) -> Vec<String> {
+fn of_waiting(workflow: &Workflow, report: &Report, step: &Step, now: Timestamp) -> Vec<String> {
     if report.ended.is_some() {
         return vec!["the run ended before its turn came".to_owned()];
+    }
+    if let Some(waited) = &report.waits_for {
+        return vec![format!(
+            "the run {}",
+            place(waited, now).trim_start_matches("it ")
+        )];
     }
     let index = workflow.step_index(&step.name).unwrap_or_default();
     let needs = workflow.plan.needs(index).into_iter().map(|(need, _)| need);
@@ -132,6 +138,7 @@ fn of_begun(
                 (None, _) => format!("it runs since {since}"),
             });
         }
+        StepState::Waiting(waited) => reasons.push(place(waited, now)),
         StepState::Backoff { until, next } => {
             let why = known.failure.as_ref().map_or(String::new(), |failure| {
                 format!(
@@ -209,6 +216,29 @@ fn of_begun(
         }
     }
     reasons
+}
+
+/// Why there is no place: how it stood when the wait began.
+pub(crate) fn place(waited: &AdmissionWaited, now: Timestamp) -> String {
+    let mut text = format!("it waits for a place in {}", waited.what);
+    if let Some(until) = waited.until {
+        text.push_str(&format!(
+            "; there is one in {}",
+            values::elapsed(until.since(now))
+        ));
+        return text;
+    }
+    text.push_str(&format!("; when it began to wait, {} taken", waited.taken));
+    if !waited.taken_by.is_empty() {
+        let more = waited.taken.saturating_sub(waited.taken_by.len() as u64);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        text.push_str(&format!(" by {}{more}", waited.taken_by.join(", ")));
+    }
+    text.push_str(&format!(", {} before it", waited.before));
+    text
 }
 
 fn attempts(step: &Step, known: &StepReport) -> String {

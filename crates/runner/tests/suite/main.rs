@@ -14,6 +14,7 @@ mod fmt;
 mod main_job;
 mod nesting;
 mod owners;
+mod places;
 mod retried;
 mod rules;
 mod snippets;

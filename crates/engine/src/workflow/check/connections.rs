@@ -8,7 +8,7 @@ use crate::document::{Section, Word};
 use crate::finding::Finding;
 use crate::source::Span;
 use crate::value::{Secret, Value};
-use crate::workflow::{Connection, SecretUse, Tree};
+use crate::workflow::{Connection, Limits, SecretUse, Tree};
 
 impl Checker<'_> {
     pub(super) fn declared_connections(&mut self, sections: &[Section]) {
@@ -60,13 +60,13 @@ impl Checker<'_> {
             ));
             return;
         };
-        let mut settings = Vec::new();
+        let (mut settings, mut limits) = (Vec::new(), None);
         for member in &section.members {
             let key = &member.name.text;
             match &**key {
                 "connector" => continue,
                 "limits" => {
-                    self.limits(&member.value);
+                    limits = Some(self.limits(&member.value));
                     continue;
                 }
                 "queue" => {
@@ -117,7 +117,7 @@ impl Checker<'_> {
             self.setting_value(key, &connector.settings[key].one_of, &tree);
             settings.push((key.clone(), tree));
         }
-        self.add_connection(name.text.clone(), connector, settings, name.span);
+        self.add_connection(name.text.clone(), connector, settings, limits, name.span);
     }
 
     fn address_template(&mut self, at: Span) {
@@ -153,6 +153,7 @@ impl Checker<'_> {
         name: Arc<str>,
         connector: &Connector,
         mut settings: Vec<(Arc<str>, Tree)>,
+        limits: Option<Limits>,
         span: Span,
     ) {
         for (key, setting) in &connector.settings {
@@ -179,6 +180,7 @@ impl Checker<'_> {
             Connection {
                 connector: connector.name.clone(),
                 settings,
+                limits,
                 span,
             },
         );
@@ -194,7 +196,7 @@ impl Checker<'_> {
         if connector.local {
             return Some(handle);
         }
-        self.add_connection(name.into(), connector, Vec::new(), span);
+        self.add_connection(name.into(), connector, Vec::new(), None, span);
         Some(handle)
     }
 }

@@ -1,36 +1,41 @@
 //! Keys that bound what runs cost and how many go at a time: `concurrency`, `priority`, `budget`, `cache`, `queue`, and
 //! `limits` of a connection. They are checked here; a warning says which of them this version does not hold runs to.
 
+use std::sync::Arc;
+
 use super::Checker;
-use crate::document::{Document, StepShape, keys};
+use crate::admission::WhenFull;
+use crate::document::keys::{self, Verb};
+use crate::document::{Document, StepShape};
 use crate::finding::Finding;
 use crate::source::Span;
+use crate::workflow::{Concurrency, Does, Limits, Step};
 use crate::yaml::{Entry, Node, NodeKind};
 
 /// Priorities lie between these, 0 is the usual one.
-const PRIORITY_MAX: i64 = 100;
+const PRIORITY_MAX: i32 = 100;
 
 impl Checker<'_> {
-    pub(super) fn limits_of_runs(&mut self, document: &Document) {
+    pub(super) fn limits_of_runs(&mut self, document: &Document) -> (Option<Concurrency>, i32) {
         let field = |key: &str| document.fields.get(key);
-        if let Some(node) = field("concurrency") {
-            self.concurrency(node);
-        }
+        let concurrency = field("concurrency").map(|node| self.concurrency(node));
+        let mut priority = 0;
         if let Some(node) = field("budget") {
             self.budget(node);
         }
         if let Some(node) = field("priority").filter(|node| !node.is_hole()) {
             let number = node
                 .as_scalar()
-                .and_then(|scalar| scalar.text.parse::<i64>().ok());
-            if number.is_none_or(|number| number.abs() > PRIORITY_MAX) {
+                .and_then(|scalar| scalar.text.parse::<i32>().ok());
+            let number = number.filter(|number| (-PRIORITY_MAX..=PRIORITY_MAX).contains(number));
+            priority = number.unwrap_or_default();
+            if number.is_none() {
                 let message =
                     format!("`priority` is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}");
                 let finding = Finding::error("schema.type", node.span, message);
                 self.findings
                     .push(finding.help("0 is the usual one; more goes first"));
             }
-            self.not_yet("priority", node.span);
         }
         if let Some(node) = field("risk")
             && self
@@ -45,12 +50,35 @@ impl Checker<'_> {
             self.findings
                 .push(finding.help("write `risk: accepted` once you have weighed it"));
         }
+        (concurrency, priority)
     }
 
-    pub(super) fn costs(&mut self, shape: &StepShape) {
-        if let Some(node) = shape.field("concurrency") {
-            self.concurrency(node);
+    /// Whether a step must ask before it goes.
+    pub(super) fn asks(&self, step: &Step) -> bool {
+        match &step.does {
+            Does::Call(call) => {
+                let connection = self.connections.get(&call.call.connection);
+                let limited = connection.is_some_and(|connection| connection.limits.is_some());
+                limited || step.concurrency.is_some()
+            }
+            Does::Group(_) | Does::Child(_) => step.concurrency.is_some(),
+            Does::Value(_) | Does::Hold(_) | Does::Engine(..) => false,
         }
+    }
+
+    pub(super) fn costs(&mut self, shape: &StepShape) -> Option<Concurrency> {
+        let concurrency = shape.field("concurrency").map(|node| {
+            let concurrency = self.concurrency(node);
+            let is_group = matches!(shape.verb, Some((Verb::Steps, _)));
+            if is_group && concurrency.when_full == WhenFull::Replace {
+                let message = "`when_full` of a group of steps cannot be `replace`";
+                let finding = Finding::error("schema.word", node.span, message);
+                self.findings.push(
+                    finding.help("write `queue` or `skip`, or give `concurrency` to the workflow"),
+                );
+            }
+            concurrency
+        });
         if let Some(node) = shape.field("budget") {
             self.budget(node);
         }
@@ -60,32 +88,42 @@ impl Checker<'_> {
         if let Some(node) = shape.field("queue") {
             self.queue(node);
         }
+        concurrency
     }
 
-    fn concurrency(&mut self, node: &Node) {
+    fn concurrency(&mut self, node: &Node) -> Concurrency {
+        let mut concurrency = Concurrency {
+            group: None,
+            max: 1,
+            when_full: WhenFull::Queue,
+        };
         for entry in self.entries(node, "`concurrency`", keys::CONCURRENCY) {
             match &*entry.key {
-                "max" => {
-                    self.count(Some(&entry.value), "`max`");
+                "max" => concurrency.max = self.count(Some(&entry.value), "`max`").unwrap_or(1),
+                "when_full" => {
+                    let word = self.word(&entry.value, "when_full", &WhenFull::WORDS);
+                    let word = word.and_then(|word| WhenFull::parse(&word));
+                    concurrency.when_full = word.unwrap_or_default();
                 }
-                "when_full" => self.word(&entry.value, "when_full", &["queue", "skip", "replace"]),
-                _ => {
-                    self.tree(&entry.value);
-                }
+                _ => concurrency.group = Some(self.tree(&entry.value)),
             }
         }
-        self.not_yet("concurrency", node.span);
+        concurrency
     }
 
     fn budget(&mut self, node: &Node) {
         let entries = self.entries(node, "`budget`", keys::BUDGET);
         for entry in &entries {
             match &*entry.key {
-                "when_spent" => self.word(&entry.value, "when_spent", &["hold", "fail"]),
+                "when_spent" => {
+                    self.word(&entry.value, "when_spent", &["hold", "fail"]);
+                }
                 "tokens" => {
                     self.count(Some(&entry.value), "`tokens`");
                 }
-                _ => self.amount(&entry.value, "`usd`"),
+                _ => {
+                    self.amount(&entry.value, "`usd`");
+                }
             }
         }
         let bounded = entries
@@ -144,38 +182,43 @@ impl Checker<'_> {
     }
 
     /// `limits:` of a connection.
-    pub(super) fn limits(&mut self, node: &Node) {
+    pub(super) fn limits(&mut self, node: &Node) -> Limits {
+        let mut limits = Limits::default();
         for entry in self.entries(node, "`limits`", keys::LIMITS) {
             let what = format!("`{}`", entry.key);
             match &*entry.key {
-                "parallel" => {
-                    self.count(Some(&entry.value), &what);
-                }
-                _ => self.amount(&entry.value, &what),
+                "parallel" => limits.parallel = self.count(Some(&entry.value), &what),
+                "per_second" => limits.per_second = self.amount(&entry.value, &what),
+                _ => limits.per_minute = self.amount(&entry.value, &what),
             }
         }
-        self.not_yet("limits", node.span);
+        limits
     }
 
-    fn amount(&mut self, node: &Node, what: &str) {
+    fn amount(&mut self, node: &Node, what: &str) -> Option<f64> {
         let amount = node
             .as_scalar()
             .and_then(|scalar| scalar.value().ok())
-            .and_then(|value| value.as_f64());
-        if !node.is_hole() && amount.is_none_or(|amount| amount <= 0.0) {
+            .and_then(|value| value.as_f64())
+            .filter(|amount| *amount > 0.0);
+        if !node.is_hole() && amount.is_none() {
             let message = format!("{what} is an amount above 0, such as `2.5`");
             let finding = Finding::error("schema.type", node.span, message);
             self.findings
                 .push(finding.help("write a number above 0, without a unit"));
         }
+        amount
     }
 
-    pub(super) fn word(&mut self, node: &Node, key: &str, words: &[&'static str]) {
-        let Some(text) = self.text(Some(node)) else {
-            return;
-        };
+    pub(super) fn word(
+        &mut self,
+        node: &Node,
+        key: &str,
+        words: &[&'static str],
+    ) -> Option<Arc<str>> {
+        let text = self.text(Some(node))?;
         if words.contains(&&*text) {
-            return;
+            return Some(text);
         }
         let list = words
             .iter()
@@ -189,6 +232,7 @@ impl Checker<'_> {
             words.iter().copied(),
             format!("write one of {list}"),
         ));
+        None
     }
 
     /// The entries of a map whose keys are all known.

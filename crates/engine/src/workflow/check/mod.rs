@@ -115,7 +115,7 @@ impl<'a> Checker<'a> {
         let vars = self.trees(&document.vars);
         self.declared_connections(&document.connections);
         self.read_defaults(document.fields.get("defaults"));
-        self.limits_of_runs(document);
+        let (concurrency, priority) = self.limits_of_runs(document);
         let root = self.body(&document.steps, None, None, BodyRole::Main);
         let finally = document
             .finally
@@ -125,7 +125,10 @@ impl<'a> Checker<'a> {
             self.finally_timeout(document.fields.get("finally_timeout"), finally.is_some());
         let triggers = self.triggers(&document.triggers, &inputs);
         let outputs = self.trees(&document.outputs);
-        let steps = std::mem::take(&mut self.steps);
+        let mut steps = std::mem::take(&mut self.steps);
+        for step in &mut steps {
+            step.asks = self.asks(step);
+        }
         for child in self.children.values() {
             if let Some(first) = child.unserved.first() {
                 let place = child.source.position(first.span.start);
@@ -141,6 +144,8 @@ impl<'a> Checker<'a> {
             inputs,
             vars,
             connections: std::mem::take(&mut self.connections),
+            concurrency,
+            priority,
             triggers,
             by_name: steps
                 .iter()

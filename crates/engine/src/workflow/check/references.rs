@@ -95,6 +95,21 @@ impl Checker<'_> {
         for trigger in workflow.triggers.values() {
             self.trigger_references(workflow, trigger, names);
         }
+        let place = Place::outside(&["inputs", "vars", "trigger", "run"], "`concurrency`");
+        let group = workflow
+            .concurrency
+            .as_ref()
+            .and_then(|concurrency| concurrency.group.as_ref());
+        let mut found = Vec::new();
+        if let Some(group) = group {
+            group.references(&source, &mut |reference, span| {
+                found.push((reference.clone(), span));
+            });
+        }
+        for (reference, span) in found {
+            self.name(workflow, &reference, span, place, None, names);
+            self.shared_field(workflow, None, &reference, span);
+        }
         let place = Place::outside(STEP_ROOTS, "`outputs`");
         for tree in workflow.outputs.values() {
             let mut found = Vec::new();
@@ -143,6 +158,13 @@ impl Checker<'_> {
         }
         if let OnError::Value(tree) = &step.on_error {
             tree.references(&source, &mut push(&mut found, outer));
+        }
+        if let Some(group) = step
+            .concurrency
+            .as_ref()
+            .and_then(|concurrency| concurrency.group.as_ref())
+        {
+            group.references(&source, &mut push(&mut found, plain));
         }
         if let Some(each) = &step.each {
             each.items.references(&source, &mut push(&mut found, outer));

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         };
         let is_command = matches!(shape.verb, Some((Verb::Run, _)));
         let tries = if is_command || !is_call { 1 } else { 5 };
-        self.costs(shape);
+        let concurrency = self.costs(shape);
         let retry = shape.field("retry").cloned().or_else(|| {
             let default = self.defaults.retry.clone();
             default.filter(|_| is_call && !is_command)
@@ -71,6 +71,8 @@ impl<'a> Checker<'a> {
             undo: None,
             undoes: None,
             sees: Vec::new(),
+            concurrency,
+            asks: false,
             condition: self.bare(shape.field("if")),
             always: false,
             output: shape.field("output").and_then(|node| self.output(node)),

@@ -100,7 +100,9 @@ impl Checker<'_> {
                     "algorithm" => {
                         self.word(&member.value, "algorithm", &["sha1", "sha256", "sha512"]);
                     }
-                    "encoding" => self.word(&member.value, "encoding", &["hex", "base64"]),
+                    "encoding" => {
+                        self.word(&member.value, "encoding", &["hex", "base64"]);
+                    }
                     _ => {
                         self.text(Some(&member.value));
                     }
