@@ -40,15 +40,17 @@ mod tests {
             let written = folder.join(format!("{name}.yaml"));
             let written = std::fs::read_to_string(written).expect("it is there");
             let source = SourceFile::new(name, written);
-            let value: serde_json::Value =
-                read(&source).unwrap_or_else(|error| panic!("{error}"));
+            let value: serde_json::Value = read(&source).unwrap_or_else(|error| panic!("{error}"));
             let embedded = folder.join(format!("compact/{name}.json"));
             let text = format!("{value}\n");
             if std::env::var_os("UPDATE").is_some() {
                 std::fs::write(&embedded, &text).expect("the tree can be written");
             }
             let found = std::fs::read_to_string(&embedded).unwrap_or_default();
-            assert!(found == text, "{name}.json differs; UPDATE=1 cargo test writes it");
+            assert!(
+                found == text,
+                "{name}.json differs; UPDATE=1 cargo test writes it"
+            );
         }
     }
 

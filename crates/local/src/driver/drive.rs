@@ -107,22 +107,7 @@ pub(super) async fn drive(
             }
         }
         admission.tick(at);
-        // Whoever ends makes room for others.
-        let mut again = Vec::new();
-        loop {
-            touched.sort_unstable();
-            touched.dedup();
-            for id in touched {
-                if let Some(driven) = runs.get_mut(&id) {
-                    driven.round(&store, &mut admission, &sender);
-                }
-            }
-            again.extend(forget(&mut runs, &mut admission, at));
-            touched = tell_answers(&mut runs, &mut admission);
-            if touched.is_empty() {
-                break;
-            }
-        }
+        let again = rounds(&mut runs, &mut admission, touched, at, (&store, &sender));
         for child in again {
             children::start(child, store.clone(), sender.clone());
         }
@@ -130,6 +115,32 @@ pub(super) async fn drive(
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
             }
+        }
+    }
+}
+
+/// Hands what runs have to say to the store and to admission, until nobody has more to say: whoever ends makes room for
+/// others. Gives the children that are to be looked at again.
+fn rounds(
+    runs: &mut HashMap<Arc<str>, Driven>,
+    admission: &mut Admission,
+    mut touched: Vec<Arc<str>>,
+    at: Timestamp,
+    (store, sender): (&Store, &WeakUnboundedSender<Happening>),
+) -> Vec<Child> {
+    let mut again = Vec::new();
+    loop {
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            if let Some(driven) = runs.get_mut(&id) {
+                driven.round(store, admission, sender);
+            }
+        }
+        again.extend(forget(runs, admission, at));
+        touched = tell_answers(runs, admission);
+        if touched.is_empty() {
+            return again;
         }
     }
 }

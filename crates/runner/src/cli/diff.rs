@@ -1,7 +1,9 @@
 //! `flow diff`: what is different between two runs.
 
+use std::fmt::Write;
+
 use flow_engine::report::{Report, report};
-use flow_engine::value::Value;
+use flow_engine::value::{Map, Value};
 use flow_local::clock::now;
 use flow_local::start::{Stored, load};
 use flow_local::store::{Reader, Store};
@@ -40,17 +42,16 @@ pub(super) fn diff(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let mut before = side(&reader, &folders, &arguments.before)?;
-    let after = match &arguments.after {
-        Some(after) => side(&reader, &folders, after)?,
-        None => {
-            let other = other(&reader, &before)?;
-            let other = side(&reader, &folders, &other)?;
-            // The earlier one is always left.
-            if other.report.started_at < before.report.started_at {
-                std::mem::replace(&mut before, other)
-            } else {
-                other
-            }
+    let after = if let Some(after) = &arguments.after {
+        side(&reader, &folders, after)?
+    } else {
+        let other = other(&reader, &before)?;
+        let other = side(&reader, &folders, &other)?;
+        // The earlier one is always left.
+        if other.report.started_at < before.report.started_at {
+            std::mem::replace(&mut before, other)
+        } else {
+            other
         }
     };
     let inputs = values_that_differ(&before.report.started.inputs, &after.report.started.inputs);
@@ -82,25 +83,26 @@ pub(super) fn diff(arguments: &Arguments) -> Result<Exit, Trouble> {
     }
     for (title, found) in [("inputs", inputs), ("steps", steps), ("outputs", outputs)] {
         if !found.is_empty() {
-            text.push_str(&format!("{}\n", paint(BOLD, title)));
+            let _ = writeln!(text, "{}", paint(BOLD, title));
         }
         for (name, before, after) in found {
-            text.push_str(&format!(
-                "  {name}\n    {}\n    {}\n",
+            let _ = writeln!(
+                text,
+                "  {name}\n    {}\n    {}",
                 paint(RED, format!("- {before}")),
                 paint(GREEN, format!("+ {after}"))
-            ));
+            );
         }
     }
     if !definition.is_empty() {
-        text.push_str(&format!("{}\n", paint(BOLD, "definition")));
+        let _ = writeln!(text, "{}", paint(BOLD, "definition"));
         for line in definition.lines() {
             let painted = match line.as_bytes().first() {
                 Some(b'-') => paint(RED, line),
                 Some(b'+') => paint(GREEN, line),
                 _ => line.to_owned(),
             };
-            text.push_str(&format!("  {painted}\n"));
+            let _ = writeln!(text, "  {painted}");
         }
     }
     if text.lines().count() == 2 {
@@ -149,7 +151,7 @@ fn values_that_differ(before: &Value, after: &Value) -> Vec<Difference> {
     let names = |value: &Value| -> Vec<String> {
         let map = value.as_map();
         map.into_iter()
-            .flat_map(|map| map.iter())
+            .flat_map(Map::iter)
             .map(|(name, _)| name.to_string())
             .collect()
     };

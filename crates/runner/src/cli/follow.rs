@@ -57,7 +57,9 @@ impl Follower {
             let row = self.row()?;
             let more = self.more()?;
             let idle = more.is_empty();
-            more.into_iter().for_each(|(at, event)| each(at, event));
+            for (at, event) in more {
+                each(at, event);
+            }
             if idle && row.has_ended() {
                 return Ok(Left::Ended);
             }

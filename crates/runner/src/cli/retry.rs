@@ -68,7 +68,7 @@ pub(super) async fn retry(arguments: Arguments) -> Result<Exit, Trouble> {
     let reused = Earlier::of(stored.events.iter().map(|(_, event)| event));
     let reused = reused.reused(&ready.workflow, &anew);
     let given = started.inputs.as_map().cloned().unwrap_or_default();
-    let given = accepted(&ready.workflow, given)?;
+    let given = accepted(&ready.workflow, &given)?;
     let secrets = services::secrets(&ready.workflow, &given, started.sandbox, false)?;
     let notes = vec![match reused.len() {
         0 => format!("retry of {}", stored.row.run),
@@ -194,7 +194,7 @@ fn changed(before: &Bundle, after: &Bundle, workflow: &Workflow) -> Vec<String> 
 }
 
 /// The inputs of the earlier run, as the workflow wants them now.
-fn accepted(workflow: &Workflow, given: Map) -> Result<Map, Trouble> {
+fn accepted(workflow: &Workflow, given: &Map) -> Result<Map, Trouble> {
     let mut taken = Map::new();
     for input in workflow.inputs.values() {
         match given.get(&input.name) {

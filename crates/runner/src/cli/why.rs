@@ -1,5 +1,7 @@
 //! `flow why`: the reason of every wait, skip, retry and decision of a run.
 
+use std::fmt::Write;
+
 use flow_local::clock::now;
 use flow_local::store::Store;
 use serde_json::json;
@@ -60,9 +62,7 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
         paint(DIM, format!("(run {run})"))
     );
     if alone {
-        text.push_str(&format!(
-            "  nobody drives it: `flow resume {run}` goes on\n"
-        ));
+        let _ = writeln!(text, "  nobody drives it: `flow resume {run}` goes on");
     }
     if let Some(failure) = shown
         .report
@@ -70,21 +70,22 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
         .as_ref()
         .and_then(|(_, ended)| ended.failure.as_ref())
     {
-        text.push_str(&format!("  {}: {}\n", failure.code, failure.message));
+        let _ = writeln!(text, "  {}: {}", failure.code, failure.message);
     }
     if found.is_empty() {
         text.push_str("  every step succeeded at the first attempt\n");
     }
     for step in found {
         let (sign, style) = of_status(step.status);
-        text.push_str(&format!(
-            "  {} {} {}\n",
+        let _ = writeln!(
+            text,
+            "  {} {} {}",
             paint(style, sign),
             step.step,
             paint(DIM, step.status.replace('_', " "))
-        ));
+        );
         for reason in step.reasons {
-            text.push_str(&format!("      {reason}\n"));
+            let _ = writeln!(text, "      {reason}");
         }
     }
     print(&text);

@@ -148,20 +148,19 @@ async fn follow(mut lines: Lines, mut following: Following) {
     }
     say(&mut lines, &Reply::Following { run }).await;
     loop {
-        let next = match first.take() {
-            Some(progress) => Some(progress),
-            None => tokio::select! {
-                next = following.progress.recv() => next,
-                line = lines.next() => {
-                    match line {
-                        Some(Ok(line)) if line == STOP => (following.stop)(),
-                        Some(Ok(_)) => {}
-                        // It hung up: the run goes on, untold.
-                        Some(Err(_)) | None => return,
-                    }
-                    continue;
+        let next = tokio::select! {
+            next = async {
+                if first.is_some() { first.take() } else { following.progress.recv().await }
+            } => next,
+            line = lines.next() => {
+                match line {
+                    Some(Ok(line)) if line == STOP => (following.stop)(),
+                    Some(Ok(_)) => {}
+                    // It hung up: the run goes on, untold.
+                    Some(Err(_)) | None => return,
                 }
-            },
+                continue;
+            }
         };
         let said = next.as_ref().map_or(Said::Stopped, Said::of);
         let Ok(text) = serde_json::to_string(&said) else {

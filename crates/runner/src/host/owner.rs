@@ -255,12 +255,11 @@ impl Owner {
     ) -> Result<Services, Trouble> {
         if sandbox {
             let mut served = self.sandbox.lock().await;
-            let sandbox = match served.take() {
-                Some(sandbox) => sandbox,
-                None => {
-                    let state = Config::new(self.store.folder().join("sandbox"));
-                    services::start_sandbox(state).await?
-                }
+            let sandbox = if let Some(sandbox) = served.take() {
+                sandbox
+            } else {
+                let state = Config::new(self.store.folder().join("sandbox"));
+                services::start_sandbox(state).await?
             };
             connectors = services::pointed_at(connectors, &sandbox);
             *served = Some(sandbox);

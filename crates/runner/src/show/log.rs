@@ -36,7 +36,7 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
         Event::AttemptStarted(started) if started.attempt == 1 => plain("started".to_owned()),
         Event::AttemptStarted(started) => plain(format!("attempt {} started", started.attempt)),
         Event::AttemptEnded(ended) => match &ended.outcome {
-            Outcome::Succeeded(value) => good(values::brief(value)),
+            Outcome::Succeeded(value) => Some(good(&values::brief(value))),
             Outcome::Failed(failure) => Some((
                 RED,
                 format!("attempt {} failed: {}", ended.attempt, told(failure)),
@@ -47,18 +47,17 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             YELLOW,
             format!("attempt {} at {}", backoff.next, backoff.until),
         )),
-        Event::Reused(_) => None,
         Event::StepSucceeded(succeeded) if report.reused.contains(&succeeded.step) => {
             plain(format!("reused: {}", values::brief(&succeeded.value)))
         }
-        Event::StepSucceeded(succeeded) => good(values::brief(&succeeded.value)),
+        Event::StepSucceeded(succeeded) => Some(good(&values::brief(&succeeded.value))),
         Event::AdmissionWaited(waited) => plain(format!("waits for a place in {}", waited.what)),
         Event::HoldStarted(started) => match (started.every, started.due) {
             (Some(every), _) => plain(format!("waits, looks up to every {every}")),
             (None, Some(due)) => plain(format!("waits until {due}")),
             (None, None) => plain("waits".to_owned()),
         },
-        Event::HoldEnded(ended) => good(values::brief(&ended.value)),
+        Event::HoldEnded(ended) => Some(good(&values::brief(&ended.value))),
         Event::StepSkipped(skipped) => Some((DIM, skip_words(&skipped.reason))),
         Event::StepFailed(failed) => Some((RED, format!("failed: {}", told(&failed.failure)))),
         Event::StepTimedOut(_) => Some((RED, "its time was up".to_owned())),
@@ -92,13 +91,13 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
     Some(Words { style, text })
 }
 
-fn good(brief: String) -> Option<(Style, String)> {
+fn good(brief: &str) -> (Style, String) {
     let text = if brief.is_empty() {
         "succeeded".to_owned()
     } else {
         format!("succeeded: {brief}")
     };
-    Some((GREEN, text))
+    (GREEN, text)
 }
 
 fn told(failure: &Failure) -> String {

@@ -1,5 +1,7 @@
 //! Why a run, or one of its steps, stands where it stands.
 
+use std::fmt::Write;
+
 use flow_engine::journal::{AdmissionWaited, SkipReason};
 use flow_engine::report::{Report, StepReport, StepState};
 use flow_engine::run::retry::RetryPolicy;
@@ -118,25 +120,7 @@ fn of_begun(
     }
     match &known.state {
         StepState::Running => {
-            let since = values::elapsed(now.since(known.started_at));
-            reasons.push(match (&known.items, &step.does) {
-                (Some(items), _) => {
-                    let parallel = step.each.as_ref().and_then(|each| each.max_parallel);
-                    let parallel =
-                        parallel.map_or(String::new(), |slots| format!(", {slots} at a time"));
-                    format!(
-                        "{} of {} items are over after {since}{parallel}; {} failed",
-                        items.over, items.count, items.failed
-                    )
-                }
-                (None, Does::Child(child)) => {
-                    format!(
-                        "the workflow {} that it started goes on since {since}",
-                        child.workflow
-                    )
-                }
-                (None, _) => format!("it runs since {since}"),
-            });
+            reasons.push(running(step, known, now));
         }
         StepState::Waiting(waited) => reasons.push(place(waited, now)),
         StepState::Backoff { until, next } => {
@@ -196,23 +180,7 @@ fn of_begun(
             "what it belongs to failed or was over".to_owned()
         }),
         StepState::Succeeded => {
-            reasons.push(match (&known.failure, report.reused.contains(path)) {
-                (_, true) => format!(
-                    "its value is that of run {}",
-                    report
-                        .started
-                        .retry_of
-                        .as_deref()
-                        .unwrap_or("an earlier one")
-                ),
-                (Some(failure), _) if known.attempts <= 1 => {
-                    format!("it failed ({}), and `on_error` says to go on", failure.code)
-                }
-                _ => format!(
-                    "it succeeded: {}",
-                    known.value.as_ref().map(values::brief).unwrap_or_default()
-                ),
-            })
+            reasons.push(success(report, path, known));
         }
     }
     reasons
@@ -222,23 +190,62 @@ fn of_begun(
 pub(crate) fn place(waited: &AdmissionWaited, now: Timestamp) -> String {
     let mut text = format!("it waits for a place in {}", waited.what);
     if let Some(until) = waited.until {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "; there is one in {}",
             values::elapsed(until.since(now))
-        ));
+        );
         return text;
     }
-    text.push_str(&format!("; when it began to wait, {} taken", waited.taken));
+    let _ = write!(text, "; when it began to wait, {} taken", waited.taken);
     if !waited.taken_by.is_empty() {
         let more = waited.taken.saturating_sub(waited.taken_by.len() as u64);
         let more = match more {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        text.push_str(&format!(" by {}{more}", waited.taken_by.join(", ")));
+        let _ = write!(text, " by {}{more}", waited.taken_by.join(", "));
     }
-    text.push_str(&format!(", {} before it", waited.before));
+    let _ = write!(text, ", {} before it", waited.before);
     text
+}
+
+fn running(step: &Step, known: &StepReport, now: Timestamp) -> String {
+    let since = values::elapsed(now.since(known.started_at));
+    match (&known.items, &step.does) {
+        (Some(items), _) => {
+            let parallel = step.each.as_ref().and_then(|each| each.max_parallel);
+            let parallel = parallel.map_or(String::new(), |slots| format!(", {slots} at a time"));
+            format!(
+                "{} of {} items are over after {since}{parallel}; {} failed",
+                items.over, items.count, items.failed
+            )
+        }
+        (None, Does::Child(child)) => format!(
+            "the workflow {} that it started goes on since {since}",
+            child.workflow
+        ),
+        (None, _) => format!("it runs since {since}"),
+    }
+}
+
+fn success(report: &Report, path: &str, known: &StepReport) -> String {
+    let earlier = report.started.retry_of.as_deref();
+    match &known.failure {
+        _ if report.reused.contains(path) => {
+            format!(
+                "its value is that of run {}",
+                earlier.unwrap_or("an earlier one")
+            )
+        }
+        Some(failure) if known.attempts <= 1 => {
+            format!("it failed ({}), and `on_error` says to go on", failure.code)
+        }
+        _ => format!(
+            "it succeeded: {}",
+            known.value.as_ref().map(values::brief).unwrap_or_default()
+        ),
+    }
 }
 
 fn attempts(step: &Step, known: &StepReport) -> String {

@@ -1,6 +1,7 @@
 //! Commands that outlive what they should not: the engine that is killed, the attempt that takes too long, the run that is
 //! stopped.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -83,7 +84,8 @@ fn what_a_killed_flow_left_running_ends_before_its_step_is_repeated() {
     let marker: serde_json::Value = serde_json::from_str(&begins).expect("JSON");
     let marker = marker["marker"].as_str().expect("a text");
     text += &begins.replace(marker, "another");
-    text += &format!(
+    let _ = write!(
+        text,
         "\n{{\"note\":\"pid\",\"marker\":\"another\",\"pid\":{},\"started\":1}}\n{{\"note\":\"be",
         other.id()
     );

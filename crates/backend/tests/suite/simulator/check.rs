@@ -211,7 +211,7 @@ fn seen(run: &Run) -> String {
         projection.open,
         nodes(interrupted.collect()),
         nodes(signals.map(|(_, path)| path.to_string()).collect()),
-        run.has_children(),
+        run.children().next().is_some(),
     )
 }
 
@@ -233,7 +233,7 @@ pub(super) fn replays(live: &Live) -> Result<(), String> {
 pub(super) fn nothing_is_left(run: &Run) -> Result<(), String> {
     let open = run.projection().open;
     let waits = run.interrupted().count() + run.waiting_for_signals().count();
-    if !open.is_empty() || waits > 0 || run.has_children() {
+    if !open.is_empty() || waits > 0 || run.children().next().is_some() {
         return Err(format!(
             "{} has ended, and is not empty: {}",
             run.id(),

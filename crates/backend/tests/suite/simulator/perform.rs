@@ -57,6 +57,11 @@ impl Simulation {
                 let input = self.runtime.block_on(work);
                 self.answer(id, &input);
             }
+            Output::Ask(_) | Output::Release { .. } => {
+                return Err(format!(
+                    "{id} asks for a place, and no drawn workflow has bounds"
+                ));
+            }
             Output::StartChild(spec) => return self.start_child(id, spec),
             Output::StopChild { run } => {
                 if let Some(waiting) = self.process.waiting.get_mut(&run) {
