@@ -19,6 +19,7 @@ use super::signals::Signals;
 use super::{print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::{Backend, Following};
+use crate::show::lines::Lines;
 use crate::show::live::Live;
 use crate::show::style::{self, DIM, RED, paint};
 use crate::show::values;
@@ -34,8 +35,19 @@ pub(super) struct Shown {
 /// How progress is shown.
 enum View {
     Live(Box<Live>),
-    Plain,
-    Json,
+    Plain(Lines<std::io::Stderr>),
+    Json(Lines<std::io::Stdout>),
+}
+
+impl View {
+    /// Writes what was said.
+    fn flush(&mut self) {
+        match self {
+            View::Live(_) => {}
+            View::Plain(lines) => lines.flush(),
+            View::Json(lines) => lines.flush(),
+        }
+    }
 }
 
 /// Follows a run to its end, to a decision, or until it is stopped; then lets go of the store. `before` is what
@@ -82,17 +94,21 @@ async fn watch(
     };
     let run = report.started.run.clone();
     let mut view = match (json, std::io::stderr().is_terminal()) {
-        (true, _) => View::Json,
+        (true, _) => View::Json(Lines::stdout()),
         (false, true) => View::Live(Box::new(Live::new(&workflow))),
-        (false, false) => View::Plain,
+        (false, false) => View::Plain(Lines::stderr()),
     };
-    title(&view, &workflow, &run, report.started.sandbox, notes);
+    title(&mut view, &workflow, &run, report.started.sandbox, notes);
     if let Some((at, event)) = early {
         event_shown(&mut view, &workflow, &report, at, &event);
     }
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     let mut stopped = None;
     let end = loop {
+        // What has come is shown together, before anything more is waited for.
+        if following.progress.is_empty() {
+            view.flush();
+        }
         tokio::select! {
             next = following.progress.recv() => match next {
                 None if stopped.is_none() => return Err(lost(&run)),
@@ -102,7 +118,7 @@ async fn watch(
                     event_shown(&mut view, &workflow, &report, at, &event);
                 }
                 Some(Progress::Looking { .. }) => {}
-                Some(Progress::StoreWaits(waits)) => say(&view, &store_waits(waits.as_ref())),
+                Some(Progress::StoreWaits(waits)) => say(&mut view, &store_waits(waits.as_ref())),
                 Some(end) => break end,
             },
             _ = tick.tick() => {
@@ -115,7 +131,7 @@ async fn watch(
                     *hurried = true;
                     break Progress::Stopped;
                 }
-                say(&view, "stopping; once more stops at once");
+                say(&mut view, "stopping; once more stops at once");
                 backend.stop(&following);
             }
         }
@@ -123,12 +139,16 @@ async fn watch(
     if let View::Live(live) = &mut view {
         live.finish();
     }
+    view.flush();
     if matches!(end, Progress::Ended(_)) {
         // Runs that it started and does not wait for, and those of other terminals.
         let others =
             "it has ended; other runs are still driven here and waited for (Ctrl-C stops them)";
         tokio::select! {
-            () = backend.rest(|| say(&view, others)) => {}
+            () = backend.rest(|| {
+                say(&mut view, others);
+                view.flush();
+            }) => {}
             _ = signals.next() => {}
         }
     }
@@ -163,7 +183,7 @@ fn lost(run: &str) -> Trouble {
     trouble.help(format!("nothing is lost: `flow resume {run}` goes on"))
 }
 
-fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
+fn title(view: &mut View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: Vec<String>) {
     if sandbox {
         notes.insert(0, "sandbox".to_owned());
         let real = workflow.connections.values().filter(|connection| {
@@ -173,15 +193,15 @@ fn title(view: &View, workflow: &Workflow, run: &str, sandbox: bool, mut notes: 
     }
     match view {
         View::Live(live) => live.title(&workflow.name, run, &notes),
-        View::Plain => {
+        View::Plain(lines) => {
             let notes = if notes.is_empty() {
                 String::new()
             } else {
                 format!(" ({})", notes.join(", "))
             };
-            anstream::eprintln!("{}: run {run}{notes}", workflow.name);
+            lines.add(&format!("{}: run {run}{notes}", workflow.name));
         }
-        View::Json => {}
+        View::Json(_) => {}
     }
 }
 
@@ -200,16 +220,16 @@ fn event_shown(
         say(view, &why::place(waited, at));
     }
     match view {
-        View::Json => {
-            let body: serde_json::Value =
-                serde_json::from_str(&event.to_body()).unwrap_or_default();
-            print(&format!(
-                "{}\n",
-                json!({ "at": at.to_string(), "event": event.kind(), "body": body })
-            ));
+        View::Json(lines) => {
+            let (at, kind, body) = (json!(at.to_string()), json!(event.kind()), event.to_body());
+            lines.add(&format!(r#"{{"at":{at},"event":{kind},"body":{body}}}"#));
         }
         View::Live(live) => live.update(report, step, at),
-        View::Plain => plain::update(report, event, at),
+        View::Plain(lines) => {
+            if let Some(line) = plain::line(report, event, at) {
+                lines.add(&line);
+            }
+        }
     }
     if let Some(line) = step.and_then(|name| logged(workflow, report, name)) {
         say(view, &line);
@@ -246,11 +266,11 @@ fn store_waits(waits: Option<&StoreError>) -> String {
     format!("{title} {error}; the run goes on by itself once that is mended, Ctrl-C stops it")
 }
 
-fn say(view: &View, line: &str) {
+fn say(view: &mut View, line: &str) {
     match view {
         View::Live(bars) => bars.line(line),
-        View::Plain => anstream::eprintln!("{line}"),
-        View::Json => {}
+        View::Plain(lines) => lines.add(line),
+        View::Json(_) => {}
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod check_json;
 pub(crate) mod coverage;
 pub(crate) mod diagnostics;
 pub(crate) mod graph;
+pub(crate) mod lines;
 pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod plain;

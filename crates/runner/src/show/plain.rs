@@ -8,18 +8,17 @@ use flow_engine::time::Timestamp;
 use super::summary::step_words;
 use super::values;
 
-/// Prints a line if what happened to a step is worth one.
-pub(crate) fn update(report: &Report, event: &Event, now: Timestamp) {
-    let step = step_of(event).and_then(|name| report.steps.get_key_value(name));
-    let Some((name, step)) = step else { return };
+/// A line, if what happened to a step is worth one.
+pub(crate) fn line(report: &Report, event: &Event, now: Timestamp) -> Option<String> {
+    let (name, step) = step_of(event).and_then(|name| report.steps.get_key_value(name))?;
     let words = match (&step.state, event) {
         (StepState::Running, Event::AttemptStarted(started)) if started.attempt == 1 => {
             "started".to_owned()
         }
-        (StepState::Running, _) | (_, Event::HoldBaseline(_)) => return,
+        (StepState::Running, _) | (_, Event::HoldBaseline(_)) => return None,
         (StepState::Skipped(_), _) => step_words(step, now),
         (state, _) => format!("{} {}", state.as_str(), step_words(step, now).trim_start()),
     };
     let clock = values::elapsed(now.since(report.started_at));
-    anstream::eprintln!("{clock:>8}  {name}: {words}");
+    Some(format!("{clock:>8}  {name}: {words}"))
 }
