@@ -5,7 +5,7 @@
 //! it may be late but is never ahead. A database that is behind either of them has lost something.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -202,9 +202,10 @@ impl Mark {
     /// Notes the last commit. One that cannot be noted makes the file late, which is allowed.
     pub(super) fn note(&mut self, mark: u64) {
         let text = format!("{} {mark:020}\n", self.id);
-        let _ = self
-            .file
-            .rewind()
+        #[cfg(unix)]
+        let _ = std::os::unix::fs::FileExt::write_all_at(&self.file, text.as_bytes(), 0);
+        #[cfg(not(unix))]
+        let _ = std::io::Seek::rewind(&mut self.file)
             .and_then(|()| self.file.write_all(text.as_bytes()));
     }
 }

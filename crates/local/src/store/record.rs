@@ -1,13 +1,20 @@
 //! What one commit changes in the tables: rows of the journal, and the projections of its run.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use flow_engine::run::Projection;
 use flow_engine::time::Timestamp;
 use rusqlite::{Transaction, params};
 
 use super::Commit;
 
-/// Writes the rows and the projections of one commit.
-pub(super) fn write_one(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()> {
+/// Writes the rows and the projections of one commit; `before` is what the tables say of its run, where that is known.
+pub(super) fn write_one(
+    transaction: &Transaction<'_>,
+    commit: &Commit,
+    before: Option<&Projection>,
+) -> rusqlite::Result<()> {
     let projection = &commit.projection;
     if let Some(head) = &commit.head {
         transaction
@@ -29,7 +36,15 @@ pub(super) fn write_one(transaction: &Transaction<'_>, commit: &Commit) -> rusql
         ])?;
     }
     let last = commit.rows.last().map(|row| row.at);
-    write_projection(transaction, &commit.run, projection, last)
+    match before {
+        Some(before) => write_changes(transaction, &commit.run, before, projection, last),
+        None => write_projection(transaction, &commit.run, projection, last),
+    }
+}
+
+/// Whether a run with this projection has ended.
+pub(super) fn has_ended(projection: &Projection) -> bool {
+    matches!(projection.status, "succeeded" | "failed" | "cancelled")
 }
 
 /// Writes what the tables say of a run; `last` is the time of its last row, which is its end if it has ended.
@@ -39,7 +54,45 @@ pub(super) fn write_projection(
     projection: &Projection,
     last: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
-    let ended = matches!(projection.status, "succeeded" | "failed" | "cancelled");
+    write_status(transaction, run, projection, last)?;
+    write_wait(transaction, run, projection)?;
+    transaction
+        .prepare_cached("DELETE FROM attempts_open WHERE run = ?1")?
+        .execute([run])?;
+    write_open(transaction, run, &projection.open)
+}
+
+/// The same where it is known what they say: a page that need not change is not touched.
+fn write_changes(
+    transaction: &Transaction<'_>,
+    run: &str,
+    before: &Projection,
+    now: &Projection,
+    last: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    if has_ended(now) || (before.status, &before.waits_for) != (now.status, &now.waits_for) {
+        write_status(transaction, run, now, last)?;
+    }
+    if has_ended(now) || before.due != now.due {
+        write_wait(transaction, run, now)?;
+    }
+    let still: HashSet<_> = now.open.iter().collect();
+    let known: HashSet<_> = before.open.iter().collect();
+    let mut delete =
+        transaction.prepare_cached("DELETE FROM attempts_open WHERE run = ?1 AND step = ?2")?;
+    for (step, _) in known.difference(&still) {
+        delete.execute(params![run, step.as_ref()])?;
+    }
+    write_open(transaction, run, still.difference(&known).copied())
+}
+
+fn write_status(
+    transaction: &Transaction<'_>,
+    run: &str,
+    projection: &Projection,
+    last: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    let ended_at = last.filter(|_| has_ended(projection)).map(|at| at.0);
     transaction
         .prepare_cached(
             "UPDATE runs SET status = ?2, waits_for = ?3, ended_at = ?4 WHERE run = ?1",
@@ -48,9 +101,17 @@ pub(super) fn write_projection(
             run,
             projection.status,
             projection.waits_for,
-            last.filter(|_| ended).map(|at| at.0)
+            ended_at
         ])?;
-    if ended {
+    Ok(())
+}
+
+fn write_wait(
+    transaction: &Transaction<'_>,
+    run: &str,
+    projection: &Projection,
+) -> rusqlite::Result<()> {
+    if has_ended(projection) {
         transaction
             .prepare_cached("DELETE FROM waits WHERE run = ?1")?
             .execute([run])?;
@@ -59,13 +120,18 @@ pub(super) fn write_projection(
             .prepare_cached("INSERT INTO waits (run, due) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due = excluded.due")?
             .execute(params![run, projection.due.map(|due| due.0)])?;
     }
-    transaction
-        .prepare_cached("DELETE FROM attempts_open WHERE run = ?1")?
-        .execute([run])?;
-    let mut open = transaction
+    Ok(())
+}
+
+fn write_open<'a>(
+    transaction: &Transaction<'_>,
+    run: &str,
+    open: impl IntoIterator<Item = &'a (Arc<str>, u32)>,
+) -> rusqlite::Result<()> {
+    let mut insert = transaction
         .prepare_cached("INSERT INTO attempts_open (run, step, attempt) VALUES (?1, ?2, ?3)")?;
-    for (step, attempt) in &projection.open {
-        open.execute(params![run, step.as_ref(), attempt])?;
+    for (step, attempt) in open {
+        insert.execute(params![run, step.as_ref(), attempt])?;
     }
     Ok(())
 }

@@ -11,12 +11,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use flow_engine::run::Projection;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::guard::Guard;
 use super::identity::Mark;
-use super::record::write_one;
+use super::record::{has_ended, write_one};
 use super::{Commit, StoreError, log};
 use crate::faults;
 
@@ -68,6 +69,7 @@ impl Writer {
             shared: shared.clone(),
             last_mark: mark,
             pages_max: 0,
+            known: HashMap::new(),
             broken: HashMap::new(),
             fatal: None,
         };
@@ -136,6 +138,8 @@ struct Writing {
     shared: Arc<Shared>,
     last_mark: u64,
     pages_max: u32,
+    /// What the tables say of runs that are driven.
+    known: HashMap<String, Projection>,
     /// A run of which a commit was lost takes no other: its journal would have a gap.
     broken: HashMap<String, StoreError>,
     /// After it nothing is written any more.
@@ -162,7 +166,11 @@ impl Writing {
             };
             emptied = false;
             match job {
-                Job::Work(work) => work(&mut self.target.connection),
+                Job::Work(work) => {
+                    // Whatever it does to the tables: they are written anew.
+                    self.known.clear();
+                    work(&mut self.target.connection);
+                }
                 Job::Commit(first) => {
                     let mut group = vec![*first];
                     while group.len() < GROUP_MAX {
@@ -254,7 +262,8 @@ impl Writing {
     fn write(&mut self, group: &[Commit]) -> Result<(), StoreError> {
         self.bound_pages()?;
         let next = self.last_mark + 1;
-        let target = &mut self.target;
+        let (target, known) = (&mut self.target, &self.known);
+        let mut written: HashMap<&str, &Projection> = HashMap::new();
         let mut write = || -> rusqlite::Result<()> {
             faults::point("store.begin.before");
             let transaction = target
@@ -262,7 +271,10 @@ impl Writing {
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
             faults::point("store.begin.after");
             for commit in group {
-                write_one(&transaction, commit)?;
+                let run = commit.run.as_str();
+                let before = written.get(run).copied().or_else(|| known.get(run));
+                write_one(&transaction, commit, before)?;
+                written.insert(run, &commit.projection);
             }
             transaction
                 .prepare_cached("UPDATE identity SET mark = ?1")?
@@ -275,6 +287,13 @@ impl Writing {
         write().map_err(|error| StoreError::sqlite(&target.path, &error))?;
         target.mark.note(next);
         self.last_mark = next;
+        for (run, projection) in written {
+            if has_ended(projection) {
+                self.known.remove(run);
+            } else {
+                self.known.insert(run.to_owned(), projection.clone());
+            }
+        }
         Ok(())
     }
 
