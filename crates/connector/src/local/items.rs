@@ -136,6 +136,56 @@ struct Lines<'b> {
     projection: Option<Projection>,
 }
 
+/// Hands each line of a stored list to `take` as it was written, without looking at what is in it.
+pub(super) fn each_line(
+    blob: &Blob,
+    blobs: &dyn Blobs,
+    cancel: &CancellationToken,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut index = 0_u64;
+    lines_of(blob, blobs, |line, _| {
+        index += 1;
+        if index.is_multiple_of(ITEMS_BETWEEN_LOOKS) && cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        take(line).map(|()| true)
+    })
+}
+
+/// Hands each line that is not empty to `take` with its number, from 1, until it says `false`.
+fn lines_of(
+    blob: &Blob,
+    blobs: &dyn Blobs,
+    mut take: impl FnMut(&[u8], u64) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let mut reader = read_ahead(open(blob, blobs)?, blob.bytes);
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    loop {
+        line.clear();
+        number += 1;
+        let read = reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line);
+        if read.map_err(|error| unreadable(blob, &error))? == 0 {
+            return Ok(());
+        }
+        if line.len() as u64 == LINE_BYTES_MAX {
+            let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
+            return Err(Failure::permanent("value.too_large", message));
+        }
+        let text = line
+            .strip_prefix(b"\xEF\xBB\xBF")
+            .unwrap_or(&line)
+            .trim_ascii();
+        if !text.is_empty() && !take(text, number)? {
+            return Ok(());
+        }
+    }
+}
+
 impl Lines<'_> {
     fn each(
         &self,
@@ -143,43 +193,20 @@ impl Lines<'_> {
         look: impl Fn(u64) -> Result<(), Failure>,
         mut take: impl FnMut(Item<'_>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let mut reader = read_ahead(open(self.blob, blobs)?, self.blob.bytes);
-        let mut line = Vec::new();
-        let (mut number, mut index) = (0_u64, 0_u64);
-        loop {
-            line.clear();
-            number += 1;
-            let read = reader
-                .by_ref()
-                .take(LINE_BYTES_MAX)
-                .read_until(b'\n', &mut line);
-            if read.map_err(|error| unreadable(self.blob, &error))? == 0 {
-                return Ok(());
-            }
-            if line.len() as u64 == LINE_BYTES_MAX {
-                let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
-                return Err(Failure::permanent("value.too_large", message));
-            }
-            let text = line
-                .strip_prefix(b"\xEF\xBB\xBF")
-                .unwrap_or(&line)
-                .trim_ascii();
-            if text.is_empty() {
-                continue;
-            }
+        let mut index = 0_u64;
+        lines_of(self.blob, blobs, |text, number| {
             look(index)?;
-            if !take(Item {
+            let more = take(Item {
                 value: self.value(text, number, self.projection.as_ref())?,
                 index,
                 key: Value::from(index),
                 line: Some(text),
                 partial: self.projection.as_ref().map(|_| self),
                 number,
-            })? {
-                return Ok(());
-            }
+            })?;
             index += 1;
-        }
+            Ok(more)
+        })
     }
 
     fn value(

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use flow_backend::context::{Blobs, StepContext};
 use flow_backend::step::Call;
 use flow_engine::catalog::{Connector, Operation, ParameterKind};
+use flow_engine::collections::IndexMap;
 use flow_engine::eval::{ItemFunction, load};
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::value::{Hash, Map, Value, journal};
-use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::run::Failure;
 use flow_engine::value::{Map, Value};
-use indexmap::IndexMap;
 
 use super::{bounded, canonical, each_for, kept, key_of};
 use crate::local::LocalCall;
@@ -57,7 +57,7 @@ pub(super) fn sum(call: &LocalCall) -> Result<Value, Failure> {
 }
 
 pub(super) fn count_by(call: &LocalCall) -> Result<Value, Failure> {
-    let mut counts: IndexMap<Arc<str>, u64> = IndexMap::new();
+    let mut counts: IndexMap<Arc<str>, u64> = IndexMap::default();
     let mut bytes = 0;
     each_for(call, "by", |item| {
         let key = scalar_key(&key_of(call, "by", &item)?, item.index)?;
@@ -93,7 +93,7 @@ fn scalar_key(value: &Value, index: u64) -> Result<Arc<str>, Failure> {
 }
 
 pub(super) fn group(call: &LocalCall) -> Result<Value, Failure> {
-    let mut groups: IndexMap<String, (Value, Vec<Value>)> = IndexMap::new();
+    let mut groups: IndexMap<String, (Value, Vec<Value>)> = IndexMap::default();
     let mut bytes = 0;
     each(
         call.argument("items"),

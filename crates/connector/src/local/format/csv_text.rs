@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use flow_engine::collections::IndexSet;
 use flow_engine::run::Failure;
 use flow_engine::value::{Map, Value};
-use indexmap::IndexSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::local::LocalCall;
@@ -45,7 +45,7 @@ pub(super) fn read(
 
 /// Writes a list of maps: the names are those of all items, in order of first occurrence.
 pub(super) fn write(items: &Value, call: &LocalCall, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut names: IndexSet<Arc<str>> = IndexSet::new();
+    let mut names: IndexSet<Arc<str>> = IndexSet::default();
     each(items, call.blobs(), call.cancel(), |item| {
         let map = item.value.as_map().ok_or_else(|| {
             let message = format!(

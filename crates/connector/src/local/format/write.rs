@@ -9,7 +9,7 @@ use flow_engine::value::Value;
 
 use super::{Format, csv_text};
 use crate::local::LocalCall;
-use crate::local::items::each;
+use crate::local::items::{each, each_line};
 use crate::request::{INLINE_BYTES_MAX, json, store_failure};
 
 /// Data as a text value; a long one is stored.
@@ -105,6 +105,12 @@ fn write_list(
             list => write_yaml(list, out),
         },
         Format::Text | Format::JsonLines | Format::Bytes => {
+            if let Value::Blob(blob) = list {
+                return each_line(blob, call.blobs(), call.cancel(), |line| {
+                    out.write_all(line).map_err(|error| unwritten(&error))?;
+                    line_end(out)
+                });
+            }
             each(list, call.blobs(), call.cancel(), |item| {
                 json(&item.value, call.blobs(), out)?;
                 line_end(out)?;
