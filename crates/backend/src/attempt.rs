@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::eval::window;
 use flow_engine::expr::{Roots, Scope};
 use flow_engine::run::evaluate::{Control, SEGMENTS, What, arguments, evaluate};
@@ -13,13 +14,13 @@ use flow_engine::run::{
     AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, LookSpec, Values,
     Window,
 };
-use flow_engine::value::{Map, Value};
+use flow_engine::value::{INLINE_BYTES_MAX, Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
-use indexmap::IndexMap;
 use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
-use crate::context::{Blobs, StepContext};
+use crate::context::StepContext;
+use crate::picked::picked;
 use crate::segment::joined;
 use crate::spill::spill;
 use crate::step::{Call, Connection, StepRunner};
@@ -107,7 +108,7 @@ async fn whole(
     .await
 }
 
-/// Applies `output:` and stores what is large; off the async threads where stored values are read.
+/// Applies `output:` and stores what is large; off the async threads where values are large or stored.
 async fn finish(
     workflow: Arc<Workflow>,
     step: usize,
@@ -115,12 +116,19 @@ async fn finish(
     values: Arc<Values>,
     context: StepContext,
 ) -> Result<Value, Failure> {
+    // The effect has happened: what fails from here on does not undo it.
+    let done = |failure: Failure| Failure {
+        done: Done::Done,
+        ..failure
+    };
+    if !value.is_longer_than(INLINE_BYTES_MAX) {
+        match apply_output(&workflow, step, value.clone(), &*values) {
+            Ok(value) if !value.is_longer_than(INLINE_BYTES_MAX) => return Ok(value),
+            Ok(_) | Err(Stop::NeedsContent) => {}
+            Err(Stop::Failed(failure)) => return Err(done(failure)),
+        }
+    }
     let work = move || {
-        // The effect has happened: what fails from here on does not undo it.
-        let done = |failure: Failure| Failure {
-            done: Done::Done,
-            ..failure
-        };
         let value = apply_output(&workflow, step, value, &values.reading(&*context.blobs))
             .map_err(|stop| done(stop.into_failure()))?;
         spill(value, &*context.blobs).map_err(done)
@@ -147,7 +155,7 @@ pub async fn take_look(
         connection: connection_of(workflow, &watch.call, &spec.values, context)?,
         operation: query,
         arguments: spec.arguments.as_map().cloned().unwrap_or_default(),
-        functions: IndexMap::new(),
+        functions: IndexMap::default(),
         pages: None,
         with_response: false,
         repeated: false,
@@ -194,23 +202,15 @@ pub async fn evaluate_control(
         {
             return joined(parts.as_list().unwrap_or_default(), blobs);
         }
+        if let (What::Items, Some(step)) = (control.what, step) {
+            return picked(&workflow, step, &values, blobs);
+        }
         let value = evaluate(&workflow, step, control.what, &values, Some(blobs))
             .map_err(Stop::into_failure)?;
-        if control.what == What::Items {
-            return spilled_items(&value, blobs);
-        }
         spill(value, blobs)
     })
     .await;
     Input::Evaluated { control, result }
-}
-
-/// Of the items of a loop only the items are stored, not what is said about them.
-fn spilled_items(value: &Value, blobs: &dyn Blobs) -> Result<Value, Failure> {
-    let mut map = value.as_map().cloned().unwrap_or_default();
-    let source = map.get("source").cloned().unwrap_or_default();
-    map.insert(Arc::from("source"), spill(source, blobs)?);
-    Ok(Value::from(map))
 }
 
 /// How many items are read from a stored source at once.
@@ -241,8 +241,14 @@ async fn call_of(
     };
     let call = shell_of_call(workflow, spec, context)?;
     let functions = functions(workflow, &step.call, spec, context);
-    let (rendered, spec, context) = (workflow.clone(), spec.clone(), context.clone());
-    let arguments = blocking(move || render_arguments(&rendered, &spec, &context)).await?;
+    let arguments = match render(workflow, &step.call, &*spec.values) {
+        Ok(arguments) => arguments,
+        Err(Stop::Failed(failure)) => return Err(failure),
+        Err(Stop::NeedsContent) => {
+            let (rendered, spec, context) = (workflow.clone(), spec.clone(), context.clone());
+            blocking(move || render_stored(&rendered, &spec, &context)).await?
+        }
+    };
     Ok(Call {
         arguments,
         functions,
@@ -250,7 +256,13 @@ async fn call_of(
     })
 }
 
-fn render_arguments(
+fn render(workflow: &Workflow, call: &CallShape, roots: &dyn Roots) -> Result<Map, Stop> {
+    let value = arguments(call.arguments.iter(), &Scope::new(roots), workflow)?;
+    Ok(value.as_map().cloned().unwrap_or_default())
+}
+
+/// The same where stored values are read.
+fn render_stored(
     workflow: &Workflow,
     spec: &AttemptSpec,
     context: &StepContext,
@@ -259,9 +271,7 @@ fn render_arguments(
         return Ok(Map::new());
     };
     let reading = spec.values.reading(&*context.blobs);
-    let value = arguments(step.call.arguments.iter(), &Scope::new(&reading), workflow)
-        .map_err(Stop::into_failure)?;
-    Ok(value.as_map().cloned().unwrap_or_default())
+    render(workflow, &step.call, &reading).map_err(Stop::into_failure)
 }
 
 /// A call without its arguments: what is known of it after a restart.
@@ -280,7 +290,7 @@ fn shell_of_call(
         connection: connection_of(workflow, &step.call, &spec.values, context)?,
         operation: step.call.operation.clone(),
         arguments: Map::new(),
-        functions: IndexMap::new(),
+        functions: IndexMap::default(),
         pages: step.call.pages,
         with_response: step.call.with_response,
         repeated: spec.attempt > AttemptNo::FIRST,
@@ -295,7 +305,7 @@ fn functions(
     context: &StepContext,
 ) -> IndexMap<Arc<str>, Arc<dyn flow_engine::eval::ItemFunction>> {
     let mut functions: IndexMap<Arc<str>, Arc<dyn flow_engine::eval::ItemFunction>> =
-        IndexMap::new();
+        IndexMap::default();
     for (name, argument) in &call.arguments {
         let (workflow, values, blobs) =
             (workflow.clone(), spec.values.clone(), context.blobs.clone());

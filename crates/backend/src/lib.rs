@@ -8,6 +8,7 @@ pub mod attempt;
 mod bound;
 pub mod conformance;
 pub mod context;
+mod picked;
 pub mod range;
 pub mod segment;
 pub mod spill;

@@ -189,13 +189,13 @@ fn is_special(value: &Value) -> bool {
 }
 
 /// Whether plain JSON cannot hold the value.
-fn is_held(value: &Value) -> bool {
+pub(crate) fn is_held(value: &Value) -> bool {
     let mut held = false;
     value.walk(&mut |value| held |= matches!(value, Value::Blob(_) | Value::Secret(_)));
     held
 }
 
-fn not_stored(error: &std::io::Error) -> Failure {
+pub(crate) fn not_stored(error: &std::io::Error) -> Failure {
     Failure::permanent(
         "store.io",
         format!("what items of a loop gave cannot be stored: {error}"),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::eval::ItemFunction;
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::value::{Map, Value};
 use futures_util::future::BoxFuture;
-use indexmap::IndexMap;
 
 use crate::context::StepContext;
 

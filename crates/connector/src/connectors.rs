@@ -6,11 +6,11 @@ use std::sync::Arc;
 use flow_backend::context::StepContext;
 use flow_backend::step::{Call, StepRunner};
 use flow_engine::catalog::{Catalog, Connector};
+use flow_engine::collections::IndexMap;
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::source::SourceFile;
 use flow_engine::value::Value;
 use futures_util::future::BoxFuture;
-use indexmap::IndexMap;
 use secrecy::SecretString;
 
 use crate::blocking::blocking;
@@ -51,12 +51,12 @@ impl Connectors {
         let local = builtin::local_connectors().expect("a test loads the local connectors");
         let limits = TransportLimits::default();
         let mut connectors = Connectors {
-            services: IndexMap::new(),
+            services: IndexMap::default(),
             local: local
                 .into_iter()
                 .map(|entry| (entry.name.clone(), Arc::new(entry)))
                 .collect(),
-            aliases: IndexMap::new(),
+            aliases: IndexMap::default(),
             overrides: HashMap::new(),
             keys: Arc::default(),
             transport: Transport::new(limits.clone()),

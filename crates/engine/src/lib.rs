@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod bundle;
 pub mod catalog;
+pub mod collections;
 pub mod document;
 pub mod duration;
 pub mod edit;

@@ -4,9 +4,9 @@ use flow_engine::catalog::{
     Catalog, Connector, Edge, Effect, EngineAction, Level, Look, News, Operation, OperationKind,
     OutputType,
 };
+use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
 use flow_engine::types::Type;
-use indexmap::IndexMap;
 
 fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operation {
     Operation {
@@ -16,7 +16,7 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
         effect,
         method: "".into(),
         path: "".into(),
-        parameters: IndexMap::new(),
+        parameters: IndexMap::default(),
         open: true,
         output: OutputType::Fixed(Type::Unknown),
         look,
@@ -91,7 +91,7 @@ pub fn catalog() -> Catalog {
             title: "".into(),
             description: "".into(),
             local: true,
-            settings: IndexMap::new(),
+            settings: IndexMap::default(),
             operations: operations
                 .into_iter()
                 .map(|(name, operation)| (name.into(), operation))

@@ -7,7 +7,7 @@ use super::service::Service;
 impl Service {
     /// Its entry in the catalog.
     pub fn entry(&self) -> Connector {
-        let mut settings: indexmap::IndexMap<_, _> = self
+        let mut settings: flow_engine::collections::IndexMap<_, _> = self
             .settings
             .iter()
             .map(|(name, rule)| {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::types::Type;
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::compile_operation;
@@ -33,7 +33,7 @@ pub(super) fn service(document: &Document) -> Result<Service, DescriptorError> {
             .collect(),
         base_url: setting_template(&written.base_url.value, "service.baseURL")?,
         headers: headers(&written.headers, "service.headers")?,
-        settings: IndexMap::new(),
+        settings: IndexMap::default(),
         beta_header: written
             .beta_header
             .as_deref()
@@ -44,7 +44,7 @@ pub(super) fn service(document: &Document) -> Result<Service, DescriptorError> {
             .iter()
             .map(|(name, pattern)| (name.as_str().into(), pattern.as_str().into()))
             .collect(),
-        operations: IndexMap::new(),
+        operations: IndexMap::default(),
     };
     let credential = add_auth(&mut service, written.auth.as_ref())?;
     add_settings(&mut service, written, credential.as_deref());

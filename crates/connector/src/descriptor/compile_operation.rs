@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::catalog::{self, Effect, OperationKind, OutputType};
+use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
 use flow_engine::value::{Map, Value};
-use indexmap::IndexMap;
 
 use super::body_template::BodyTemplate;
 use super::compile::headers;
@@ -131,8 +131,8 @@ impl Compiler<'_> {
         let reads = ["GET", "HEAD", "OPTIONS"].contains(&method.as_str());
         let path = self.full_path(document)?;
         let template = self.body_template(document)?;
-        let mut parameters = IndexMap::new();
-        let mut places = IndexMap::new();
+        let mut parameters = IndexMap::default();
+        let mut places = IndexMap::default();
         self.add_parameters(
             document,
             &method,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use flow_engine::catalog::{Parameter, ParameterKind};
+use flow_engine::collections::IndexMap;
 use flow_engine::types::{Field, Record, Type};
 use flow_engine::value::Value;
-use indexmap::IndexMap;
 
 use super::body_template::BodyTemplate;
 use super::compile::type_of;

@@ -2,7 +2,7 @@
 //!
 //! Keys are as widely used descriptors write them (`baseURL`, `contentType`, ...); those that are ours follow that spelling.
 
-use indexmap::IndexMap;
+use flow_engine::collections::IndexMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::types::{Field, Record, TextType, Type};
 use flow_engine::value::{PathPart, View, ViewMember};
-use indexmap::IndexMap;
 
 use super::resource::{FieldDocument, SelectorPart, ViewDocument};
 
@@ -51,7 +51,7 @@ pub(super) fn type_of_fields(fields: &[FieldDocument]) -> Type {
         return Type::Unknown;
     }
     let mut record = Record {
-        fields: IndexMap::new(),
+        fields: IndexMap::default(),
         open: true,
     };
     for field in fields {

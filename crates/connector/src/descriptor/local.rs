@@ -5,9 +5,9 @@ use std::sync::Arc;
 use flow_engine::catalog::{
     self, Connector, Effect, EngineAction, Look, OperationKind, OutputType,
 };
+use flow_engine::collections::IndexMap;
 use flow_engine::source::SourceFile;
 use flow_engine::types::Type;
-use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -67,7 +67,7 @@ fn connector(document: &LocalDocument) -> Result<Connector, DescriptorError> {
         title: document.meta.short.as_str().into(),
         description: document.meta.description.as_str().into(),
         local: true,
-        settings: IndexMap::new(),
+        settings: IndexMap::default(),
         operations: document
             .operations
             .iter()
@@ -107,8 +107,8 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         Some("emit") => Some(EngineAction::Emit),
         Some(other) => return Err(wrong(other)),
     };
-    let types = NamedTypes::new();
-    let mut parameters = IndexMap::new();
+    let types = NamedTypes::default();
+    let mut parameters = IndexMap::default();
     for (name, document) in &written.parameters {
         parameters.insert(
             name.as_str().into(),

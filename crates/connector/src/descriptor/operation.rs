@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::catalog;
+use flow_engine::collections::IndexMap;
 use flow_engine::value::{Map, View};
-use indexmap::IndexMap;
 
 use super::body_template::BodyTemplate;
 use super::document::ArrayStyle;

@@ -1,6 +1,6 @@
 //! The other half of the format: resources, their operations and triggers.
 
-use indexmap::IndexMap;
+use flow_engine::collections::IndexMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use flow_engine::collections::IndexMap;
 use flow_engine::run::{Done, FailureKind};
 use flow_engine::source::SourceFile;
 use flow_engine::types::Type;
-use indexmap::IndexMap;
 
 use super::operation::Operation;
 use super::template::Template;

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use flow_engine::catalog::{
     self, Edge, Effect, Level, Look, News, OperationKind, OutputType, Parameter,
 };
+use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
 use flow_engine::types::Type;
-use indexmap::IndexMap;
 
 use super::compile::type_of;
 use super::compile_operation::capitalised;
@@ -122,7 +122,7 @@ fn trigger(
         (None, Some(edge), _) => Some(Look::Edge(edge)),
         (None, None, _) => None,
     };
-    let mut parameters = IndexMap::new();
+    let mut parameters = IndexMap::default();
     for (name, document) in &written.parameters {
         let path = format!("{path}.parameters.{name}");
         parameters.insert(name.as_str().into(), parameter(document, types, &path)?);
@@ -191,7 +191,7 @@ fn from_webhook(
             every: EVERY,
         })
     };
-    let mut parameters = IndexMap::new();
+    let mut parameters = IndexMap::default();
     let look = match (name, condition(resource, name)) {
         ("created", _) => edge(News::Appeared).map(Look::Edge),
         ("deleted", _) => edge(News::Vanished).map(Look::Edge),

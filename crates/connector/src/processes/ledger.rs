@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
+use flow_engine::collections::IndexMap;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -174,7 +174,7 @@ fn read(path: &Path) -> io::Result<Vec<(Family, String, String)>> {
         read => read?,
     };
     let this_boot = table::boot();
-    let mut open = IndexMap::new();
+    let mut open = IndexMap::default();
     // The last line may be cut.
     let notes = text.split(|byte| *byte == b'\n');
     for note in notes.filter_map(|line| serde_json::from_slice(line).ok()) {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use flow_backend::context::{BlobWriter, Blobs, Secrets, StepContext};
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
+use flow_engine::collections::IndexMap;
 use flow_engine::eval::{BlobRead, ItemFunction};
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Hash, Map, Secret, SecretPart, Value, json};
-use indexmap::IndexMap;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,7 @@ impl Bench {
             }),
             operation: operation.into(),
             arguments: map(arguments),
-            functions: IndexMap::new(),
+            functions: IndexMap::default(),
             pages: None,
             with_response: false,
             repeated: false,
@@ -121,7 +121,7 @@ impl Bench {
         let prepared = serde_json::from_str(&written).expect("it was just written");
         let mut empty = call.clone();
         empty.arguments = Map::new();
-        empty.functions = IndexMap::new();
+        empty.functions = IndexMap::default();
         self.connectors.send(&empty, &prepared, &self.context).await
     }
 

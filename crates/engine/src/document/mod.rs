@@ -14,7 +14,7 @@ mod trigger;
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use crate::source::{SourceFile, Span};
 use crate::yaml::Node;

@@ -1,9 +1,9 @@
 //! Shape: maps where maps belong, known keys only, names that are names.
 
-use std::collections::HashMap;
+use crate::collections::HashMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::foreign::foreign;
 use super::include::{Files, include};
@@ -25,7 +25,7 @@ pub fn parse(source: &SourceFile, files: &dyn Files) -> (Document, Vec<Finding>)
     });
     let mut parser = Parser {
         findings,
-        ids: HashMap::new(),
+        ids: HashMap::default(),
     };
     let mut document = parser.document(&source, &root);
     parser.project(&mut document, settings.as_deref().unwrap_or_default());
@@ -43,7 +43,7 @@ impl Parser {
     fn document(&mut self, source: &SourceFile, root: &Node) -> Document {
         let mut document = Document {
             source: source.clone(),
-            fields: IndexMap::new(),
+            fields: IndexMap::default(),
             inputs: Vec::new(),
             vars: Vec::new(),
             connections: Vec::new(),
@@ -250,9 +250,9 @@ fn with_missing(own: &mut Node, other: &Node) {
     let (NodeKind::Map(own), NodeKind::Map(other)) = (&mut own.kind, &other.kind) else {
         return;
     };
-    for entry in other {
+    for entry in other.iter() {
         if own.iter().all(|known| known.key != entry.key) {
-            own.push(entry.clone());
+            Arc::make_mut(own).push(entry.clone());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The project's settings, `flow.toml`: what they give to every workflow of the folder. The file itself wins.
 
+use std::sync::Arc;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -70,7 +72,7 @@ fn read_retention(node: &Node) -> (Retention, Vec<Finding>) {
             vec![finding.help("`[retention]` and below it `runs = \"90d\"`")],
         );
     };
-    for entry in entries {
+    for entry in entries.iter() {
         if !keys::RETENTION.contains(&&*entry.key) {
             let message = format!("`retention` has no key `{}`", entry.key);
             let finding = Finding::error("schema.unknown_field", entry.key_span, message);
@@ -124,9 +126,10 @@ fn node(value: &Spanned<DeValue<'_>>, base: usize) -> Node {
         DeValue::Boolean(flag) => scalar(if *flag { "true" } else { "false" }, Style::Plain),
         DeValue::Datetime(time) => scalar(&time.to_string(), Style::DoubleQuoted),
         DeValue::Array(items) => {
-            NodeKind::List(items.iter().map(|item| node(item, base)).collect())
+            let items = items.iter().map(|item| node(item, base));
+            NodeKind::List(Arc::new(items.collect()))
         }
-        DeValue::Table(table) => NodeKind::Map(entries(table, base)),
+        DeValue::Table(table) => NodeKind::Map(Arc::new(entries(table, base))),
     };
     Node {
         span: span(base, &value.span()),

@@ -1,6 +1,6 @@
 //! Steps by their shape: what each does, the keys that go with it, and the steps inside groups.
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::keys::{self, Verb};
 use super::parse::{Parser, is_empty};
@@ -105,7 +105,7 @@ impl Parser {
             name,
             span,
             verb: None,
-            fields: IndexMap::new(),
+            fields: IndexMap::default(),
             with: Vec::new(),
             undo: None,
             steps: Body::default(),

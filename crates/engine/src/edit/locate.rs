@@ -10,7 +10,7 @@ pub(super) fn entries_around(root: &Node, place: Span) -> Vec<&Entry> {
     'down: loop {
         match &node.kind {
             NodeKind::Map(entries) => {
-                for entry in entries {
+                for entry in entries.iter() {
                     if holds(entry.key_span, place) {
                         around.push(entry);
                         return around;

@@ -153,7 +153,7 @@ impl Names<'_> {
             let NodeKind::Map(entries) = &node.kind else {
                 continue;
             };
-            for entry in entries {
+            for entry in entries.iter() {
                 if *entry.key == *self.meant.written {
                     let raw = self.source.slice(entry.key_span);
                     self.replace(entry.key_span, raw.find(&*self.meant.written), edits);

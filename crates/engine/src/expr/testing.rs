@@ -1,6 +1,6 @@
 //! What the tests of this folder share: a small world, and one line per case.
 
-use std::collections::HashMap;
+use crate::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 

@@ -12,12 +12,12 @@ pub(super) fn same(one: &Node, other: &Node) -> bool {
                         || (one.tag.is_none() && canonical(&a.text) == canonical(&b.text)))
             }
             (NodeKind::List(a), NodeKind::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
             }
             (NodeKind::Map(a), NodeKind::Map(b)) => {
                 a.len() == b.len()
                     && a.iter()
-                        .zip(b)
+                        .zip(b.iter())
                         .all(|(a, b)| a.key == b.key && same(&a.value, &b.value))
             }
             (NodeKind::Hole, NodeKind::Hole) => true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use crate::duration::Millis;
 use crate::journal::{
@@ -127,7 +127,7 @@ impl Report {
             cancel_asked: false,
             waits_for: None,
             reused: BTreeSet::new(),
-            steps: IndexMap::new(),
+            steps: IndexMap::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::node::NodeId;
 use super::values::apply_output;
@@ -148,7 +148,7 @@ pub fn evaluate(
             _ => Ok(Value::Null),
         },
         What::Items => match &shape.each {
-            Some(each) => super::items::of_loop(workflow, each, roots),
+            Some(each) => super::items::in_a_list(workflow, each, roots),
             None => Ok(Value::Null),
         },
         // Segments are put together by the driver, as a stream.

@@ -1,6 +1,6 @@
 //! One look of a trigger: what was there, what is there, what happened in between.
 
-use std::collections::HashSet;
+use crate::collections::HashSet;
 
 use super::{Failure, Values};
 use crate::catalog::{Edge, Look, News};

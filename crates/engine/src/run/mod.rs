@@ -49,6 +49,7 @@ pub use io::{
     RangeSpec, StoreSpec, Window,
 };
 pub use item::{Tried, item_of_range, result_of, tried};
+pub use items::{Items, items_of_loop};
 pub use machine::{Projection, Run, key_of};
 pub use node::NodeId;
 pub use prepared::Prepared;

@@ -3,9 +3,10 @@
 //! A step is reused if it succeeded, was not undone, and nothing that it needs is done anew. Of a group or a loop that
 //! failed, what succeeded inside is reused; rounds, ranges of a loop, other workflows and `finally` begin anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::loops::can_be_undone;
+use crate::collections::HashMap;
 use crate::journal::{Event, Outcome, Resolution, Reused, SkipReason};
 use crate::value::Value;
 use crate::workflow::{Does, Workflow};
@@ -79,7 +80,7 @@ struct Walk<'w> {
 impl Walk<'_> {
     /// The steps of one map of steps, whose paths begin with `prefix`.
     fn body(&self, body: usize, prefix: &str, found: &mut Vec<Reused>) {
-        let mut stale = HashMap::new();
+        let mut stale = HashMap::default();
         for step in &self.workflow.bodies[body].steps {
             if self.needs_stale(*step, prefix, &mut stale) {
                 continue;

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::workflow;
 use crate::catalog::{Catalog, Connector, Effect, Operation, OperationKind, OutputType};
+use crate::collections::IndexMap;
 use crate::types::Type;
 
 /// A service with an alias, and a local connector, each with one operation.
@@ -16,7 +17,7 @@ fn catalog() -> Catalog {
             effect: Effect::Read,
             method: "".into(),
             path: "".into(),
-            parameters: [].into(),
+            parameters: IndexMap::default(),
             open: false,
             output: OutputType::Fixed(Type::Unknown),
             look: None,
@@ -28,14 +29,16 @@ fn catalog() -> Catalog {
             title: name.into(),
             description: "".into(),
             local,
-            settings: [].into(),
-            operations: [("read".into(), operation)].into(),
+            settings: IndexMap::default(),
+            operations: [("read".into(), operation)].into_iter().collect(),
         };
         (name.into(), connector)
     };
     Catalog {
-        connectors: [connector("shop-api", false), connector("disk", true)].into(),
-        aliases: [("shop".into(), "shop-api".into())].into(),
+        connectors: [connector("shop-api", false), connector("disk", true)]
+            .into_iter()
+            .collect(),
+        aliases: [("shop".into(), "shop-api".into())].into_iter().collect(),
     }
 }
 

@@ -5,7 +5,7 @@ mod schema;
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use crate::value::Value;
 

@@ -10,10 +10,10 @@ pub mod input;
 pub mod tree;
 pub mod trigger;
 
-use std::collections::HashMap;
+use crate::collections::HashMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use crate::catalog::{Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::{Bare, CallShape, OutputPath, Tree, Watch};
 use crate::duration::Millis;

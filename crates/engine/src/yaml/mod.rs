@@ -15,7 +15,7 @@ use crate::source::Span;
 pub use place::TextPlace;
 pub use read::read;
 
-/// A node of the tree.
+/// A node of the tree; a copy of one shares what is below it.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it stands; for a block map or list from its first key or item.
@@ -32,9 +32,9 @@ pub enum NodeKind {
     /// Text as written, after YAML's own escapes.
     Scalar(Scalar),
     /// A list.
-    List(Vec<Node>),
+    List(Arc<Vec<Node>>),
     /// A map, in source order, keys unique.
-    Map(Vec<Entry>),
+    Map(Arc<Vec<Entry>>),
     /// What could not be read and was reported; silent from here on.
     Hole,
 }

@@ -1,6 +1,6 @@
 //! From text to tree: one document, unique keys, merge keys applied, aliases expanded within a budget.
 
-use std::collections::HashMap;
+use crate::collections::HashMap;
 use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag, options};
@@ -28,7 +28,7 @@ pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
     let mut reader = Reader {
         source,
         findings: Vec::new(),
-        anchors: HashMap::new(),
+        anchors: HashMap::default(),
         nodes: 0,
         alias_bytes: 0,
         merges: 0,
@@ -174,7 +174,7 @@ impl Reader<'_> {
             Event::MappingStart(_, anchor, tag) => {
                 let children = Children::Map {
                     entries: Vec::new(),
-                    seen: HashMap::new(),
+                    seen: HashMap::default(),
                     merges: Vec::new(),
                     key: None,
                 };
@@ -239,7 +239,7 @@ impl Reader<'_> {
     /// Ends a list or map; false if reading must stop.
     fn close(&mut self, open: Open, end: Span) -> bool {
         let kind = match open.children {
-            Children::List(items) => NodeKind::List(items),
+            Children::List(items) => NodeKind::List(Arc::new(items)),
             Children::Map {
                 mut entries,
                 mut seen,
@@ -249,7 +249,7 @@ impl Reader<'_> {
                 for (_, merged) in merges {
                     self.merge(&mut entries, &mut seen, merged);
                 }
-                NodeKind::Map(entries)
+                NodeKind::Map(Arc::new(entries))
             }
         };
         let span = Span::new(
@@ -325,16 +325,17 @@ impl Reader<'_> {
     ) {
         match merged.kind {
             NodeKind::Map(more) => {
-                for entry in more {
+                for entry in more.iter() {
                     if !seen.contains_key(&entry.key) {
                         seen.insert(entry.key.clone(), entry.key_span);
-                        entries.push(entry);
+                        entries.push(entry.clone());
                     }
                 }
             }
-            NodeKind::List(maps) => maps
-                .into_iter()
-                .for_each(|map| self.merge(entries, seen, map)),
+            NodeKind::List(maps) => {
+                let maps = maps.iter().cloned();
+                maps.for_each(|map| self.merge(entries, seen, map));
+            }
             NodeKind::Hole => {}
             NodeKind::Scalar(_) => {
                 let message = "`<<` takes a map or a list of maps";

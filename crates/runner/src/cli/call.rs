@@ -8,13 +8,13 @@ use std::sync::Arc;
 use flow_backend::context::StepContext;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_engine::catalog::{Catalog, Operation, OperationKind, ParameterKind};
+use flow_engine::collections::IndexMap;
 use flow_engine::eval::BlobRead;
 use flow_engine::finding::nearest;
 use flow_engine::run::Failure;
 use flow_engine::types::Type;
 use flow_engine::value::{Map, Secret, Value, json};
 use flow_local::store::BlobFolder;
-use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
 use super::StoreArguments;
@@ -73,7 +73,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         connection: Arc::new(connection),
         operation: name,
         arguments: given,
-        functions: IndexMap::new(),
+        functions: IndexMap::default(),
         pages: arguments.pages,
         with_response: false,
         repeated: false,

@@ -145,3 +145,57 @@ fn what_flow_run_cannot_serve_is_refused_before_it_starts() {
     let (_, runs, _) = run(folder.path(), &["runs"]);
     assert_eq!(runs, "", "nothing was started");
 }
+
+#[test]
+fn items_that_are_picked_from_a_stream_are_those_of_a_list() {
+    let lines: String = (0..12_000)
+        .map(|n| format!("{{\"n\":{n},\"odd\":{}}}\n", n % 2 == 1))
+        .collect();
+    let folder = project(&[
+        ("items.jsonl", &lines),
+        (
+            "a.yml",
+            r#"
+steps:
+  read: { query: file.read, with: { path: items.jsonl } }
+  odd:
+    for_each: { in: steps.read, where: item.odd, key: "'k' ~ item.n" }
+    value: "{{ item.n }}"
+  chunks:
+    for_each: { in: steps.read, chunk: 7 }
+    value: "{{ item | length }}"
+  with_a_handle:
+    for_each: { in: "[steps.read] * 5000", where: index != 3 }
+    value: "{{ 1 }}"
+outputs:
+  odd: "{{ steps.odd.values | length }}"
+  sum: "{{ steps.odd.values | sum }}"
+  chunks: "{{ steps.chunks.count }}"
+  items: "{{ steps.chunks.values | sum }}"
+  handles: "{{ steps.with_a_handle.count }}"
+"#,
+        ),
+        (
+            "twice.yml",
+            r#"
+steps:
+  read: { query: file.read, with: { path: items.jsonl } }
+  each:
+    for_each: { in: steps.read, key: "item.n % 11999" }
+    value: "{{ item.n }}"
+"#,
+        ),
+    ]);
+    let (code, stdout, stderr) = run(folder.path(), &["run", "a.yml"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (
+            0,
+            "odd: 6000\nsum: 36000000\nchunks: 1715\nitems: 12000\nhandles: 4999\n"
+        ),
+        "{stderr}"
+    );
+    let (code, _, stderr) = run(folder.path(), &["run", "twice.yml"]);
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("two items have the key 0"), "{stderr}");
+}

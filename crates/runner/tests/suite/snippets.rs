@@ -264,7 +264,7 @@ fn used(place: &str, node: &Node, found: &mut BTreeSet<(String, String)>) {
         "for_each" if member(node, "in").is_none() => return,
         place => place,
     };
-    for entry in entries {
+    for entry in entries.iter() {
         found.insert((place.to_owned(), entry.key.to_string()));
         let inside = INSIDE
             .iter()

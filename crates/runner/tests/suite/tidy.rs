@@ -74,8 +74,13 @@ fn the_engine_has_no_clock_no_io_no_async_and_no_random_order() {
     );
     absent(
         &["engine"],
-        &["rand::", "RandomState"],
-        "the engine draws no random number",
+        &[
+            "rand::",
+            "RandomState::new",
+            "HashMap::new()",
+            "HashSet::new()",
+        ],
+        "the engine draws no random number, and its maps are those of `collections`",
     );
 }
 

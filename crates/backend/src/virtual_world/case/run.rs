@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
 use flow_engine::journal::RunEnded;
@@ -11,7 +12,6 @@ use flow_engine::report::{StepReport, StepState, report};
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::Workflow;
-use indexmap::IndexMap;
 
 use super::inputs::{inputs, started_by, trigger_of};
 use super::lines::join;
@@ -102,7 +102,7 @@ fn outcome(
     refused: Vec<(String, String)>,
     folder: &Path,
 ) -> Outcome {
-    let mut steps = IndexMap::new();
+    let mut steps = IndexMap::default();
     let told = report(journal.iter().map(|(at, event)| (*at, event)));
     let ended = told.as_ref().and_then(|report| report.ended.clone());
     steps.extend(told.map(|report| report.steps).unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use crate::collections::IndexSet;
 
 use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;
@@ -86,7 +86,7 @@ fn from_csv(call: &Call<'_>) -> Result<Value, Fault> {
 fn to_csv(call: &Call<'_>) -> Result<Value, Fault> {
     let items = call.list()?;
     let mut rows: Vec<Value> = Vec::with_capacity(items.len());
-    let mut names: IndexSet<Arc<str>> = IndexSet::new();
+    let mut names: IndexSet<Arc<str>> = IndexSet::default();
     for item in items {
         let row = call.context.content(item.clone())?;
         match &row {

@@ -1,8 +1,8 @@
 //! Filters that go by what items mean: without repeats, and in groups.
 
-use std::collections::HashSet;
+use crate::collections::HashSet;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;
@@ -90,7 +90,7 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<Hash, Fault> {
 
 fn unique(call: &Call<'_>) -> Result<Value, Fault> {
     let attribute = call.arg_text(0)?;
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut kept = Vec::new();
     for item in call.list()? {
         let identity = match &attribute {
@@ -121,7 +121,7 @@ fn compared(call: &Call<'_>, wanted: bool) -> Result<Value, Fault> {
     let others = other.as_list().unwrap_or_default().iter();
     let known = others.map(|item| identity(call, item));
     let known = known.collect::<Result<HashSet<_>, _>>()?;
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut kept = Vec::new();
     for item in call.list()? {
         let identity = identity(call, item)?;
@@ -134,7 +134,7 @@ fn compared(call: &Call<'_>, wanted: bool) -> Result<Value, Fault> {
 
 fn union(call: &Call<'_>) -> Result<Value, Fault> {
     let other = other(call)?;
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut kept = Vec::new();
     for item in call
         .list()?
@@ -167,7 +167,7 @@ fn index_by(call: &Call<'_>) -> Result<Value, Fault> {
 
 fn group_by(call: &Call<'_>) -> Result<Value, Fault> {
     let attribute = call.arg_text(0)?.unwrap_or_default();
-    let mut groups: IndexMap<Hash, (Value, Vec<Value>)> = IndexMap::new();
+    let mut groups: IndexMap<Hash, (Value, Vec<Value>)> = IndexMap::default();
     for item in call.list()? {
         let key = call.member(item, &attribute)?;
         let identity = identity(call, &key)?;

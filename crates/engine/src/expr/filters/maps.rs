@@ -1,6 +1,6 @@
 //! Filters on maps.
 
-use std::collections::HashSet;
+use crate::collections::HashSet;
 
 use super::{Call, Filter, Gives, Param, Takes};
 use crate::expr::error::Fault;

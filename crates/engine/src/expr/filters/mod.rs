@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn names_and_aliases_are_unique() {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = crate::collections::HashSet::default();
         for doc in filter_docs() {
             for name in std::iter::once(&doc.name).chain(doc.aliases) {
                 assert!(seen.insert(*name), "{name} stands twice");

@@ -73,7 +73,7 @@ fn value(node: &Node, call: &Call<'_>, bad: &dyn Fn(u32, &str) -> Fault) -> Resu
         }
         NodeKind::Map(entries) => {
             let mut map = Map::new();
-            for entry in entries {
+            for entry in entries.iter() {
                 map.insert(entry.key.clone(), value(&entry.value, call, bad)?);
             }
             Ok(Value::from(map))

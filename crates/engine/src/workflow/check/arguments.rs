@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::Checker;
 use super::steps::Found;
@@ -20,7 +20,7 @@ impl Checker<'_> {
         at: Span,
     ) -> IndexMap<Arc<str>, Argument> {
         let parameters = &found.operation.parameters;
-        let mut arguments = IndexMap::new();
+        let mut arguments = IndexMap::default();
         for member in with {
             let name = &member.name.text;
             let Some(parameter) = parameters.get(name) else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::Checker;
 use crate::catalog::Effect;
@@ -38,7 +38,7 @@ impl Checker<'_> {
             return;
         };
         self.only(node, "`defaults`", keys::DEFAULTS);
-        for entry in entries {
+        for entry in entries.iter() {
             let value = &entry.value;
             match &*entry.key {
                 "retry" => {
@@ -67,7 +67,7 @@ impl Checker<'_> {
             return;
         };
         self.only(node, "`run` of `defaults`", keys::DEFAULTS_RUN);
-        for entry in entries {
+        for entry in entries.iter() {
             let tree = self.tree(&entry.value);
             self.defaults.run.insert(entry.key.clone(), tree);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 use regex::Regex;
 
 use super::Checker;
@@ -133,7 +133,7 @@ impl Checker<'_> {
                 .push(finding.help("write the values that are allowed, or take `enum` out"));
         }
         let mut allowed = Vec::new();
-        for item in items {
+        for item in items.iter() {
             let tree = self.tree(item);
             let Some(value) = tree.constant() else {
                 if tree.is_hole() {

@@ -27,7 +27,7 @@ mod types;
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use self::defaults::Defaults;
 use super::{Body, BodyRole, Connection, Step, Workflow};
@@ -65,13 +65,13 @@ fn check_with(
         ancestors,
         source: &document.source,
         findings,
-        connections: IndexMap::new(),
+        connections: IndexMap::default(),
         secrets: Vec::new(),
         defaults: Defaults::default(),
         steps: Vec::new(),
         shapes: Vec::new(),
         bodies: Vec::new(),
-        children: IndexMap::new(),
+        children: IndexMap::default(),
         unserved: Vec::new(),
         open_hosts: Vec::new(),
     };
@@ -157,7 +157,7 @@ impl<'a> Checker<'a> {
             finally,
             finally_timeout,
             outputs,
-            output_types: IndexMap::new(),
+            output_types: IndexMap::default(),
             plan: Plan::default(),
             children: std::mem::take(&mut self.children),
             unserved: std::mem::take(&mut self.unserved),

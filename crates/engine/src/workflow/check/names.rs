@@ -1,6 +1,6 @@
 //! One name in an expression: whether it is in scope where it stands, and what to write if it is not.
 
-use std::collections::HashSet;
+use crate::collections::HashSet;
 use std::sync::Arc;
 
 use super::Checker;

@@ -1,6 +1,6 @@
 //! Edges between steps: those that references make, those that `needs:` names, and what lacks one.
 
-use indexmap::{IndexMap, IndexSet};
+use crate::collections::{IndexMap, IndexSet};
 
 use super::Checker;
 use crate::document::Document;
@@ -30,8 +30,8 @@ pub(super) type Done = (
 impl Needs {
     pub(super) fn new(steps: usize) -> Needs {
         Needs {
-            edges: IndexSet::new(),
-            sees: vec![IndexMap::new(); steps],
+            edges: IndexSet::default(),
+            sees: vec![IndexMap::default(); steps],
             always: vec![false; steps],
         }
     }

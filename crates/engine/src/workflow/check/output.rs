@@ -14,7 +14,7 @@ impl Checker<'_> {
             NodeKind::Scalar(scalar) if is_path(&scalar.text) => self.path(node).map(Output::Path),
             NodeKind::Map(entries) => {
                 let mut parts = Vec::new();
-                for entry in entries {
+                for entry in entries.iter() {
                     let is_path = entry
                         .value
                         .as_scalar()

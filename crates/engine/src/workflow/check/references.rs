@@ -207,7 +207,7 @@ impl Checker<'_> {
                     ..plain
                 };
                 let mut inner_found = Vec::new();
-                for tree in group.outputs.iter().flat_map(indexmap::IndexMap::values) {
+                for tree in group.outputs.iter().flat_map(|outputs| outputs.values()) {
                     tree.references(&source, &mut push(&mut inner_found, inner));
                 }
                 for (reference, span, place) in inner_found {

@@ -114,7 +114,7 @@ impl Checker<'_> {
         if policy.attempts == 1 {
             policy.attempts = 3;
         }
-        for entry in entries {
+        for entry in entries.iter() {
             let value = &entry.value;
             match &*entry.key {
                 "attempts" => policy.attempts = self.attempts(value).unwrap_or(policy.attempts),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 use jiff::Timestamp;
 
 use super::Checker;
@@ -348,7 +348,7 @@ impl<'a> Checker<'a> {
 
     /// `run:` is a call of the local connector `shell`.
     fn command(&mut self, shape: &StepShape, node: &Node) -> CallStep {
-        let mut arguments = IndexMap::new();
+        let mut arguments = IndexMap::default();
         match &node.kind {
             NodeKind::Scalar(scalar) if scalar.text.trim().is_empty() => self.no_command(node),
             NodeKind::Scalar(scalar) => {
@@ -370,7 +370,7 @@ impl<'a> Checker<'a> {
                     self.template_as_program(&items[0], &first.text);
                 }
                 let words = Node {
-                    kind: NodeKind::List(items.iter().map(as_text).collect()),
+                    kind: NodeKind::List(Arc::new(items.iter().map(as_text).collect())),
                     ..node.clone()
                 };
                 arguments.insert(Arc::from("program"), Argument::Value(self.tree(&words)));

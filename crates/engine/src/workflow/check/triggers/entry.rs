@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::super::Checker;
 use crate::document::{Member, Section, Word, keys};
@@ -41,7 +41,7 @@ impl Checker<'_> {
         sections: &[Section],
         inputs: &IndexMap<Arc<str>, Input>,
     ) -> IndexMap<Arc<str>, Trigger> {
-        let mut triggers = IndexMap::new();
+        let mut triggers = IndexMap::default();
         for section in sections {
             if let Some(trigger) = self.trigger(section, inputs) {
                 triggers.insert(section.name.text.clone(), trigger);
@@ -113,10 +113,10 @@ impl Checker<'_> {
                 "`inputs`",
                 "write one key an input, such as `day: \"{{ run.due }}\"`",
             );
-            return IndexMap::new();
+            return IndexMap::default();
         };
-        let mut given = IndexMap::new();
-        for entry in entries {
+        let mut given = IndexMap::default();
+        for entry in entries.iter() {
             if !declared.contains_key(&entry.key) {
                 let finding = Finding::error(
                     "check.unknown_input",

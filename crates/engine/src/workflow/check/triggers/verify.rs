@@ -92,7 +92,7 @@ impl Checker<'_> {
         };
         if let NodeKind::Map(members) = &entry.value.kind {
             self.only(&entry.value, &format!("`{}`", entry.key), known);
-            for member in members {
+            for member in members.iter() {
                 match &*member.key {
                     "secret" => {
                         self.secret_of_verify(member, &member.value);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::collections::IndexMap;
 
 use super::super::Checker;
 use super::entry::Keys;
@@ -103,7 +103,7 @@ impl Checker<'_> {
 
     /// Two triggers cannot take the deliveries of one path.
     pub(super) fn webhook_paths(&mut self, triggers: &IndexMap<Arc<str>, Trigger>) {
-        let mut taken: IndexMap<&str, &Trigger> = IndexMap::new();
+        let mut taken: IndexMap<&str, &Trigger> = IndexMap::default();
         for trigger in triggers.values() {
             let Starts::Delivery(delivery) = &trigger.starts else {
                 continue;

@@ -1,0 +1,119 @@
+//! The items of a loop that `where`, `key` or `chunk` make: a list while they are few, then a stream into the store.
+
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+
+use flow_engine::run::{Failure, Items, Values, items_of_loop};
+use flow_engine::value::{Blob, Value, View};
+use flow_engine::workflow::{Stop, Workflow};
+
+use crate::context::{BlobWriter, Blobs};
+use crate::segment::{is_held, not_stored};
+use crate::spill::spill;
+
+/// So many items are a list until all are known.
+const LISTED_MAX: usize = 4096;
+
+/// `{source, keyed, count}` of the loop of a step; blocking.
+///
+/// # Errors
+/// As the expressions of the loop fail; `store.io`.
+pub(crate) fn picked(
+    workflow: &Workflow,
+    step: usize,
+    values: &Values,
+    blobs: &dyn Blobs,
+) -> Result<Value, Failure> {
+    let reading = values.reading(blobs);
+    let mut sink = Sink::new(blobs, LISTED_MAX);
+    let mut items = items_of_loop(workflow, step, &reading, &mut |item| sink.push(item));
+    if sink.refused {
+        // A stored value or a secret came late: lines cannot hold it, a list can.
+        sink = Sink::new(blobs, usize::MAX);
+        items = items_of_loop(workflow, step, &reading, &mut |item| sink.push(item));
+    }
+    match items.map_err(Stop::into_failure)? {
+        Items::Given { source, count } => {
+            let source = spill(source, blobs)?;
+            Ok(Items::Given { source, count }.into_value(Value::Null))
+        }
+        items @ Items::Picked { .. } => Ok(items.into_value(sink.finish()?)),
+    }
+}
+
+struct Sink<'a> {
+    blobs: &'a dyn Blobs,
+    listed_max: usize,
+    listed: Vec<Value>,
+    stored: Option<BufWriter<Box<dyn BlobWriter>>>,
+    view: Option<Arc<View>>,
+    count: u64,
+    /// Something came that cannot be stored as a line, after others were.
+    refused: bool,
+}
+
+impl<'a> Sink<'a> {
+    fn new(blobs: &'a dyn Blobs, listed_max: usize) -> Sink<'a> {
+        Sink {
+            blobs,
+            listed_max,
+            listed: Vec::new(),
+            stored: None,
+            view: None,
+            count: 0,
+            refused: false,
+        }
+    }
+
+    fn push(&mut self, item: Value) -> Result<(), Failure> {
+        if self.count == 0 {
+            self.view = item.as_map().and_then(|map| map.view().cloned());
+        }
+        self.count += 1;
+        if self.stored.is_some() {
+            return self.line(&item);
+        }
+        self.listed.push(item);
+        if self.listed.len() < self.listed_max {
+            return Ok(());
+        }
+        if self.listed.iter().any(is_held) {
+            self.listed_max = usize::MAX;
+            return Ok(());
+        }
+        let created = self.blobs.create().map_err(|error| not_stored(&error))?;
+        self.stored = Some(BufWriter::with_capacity(1 << 16, created));
+        let listed = std::mem::take(&mut self.listed);
+        listed.iter().try_for_each(|item| self.line(item))
+    }
+
+    fn line(&mut self, item: &Value) -> Result<(), Failure> {
+        if is_held(item) {
+            self.refused = true;
+            let message = "a stored value or a secret cannot stand in a stored list";
+            return Err(Failure::permanent("store.io", message));
+        }
+        let Some(writer) = &mut self.stored else {
+            return Ok(());
+        };
+        serde_json::to_writer(&mut *writer, item)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writer.write_all(b"\n"))
+            .map_err(|error| not_stored(&error))
+    }
+
+    fn finish(self) -> Result<Value, Failure> {
+        let Some(writer) = self.stored else {
+            return spill(Value::from(self.listed), self.blobs);
+        };
+        let writer = writer
+            .into_inner()
+            .map_err(|error| not_stored(error.error()))?;
+        let mut blob = writer
+            .finish(Blob::JSON_LINES)
+            .map_err(|error| not_stored(&error))?;
+        blob.count = Some(self.count);
+        blob.item_view = self.view;
+        Ok(Value::from(blob))
+    }
+}
