@@ -114,10 +114,14 @@ fn killed_before_the_child_is_stopped(after: &str) -> (tempfile::TempDir, String
 
 fn child_is_cancelled(folder: &Path) {
     let (_, runs, _) = run(folder, &["runs"]);
-    let child = runs.lines().find(|line| line.contains(" sub "));
+    let line_of = |name: &str| runs.lines().find(|line| line.contains(name)).unwrap_or("");
+    assert!(line_of(" sub ").contains("cancelled"), "{runs}");
+    let parent = line_of(" a ").split_whitespace().next().unwrap_or("none");
+    let (_, json, _) = run(folder, &["runs", "--json", "--workflow", "sub"]);
     assert!(
-        child.is_some_and(|line| line.contains("cancelled")),
-        "{runs}"
+        line_of(" sub ").ends_with(&format!("started by {parent}"))
+            && json.contains(&format!("\"parent\": \"{parent}\"")),
+        "{runs}{json}"
     );
     assert!(!folder.join("log.txt").exists(), "it did not go on");
 }
