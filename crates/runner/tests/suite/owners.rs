@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{end, go, has, run, start, status_of, until};
+use crate::support::{end, flow, go, has, run, start, status_of, until};
 
 /// Waits for a file, says what it is there for, and undoes it.
 const SLOW: &str = r#"
@@ -223,6 +223,43 @@ fn a_folder_may_have_a_long_path() {
     assert_eq!((code, stdout.as_str()), (0, "said: quick\n"), "{stderr}");
     go(&deep);
     assert_eq!(end(owner).0, 0);
+}
+
+#[test]
+fn an_owner_that_goes_away_as_it_is_asked_is_followed_by_another() {
+    for point in ["blob.rename.before=abort@2", "blob.rename.after=abort@2"] {
+        let folder = folder();
+        let mut owner = flow(folder.path());
+        owner.args(["run", "slow.yml"]).env("FLOW_FAULTS", point);
+        let mut owner = owner.stderr(Stdio::null()).spawn().expect("it starts");
+        until("it has begun", || has(folder.path(), "begun"));
+        let (code, stdout, stderr) = run(folder.path(), &["run", "quick.yml"]);
+        assert_eq!(
+            (code, stdout.as_str()),
+            (0, "said: quick\n"),
+            "{point}: {stderr}"
+        );
+        assert_eq!(owner.wait().expect("it ends").code(), None);
+        let quick = status_of(folder.path(), "quick");
+        assert_eq!(quick.0, "succeeded");
+    }
+}
+
+#[test]
+fn an_owner_that_goes_away_is_followed_by_one_in_the_background() {
+    let folder = folder();
+    let mut owner = flow(folder.path());
+    owner
+        .args(["run", "slow.yml"])
+        .env("FLOW_FAULTS", "blob.rename.before=abort@2");
+    let mut owner = owner.stderr(Stdio::null()).spawn().expect("it starts");
+    until("it has begun", || has(folder.path(), "begun"));
+    let (code, id, stderr) = run(folder.path(), &["run", "--detach", "quick.yml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(owner.wait().expect("it ends").code(), None);
+    until("it is driven", || {
+        status_of(folder.path(), "quick") == ("succeeded".to_owned(), id.trim().to_owned())
+    });
 }
 
 #[test]
