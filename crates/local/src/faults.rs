@@ -26,6 +26,7 @@ pub const POINTS: &[&str] = &[
     "driver.send.before",
     "driver.start.after",
     "driver.start.before",
+    "driver.stop_child.before",
     "run.bundle.after",
     "run.bundle.before",
     "run.delete.after",

@@ -225,7 +225,7 @@ impl World {
                 let run = runs[at].run.id().into();
                 return self.admission.release(self.now, &run, ticket, rest);
             }
-            Output::StopChild { run } => {
+            Output::StopChild { run, .. } => {
                 let child = runs.iter().position(|live| live.run.id() == &*run);
                 if let Some(child) = child {
                     let (by, hard) = ("the run that started it".to_owned(), false);

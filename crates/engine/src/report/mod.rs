@@ -23,8 +23,8 @@ pub struct Report {
     pub ended: Option<(Timestamp, RunEnded)>,
     /// Whether it was asked to cancel.
     pub cancel_asked: bool,
-    /// The place that it waits for before its first step.
-    pub waits_for: Option<AdmissionWaited>,
+    /// Since when it waits for a place before its first step, and how it stood then.
+    pub waits_for: Option<(Timestamp, AdmissionWaited)>,
     /// Steps and items whose value is that of the run that this one tries again.
     pub reused: BTreeSet<String>,
     /// The steps that something happened to, in the order in which it first did.
@@ -69,8 +69,8 @@ const ITEMS_KEPT: u64 = 1_000;
 pub enum StepState {
     /// An attempt runs.
     Running,
-    /// There is no place for it yet.
-    Waiting(AdmissionWaited),
+    /// There is no place for it yet: since when, and how it stood then.
+    Waiting(Timestamp, AdmissionWaited),
     /// The next attempt comes at this time.
     Backoff {
         /// When.
@@ -104,7 +104,7 @@ impl StepState {
     pub fn as_str(&self) -> &'static str {
         match self {
             StepState::Running => "running",
-            StepState::Waiting(_) => "waiting",
+            StepState::Waiting(..) => "waiting",
             StepState::Backoff { .. } => "backoff",
             StepState::Held { .. } => "held",
             StepState::Interrupted => "interrupted",
@@ -140,7 +140,7 @@ impl Report {
             }
             Event::CancelAsked(_) => self.cancel_asked = true,
             Event::AdmissionWaited(waited) if waited.step.is_none() => {
-                self.waits_for = Some(waited.clone());
+                self.waits_for = Some((at, waited.clone()));
             }
             Event::Reused(reused) => {
                 self.reused.insert(reused.step.clone());
@@ -221,7 +221,7 @@ impl StepReport {
                     next: backoff.next,
                 };
             }
-            Event::AdmissionWaited(waited) => self.state = StepState::Waiting(waited.clone()),
+            Event::AdmissionWaited(waited) => self.state = StepState::Waiting(at, waited.clone()),
             Event::GroupStarted(_) | Event::ChildStarted(_) => self.state = StepState::Running,
             Event::HoldStarted(started) => {
                 self.state = StepState::Held {

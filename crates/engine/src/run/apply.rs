@@ -146,6 +146,7 @@ impl Run {
             _ => {}
         }
         self.let_go(id, event);
+        self.note_stopped_child(id, event);
         self.moved(id, event);
         Ok(())
     }

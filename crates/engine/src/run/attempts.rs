@@ -233,9 +233,8 @@ impl Run {
 
     pub(super) fn time_is_up(&mut self, id: NodeId) {
         if let StepStatus::Open { .. } = self.nodes[id].status {
-            if let Inside::Child(run, _) = &self.nodes[id].inside {
-                let run = run.clone();
-                self.out.push_back(Output::StopChild { run });
+            if let Inside::Child(..) = self.nodes[id].inside {
+                self.stop_child(id);
                 return self.over_in_time(id);
             }
             let step = self.name(id);
@@ -294,9 +293,8 @@ impl Run {
             StepStatus::Ended(_) | StepStatus::Waiting { .. } => {}
             StepStatus::Ready => self.todo.push_back(id),
             StepStatus::Open { .. } => {
-                if let Inside::Child(run, _) = &node.inside {
-                    let run = run.clone();
-                    self.out.push_back(Output::StopChild { run });
+                if let Inside::Child(..) = node.inside {
+                    self.stop_child(id);
                     let step = self.name(id);
                     return self.record(id, StepCancelled { step });
                 }
@@ -352,12 +350,15 @@ impl Run {
     }
 }
 
+/// Code of a step whose time is up.
+pub(super) const TIME_IS_UP: &str = "step.timeout";
+
 /// The failure of a step whose time is up.
 pub(super) fn timed_out() -> Failure {
     Failure::of(
         FailureKind::Timeout,
         Done::Unknown,
-        "step.timeout",
+        TIME_IS_UP,
         "the step's time is up",
     )
     .help("raise `timeout:`, or find out why it takes so long")

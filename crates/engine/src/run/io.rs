@@ -170,10 +170,13 @@ pub enum Output {
     Store(StoreSpec),
     /// Start another workflow, unless it has been started already; its record came before.
     StartChild(ChildSpec),
-    /// Cancel a workflow that a step started; nothing of it is awaited.
+    /// Cancel a workflow that a step started; nothing of it is awaited. Comes again after each restart; one that has ended
+    /// is left alone.
     StopChild {
         /// Its id.
         run: Arc<str>,
+        /// The file of its workflow, in [`crate::workflow::Workflow::children`].
+        workflow: Arc<str>,
     },
     /// Evaluate an expression that reads stored values.
     Evaluate {

@@ -45,6 +45,8 @@ pub struct Run {
     pub(super) undoable: Vec<Undoable>,
     pub(super) undoing: Option<NodeId>,
     pub(super) not_undone: Vec<String>,
+    /// What steps started and was to end with them, with its workflow: as many as were stopped.
+    pub(super) stopped_children: BTreeMap<Arc<str>, Arc<str>>,
     pub(super) ended: Option<RunEnded>,
     /// Nodes to decide, in the order in which they became ready.
     pub(super) todo: VecDeque<NodeId>,
@@ -129,6 +131,7 @@ impl Run {
             undoable: Vec::new(),
             undoing: None,
             not_undone: Vec::new(),
+            stopped_children: BTreeMap::new(),
             ended: None,
             todo: VecDeque::new(),
             timers: BinaryHeap::new(),

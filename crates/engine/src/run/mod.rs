@@ -11,7 +11,7 @@
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
 //! `places` and `demands` (what may not go at once), `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
-//! `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that takes over what an earlier one has done);
+//! `ending` (groups, undo, finally), `recover`, `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
@@ -40,6 +40,7 @@ mod recover;
 pub mod retry;
 pub mod reuse;
 pub mod status;
+mod stopped_children;
 mod storing;
 pub mod values;
 

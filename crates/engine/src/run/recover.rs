@@ -72,12 +72,14 @@ impl Run {
     }
 
     /// Takes up a replayed run: open attempts were lost, holds look again, what was ready is decided. Items of stored
-    /// sources are read again first.
+    /// sources are read again first. A run that has ended does nothing more: whoever takes up a run that it started asks
+    /// [`Run::has_stopped`].
     pub fn recover(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if self.ended.is_some() {
             return;
         }
+        self.stop_children_again();
         let active: Vec<NodeId> = self.active.iter().copied().collect();
         for id in active {
             let Some(inside) = self.nodes[id].as_loop() else {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
+use super::stops::Stops;
 use super::{Decided, Progress};
 use crate::clock::now;
 use crate::store::Store;
@@ -31,7 +32,7 @@ pub(super) async fn drive(
     // Those who want to know when no run is left, and runs that are about to be.
     let mut resting = Vec::new();
     // Runs to be cancelled as soon as they are driven.
-    let mut cancels: HashMap<Arc<str>, Input> = HashMap::new();
+    let mut stops = Stops::default();
     let mut trouble = store.trouble();
     loop {
         let first = tokio::select! {
@@ -61,18 +62,14 @@ pub(super) async fn drive(
                 Happening::StartChild(child) => {
                     children::start(*child, store.clone(), sender.clone());
                 }
-                Happening::CancelChild { parent, run, input } => {
-                    if let Some(driven) = runs.get_mut(&run) {
-                        driven.take(input);
-                        touched.push(run);
-                    } else {
-                        let resting = runs.get_mut(&parent).and_then(|it| it.rested(&run));
-                        cancels.insert(run, input);
-                        if let Some(child) = resting {
-                            children::start(child, store.clone(), sender.clone());
-                        }
-                    }
+                Happening::CancelChild(stop) => {
+                    touched.extend(stops.stop(*stop, &mut runs, &store, &sender));
                 }
+                Happening::ChildSought {
+                    run,
+                    found,
+                    services,
+                } => stops.sought(&run, found, services, &sender),
                 Happening::Add {
                     taken,
                     services,
@@ -82,7 +79,7 @@ pub(super) async fn drive(
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
                         let mut driven = Driven::new(*taken, services, observer);
-                        if let Some(cancel) = cancels.remove(&id) {
+                        if let Some(cancel) = stops.take(&id) {
                             driven.take(cancel);
                         }
                         runs.insert(id.clone(), driven);
@@ -111,7 +108,7 @@ pub(super) async fn drive(
         for child in again {
             children::start(child, store.clone(), sender.clone());
         }
-        if runs.is_empty() {
+        if runs.is_empty() && !stops.are_sought() {
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
             }
@@ -226,7 +223,8 @@ fn take(
         // The loop itself does these.
         Happening::Add { .. }
         | Happening::StartChild(_)
-        | Happening::CancelChild { .. }
+        | Happening::CancelChild(_)
+        | Happening::ChildSought { .. }
         | Happening::Rest(_)
         | Happening::Stop { run: None } => None,
         Happening::Decide { run, decision } => {

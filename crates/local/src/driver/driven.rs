@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
+use super::stops::Stop;
 use super::{Decided, Progress, Services, Taken};
 use crate::clock::now;
 use crate::faults;
@@ -226,11 +227,15 @@ impl Driven {
                     self.spawn(sender, fetch(spec, context));
                 }
                 Output::StartChild(spec) => self.start_child(spec, sender),
-                Output::StopChild { run } => {
-                    let (by, hard) = (format!("run {}", self.id), false);
-                    let input = Input::Cancel { by, hard };
-                    let parent = self.id.clone();
-                    send(sender, Happening::CancelChild { parent, run, input });
+                Output::StopChild { run, workflow } => {
+                    faults::point("driver.stop_child.before");
+                    let stop = Stop {
+                        parent: self.id.clone(),
+                        workflow: self.run.workflow().children.get(&workflow).cloned(),
+                        services: self.services.clone(),
+                        run,
+                    };
+                    send(sender, Happening::CancelChild(Box::new(stop)));
                 }
                 Output::Evaluate {
                     control,

@@ -8,6 +8,7 @@ use flow_engine::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use super::children::Child;
+use super::stops::{Sought, Stop};
 use super::{Decided, Progress, Services, Taken};
 use crate::store::StoreError;
 
@@ -34,10 +35,12 @@ pub(super) enum Happening {
     /// It is not driven any more and has not ended: it waits for a person, or was stopped.
     ChildWaits(Box<Child>),
     /// A run that a step started is to be cancelled; it may not be driven at the moment.
-    CancelChild {
-        parent: Arc<str>,
+    CancelChild(Box<Stop>),
+    /// It was looked for in the store.
+    ChildSought {
         run: Arc<str>,
-        input: Input,
+        found: Sought,
+        services: Services,
     },
     /// Someone wants to know when no run is left.
     Rest(tokio::sync::oneshot::Sender<()>),

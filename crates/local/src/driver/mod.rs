@@ -1,12 +1,13 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
 //! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
-//! `children` (runs that runs start).
+//! `children` (runs that runs start), `stops` (those that are to end).
 
 mod children;
 mod drive;
 mod driven;
 mod happening;
+mod stops;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::store::{RunHead, Store, StoreError};
 use happening::{Decision, Happening};
+pub use stops::cancelled_by;
 
 /// A run to drive: new, or taken up again.
 pub struct Taken {

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
 //! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `blobs`; then the care
-//! of it: `prune` with `refs`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
+//! of it: `prune` with `refs` and `reserve`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
 mod blobs;
@@ -25,6 +25,7 @@ mod read;
 mod rebuild;
 mod record;
 mod refs;
+mod reserve;
 mod salvage;
 mod schema;
 mod tables;

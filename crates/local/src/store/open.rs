@@ -12,7 +12,7 @@ use super::guard::Guard;
 use super::identity::{self, Inside, Mark, Outside};
 use super::lock::Lock;
 use super::writer::{Target, Writer};
-use super::{BlobFolder, Commit, Reader, StoreError, schema};
+use super::{BlobFolder, Commit, Reader, StoreError, reserve, schema};
 
 /// A store that this process owns.
 pub struct Store {
@@ -38,6 +38,14 @@ impl Store {
         outside.check_owned(found.as_ref(), &path)?;
         let (connection, now) = take_over(folder, &path, &outside)?;
         Store::owning(folder, lock, connection, &now)
+    }
+
+    /// The same for whoever makes space: where there is none, the reserve is given back for it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_to_prune(folder: &Path) -> Result<Store, StoreError> {
+        reserve::with(folder, || Store::open(folder))
     }
 
     /// Takes the database that is there as the one that belongs there, whatever `identity.json` says: for a person who
@@ -69,6 +77,7 @@ impl Store {
         let mut mark = Mark::open(folder, &now.identity.id)?;
         mark.note(now.mark);
         let blobs = Arc::new(BlobFolder::open(&folder.join("blobs"))?);
+        reserve::take(folder);
         let target = Target {
             guard: Guard::new(&path)?,
             path,
@@ -83,11 +92,16 @@ impl Store {
         })
     }
 
-    /// Reads beside the owner, whoever it is. `None` if there is no store yet.
+    /// Reads beside the owner, whoever it is. `None` if there is no store yet. Without an owner this needs a little space,
+    /// and takes it from the reserve if there is no other.
     ///
     /// # Errors
     /// As the file gives them.
     pub fn reader(folder: &Path) -> Result<Option<Reader>, StoreError> {
+        reserve::with(folder, || Store::read(folder))
+    }
+
+    fn read(folder: &Path) -> Result<Option<Reader>, StoreError> {
         let path = database(folder);
         // The files before the database: it may move on in between, they may not.
         let outside = Outside::read(folder)?;

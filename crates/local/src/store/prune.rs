@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use flow_engine::time::Timestamp;
 use flow_engine::value::Hash;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use serde_json::Value;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
-use super::{Reader, RunRow, Store, StoreError, refs};
+use super::{Reader, RunRow, Store, StoreError, log, refs, reserve};
 use crate::faults;
 
 /// How many runs are looked at in one query.
@@ -72,17 +71,7 @@ impl Reader {
     /// Whether another run started it and goes on.
     fn is_awaited(&self, run: &str) -> Result<bool, StoreError> {
         let sqlite = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
-        let sql = "SELECT body FROM events WHERE run = ?1 AND seq = 1";
-        let mut first = self.connection.prepare_cached(sql).map_err(sqlite)?;
-        let body: Option<String> = first
-            .query_row([run], |row| row.get(0))
-            .optional()
-            .map_err(sqlite)?;
-        let body: Value = body
-            .and_then(|body| serde_json::from_str(&body).ok())
-            .unwrap_or_default();
-        let by = &body["started_by"];
-        let (Some("workflow"), Some(parent)) = (by["kind"].as_str(), by["key"].as_str()) else {
+        let Some(parent) = self.parent(run)? else {
             return Ok(false);
         };
         let sql = "SELECT ended_at IS NULL FROM runs WHERE run = ?1";
@@ -120,9 +109,11 @@ impl Store {
     /// # Errors
     /// As the store gives them; then the run is there as before.
     pub fn delete(&self, run: &str) -> Result<(), StoreError> {
-        let (run, path) = (run.to_owned(), super::open::database(self.folder()));
-        self.work(move |connection| {
-            delete(connection, &run).map_err(|error| StoreError::sqlite(&path, &error))
+        reserve::with(self.folder(), || {
+            let (run, path) = (run.to_owned(), super::open::database(self.folder()));
+            self.work(move |connection| {
+                delete(connection, &run).map_err(|error| StoreError::sqlite(&path, &error))
+            })
         })
     }
 
@@ -139,15 +130,29 @@ impl Store {
         let kept = reader.referred()?;
         let swept = self.blobs().sweep(&kept, BLOB_AGE_MIN);
         let swept = swept.map_err(|error| StoreError::io(self.folder(), &error))?;
-        let path = super::open::database(self.folder());
-        self.work(move |connection| {
-            give_back(connection).map_err(|error| StoreError::sqlite(&path, &error))
+        reserve::with(self.folder(), || {
+            let path = super::open::database(self.folder());
+            self.work(move |connection| {
+                give_back(connection).map_err(|error| StoreError::sqlite(&path, &error))
+            })
         })?;
+        reserve::take(self.folder());
         Ok(swept)
     }
 }
 
+/// Deletes a run. Where the log finds no space, it is emptied, and written from its beginning.
 fn delete(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
+    match delete_once(connection, run) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            log::empty(connection)?;
+            delete_once(connection, run)
+        }
+        result => result,
+    }
+}
+
+fn delete_once(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for table in ["attempts_open", "waits", "events", "runs"] {
         transaction

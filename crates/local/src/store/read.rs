@@ -6,6 +6,8 @@ use flow_engine::journal::{Event, Row};
 use flow_engine::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use serde_json::Value;
+
 use super::StoreError;
 
 /// A connection that only reads. Each call is one short read transaction.
@@ -108,6 +110,26 @@ impl Reader {
         let found = self.query(&sql, params![prefix])?;
         let exact = found.iter().find(|row| row.run == prefix).cloned();
         Ok(exact.map_or(found, |row| vec![row]))
+    }
+
+    /// The run of which a step started this one; none if that was not so, or a person tried it again.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn parent(&self, run: &str) -> Result<Option<String>, StoreError> {
+        let sqlite = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
+        let sql = "SELECT body FROM events WHERE run = ?1 AND seq = 1";
+        let mut first = self.connection.prepare_cached(sql).map_err(sqlite)?;
+        let body: Option<String> = first
+            .query_row([run], |row| row.get(0))
+            .optional()
+            .map_err(sqlite)?;
+        let body: Value = body
+            .and_then(|body| serde_json::from_str(&body).ok())
+            .unwrap_or_default();
+        let by = &body["started_by"];
+        let of_step = by["kind"] == "workflow" && body["retry_of"].is_null();
+        Ok(by["key"].as_str().filter(|_| of_step).map(str::to_owned))
     }
 
     /// The journal of a run, checked row by row.

@@ -41,7 +41,7 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     let inputs = known.report.started.inputs.as_map().cloned();
     // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
     let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
-    let backend = Backend::attach(&folders.store).await?;
+    let mut backend = Backend::attach(&folders.store).await?;
     let cancel = Cancel {
         run: run.clone(),
         by: "flow cancel".to_owned(),

@@ -62,7 +62,7 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
         return Ok(Exit::Success);
     }
     let swept = if Store::reader(&folders.store)?.is_some() {
-        let store = Store::open(&folders.store)?;
+        let store = Store::open_to_prune(&folders.store)?;
         for row in &old {
             store.delete(&row.run)?;
         }

@@ -54,7 +54,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     let Known { workflow, report } = known(&reader, &folders.store, row)?;
     let inputs = report.started.inputs.as_map().cloned().unwrap_or_default();
     let secrets = services::secrets(&workflow, &inputs, report.started.sandbox, false)?;
-    let backend = Backend::attach(&folders.store).await?;
+    let mut backend = Backend::attach(&folders.store).await?;
     let resume = Resume {
         run: run.clone(),
         decisions: decisions(&arguments),

@@ -13,6 +13,7 @@ use flow_local::start::{Retry, Stored, load, new_id};
 use flow_local::store::{RunRow, Store};
 
 use super::drive::{self, Shown};
+use super::follow;
 use super::resume::{find, no_store};
 use super::{Folders, StoreArguments, run};
 use crate::exit::{Exit, Trouble};
@@ -79,8 +80,9 @@ pub(super) async fn retry(arguments: Arguments) -> Result<Exit, Trouble> {
         json: arguments.json,
         notes,
     };
+    let run = new_id();
     let start = Start {
-        run: new_id(),
+        run: run.clone(),
         bundle,
         inputs: Value::from(given),
         started_by: started.started_by,
@@ -93,7 +95,7 @@ pub(super) async fn retry(arguments: Arguments) -> Result<Exit, Trouble> {
         }),
         secrets: secrets.to_texts(),
     };
-    let backend = if arguments.detach {
+    let mut backend = if arguments.detach {
         Backend::background(&folders.store).await?
     } else {
         Backend::attach(&folders.store).await?
@@ -101,7 +103,11 @@ pub(super) async fn retry(arguments: Arguments) -> Result<Exit, Trouble> {
     match backend.start(start, Some(ready)).await? {
         Driven::Following(following) if arguments.detach => Ok(run::detached(&following, &shown)),
         Driven::Following(following) => drive::drive(backend, following, shown, None).await,
-        Driven::Told | Driven::Exists => Err(anyhow::anyhow!("a new id is taken").into()),
+        // An owner took it on, and went away before it could say so.
+        Driven::Told | Driven::Exists => {
+            backend.close().await;
+            follow::to_its_end(&folders.store, &run, &shown, arguments.detach).await
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     let waits_for = starts.as_ref().filter(|_| event.is_none());
     let secrets = services::secrets(&workflow, &given, arguments.sandbox, waits_for.is_some())?;
     let bundle = services::bundle(&workflow, &connectors);
-    let backend = if arguments.detach {
+    let mut backend = if arguments.detach {
         Backend::background(&folders.store).await?
     } else {
         Backend::attach(&folders.store).await?

@@ -72,7 +72,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     }
     let folders = arguments.store.folders()?;
     let rows = match Store::reader(&folders.store)? {
-        Some(reader) => reader.list(&filter(&reader, arguments)?, arguments.limit)?,
+        Some(reader) => listed(&reader, arguments)?,
         None => Vec::new(),
     };
     if arguments.json {
@@ -94,7 +94,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", ""]);
     let owned = Store::is_owned(&folders.store);
-    for row in &rows {
+    for (row, parent) in &rows {
         let (sign, _) = of_status(&row.status);
         let took = row.ended_at.unwrap_or_else(now).since(row.started_at);
         let waits = row
@@ -104,7 +104,11 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         let left = row.ended_at.is_none() && row.status != "interrupted" && !owned;
         let left = left.then(|| "nobody drives it: flow resume".to_owned());
         let sandbox = row.sandbox.then(|| "sandbox".to_owned());
-        let notes: Vec<String> = [waits, left, sandbox].into_iter().flatten().collect();
+        let parent = parent.as_ref().map(|parent| format!("started by {parent}"));
+        let notes: Vec<String> = [waits, left, sandbox, parent]
+            .into_iter()
+            .flatten()
+            .collect();
         table.add_row([
             row.run.clone(),
             row.workflow.clone(),
@@ -118,7 +122,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let lines: Vec<&str> = table_text.lines().map(str::trim).collect();
     print(&format!("{}\n", lines.join("\n")));
     if rows.len() == arguments.limit as usize
-        && let Some(last) = rows.last()
+        && let Some((last, _)) = rows.last()
     {
         let next = format!("the next page: `flow runs --after {}`", last.run);
         anstream::eprintln!("{}", paint(DIM, next));
@@ -141,6 +145,19 @@ impl ListArguments {
         let times = self.since.or(self.before).is_some();
         times || !self.status.is_empty() || self.workflow.is_some() || self.after.is_some()
     }
+}
+
+/// The runs asked for, each with the run that started it.
+fn listed(
+    reader: &Reader,
+    arguments: &ListArguments,
+) -> Result<Vec<(RunRow, Option<String>)>, Trouble> {
+    let rows = reader.list(&filter(reader, arguments)?, arguments.limit)?;
+    let with_parent = |row: RunRow| {
+        let parent = reader.parent(&row.run)?;
+        Ok((row, parent))
+    };
+    rows.into_iter().map(with_parent).collect()
 }
 
 fn filter(reader: &Reader, arguments: &ListArguments) -> Result<Filter, Trouble> {
@@ -169,7 +186,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
         })
 }
 
-fn row_json(row: &RunRow) -> serde_json::Value {
+fn row_json((row, parent): &(RunRow, Option<String>)) -> serde_json::Value {
     json!({
         "run": row.run,
         "workflow": row.workflow,
@@ -178,6 +195,7 @@ fn row_json(row: &RunRow) -> serde_json::Value {
         "ended_at": row.ended_at.map(|at| at.to_string()),
         "waits_for": row.waits_for,
         "sandbox": row.sandbox,
+        "parent": parent,
     })
 }
 

@@ -28,10 +28,14 @@ use crate::secrets::EnvironmentSecrets;
 use order::{Cancel, Resume, SecretTexts, Start};
 pub(crate) use owner::Owner;
 use remote::Remote;
+use wire::What;
 
 /// How long an owner that is about to end, or about to listen, is waited for.
 const ATTACH_MAX: Duration = Duration::from_secs(5);
 const ATTACH_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many owners are asked for the same, each of which went away as it was asked.
+const ASKED_MAX: usize = 5;
 
 /// Where runs of a store are driven.
 pub(crate) enum Backend {
@@ -87,13 +91,13 @@ impl Backend {
     /// Finds an owner without a terminal, or starts one.
     pub(crate) async fn background(store: &Path) -> Result<Backend, Trouble> {
         if let Ok(remote) = Remote::connect(store).await {
-            return Ok(Backend::There(remote));
+            return Ok(Backend::There(remote.of_background()));
         }
         let mut spawned = background::spawn(store)?;
         let deadline = Instant::now() + ATTACH_MAX;
         loop {
             if let Ok(remote) = Remote::connect(store).await {
-                return Ok(Backend::There(remote));
+                return Ok(Backend::There(remote.of_background()));
             }
             spawned.check(store)?;
             if Instant::now() >= deadline {
@@ -140,30 +144,49 @@ impl Backend {
 
     /// Starts a run; one that exists is left alone.
     pub(crate) async fn start(
-        &self,
+        &mut self,
         start: Start,
         ready: Option<Ready>,
     ) -> Result<Driven, Trouble> {
-        match self {
-            Backend::Here(owner) => owner.start(start, ready).await,
-            Backend::There(remote) => remote.start(start).await,
-        }
+        self.ask(What::Start(Box::new(start)), ready).await
     }
 
     /// Goes on with a run, or decides about steps of one that goes on.
-    pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
-        match self {
-            Backend::Here(owner) => owner.resume(resume).await,
-            Backend::There(remote) => remote.resume(resume).await,
-        }
+    pub(crate) async fn resume(&mut self, resume: Resume) -> Result<Driven, Trouble> {
+        self.ask(What::Resume(resume), None).await
     }
 
     /// Cancels a run, which must be driven for that.
-    pub(crate) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
-        match self {
-            Backend::Here(owner) => owner.cancel(cancel).await,
-            Backend::There(remote) => remote.cancel(cancel).await,
+    pub(crate) async fn cancel(&mut self, cancel: Cancel) -> Result<Driven, Trouble> {
+        self.ask(What::Cancel(cancel), None).await
+    }
+
+    /// An owner that ends as it is asked may have taken on the wish or not: whoever comes next is asked for the same, under
+    /// the same id.
+    async fn ask(&mut self, mut wish: What, ready: Option<Ready>) -> Result<Driven, Trouble> {
+        for _ in 0..ASKED_MAX {
+            let remote = match self {
+                Backend::Here(owner) => {
+                    return match wish {
+                        What::Start(start) => owner.start(*start, ready).await,
+                        What::Resume(resume) => owner.resume(resume).await,
+                        What::Cancel(cancel) => owner.cancel(cancel).await,
+                    };
+                }
+                Backend::There(remote) => remote,
+            };
+            let (store, in_background) = (remote.store().to_owned(), remote.in_background());
+            match remote.ask(wish).await {
+                Ok(answer) => return answer,
+                Err(same) => wish = same,
+            }
+            *self = if in_background {
+                Backend::background(&store).await?
+            } else {
+                Backend::attach(&store).await?
+            };
         }
+        Err(remote::gone())
     }
 
     /// Stops a run in order. Whoever owns the store stops with it, and whatever it drives.

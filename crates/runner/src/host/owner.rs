@@ -9,7 +9,7 @@ use flow_connector::processes::Ledger;
 use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{Decided, Driver, Services, Taken};
+use flow_local::driver::{Decided, Driver, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
 use flow_local::store::{BlobFolder, Reader, RunRow, Store};
 use flow_sandbox::{Config, Sandbox};
@@ -230,10 +230,36 @@ impl Owner {
         let stored = start::load(&self.reader()?, self.store.folder(), row)
             .map_err(|error| load_trouble(&error))?;
         let ready = checked(&stored.bundle)?;
-        let taken = start::take_up(ready.workflow.clone(), stored.events)
+        let mut taken = start::take_up(ready.workflow.clone(), stored.events)
             .map_err(|error| damaged(run, &error))?;
+        if let Some(parent) = self.stopped_by(&taken.run)? {
+            let _ = taken.run.handle(now(), cancelled_by(&parent));
+        }
         let project = taken.run.started().project.clone().map(PathBuf::from);
         Ok((taken, ready, project))
+    }
+
+    /// The run that started this one and was over before it: its cancel may have been lost in a crash. One that was deleted,
+    /// or cannot be read, has nothing to say.
+    fn stopped_by(&self, child: &Run) -> Result<Option<String>, Trouble> {
+        let started_by = &child.started().started_by;
+        let Some(parent) = started_by
+            .key
+            .clone()
+            .filter(|_| started_by.kind == "workflow")
+        else {
+            return Ok(None);
+        };
+        let Some(row) = self.row(&parent)? else {
+            return Ok(None);
+        };
+        let has_stopped = || {
+            let stored = start::load(&self.reader().ok()?, self.store.folder(), row).ok()?;
+            let workflow = checked(&stored.bundle).ok()?.workflow;
+            let run = Run::replay(workflow, stored.events).ok()?;
+            Some(run.has_stopped(child.id()))
+        };
+        Ok(has_stopped().unwrap_or(false).then_some(parent))
     }
 
     fn reader(&self) -> Result<Reader, Trouble> {

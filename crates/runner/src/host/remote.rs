@@ -11,7 +11,6 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::codec::{Framed, LinesCodec};
 
-use super::order::{Cancel, Resume, Start};
 use super::wire::{LINE_BYTES_MAX, Reply, STOP, Said, VERSION, What, Wish};
 use super::{Driven, Following};
 use crate::exit::{Exit, Trouble};
@@ -38,6 +37,7 @@ pub(super) fn short(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
 /// The process that owns a store.
 pub(crate) struct Remote {
     store: PathBuf,
+    in_background: bool,
 }
 
 impl Remote {
@@ -45,8 +45,22 @@ impl Remote {
     pub(super) async fn connect(store: &Path) -> io::Result<Remote> {
         let remote = Remote {
             store: store.to_owned(),
+            in_background: false,
         };
         remote.open().await.map(|_| remote)
+    }
+
+    /// The same, for whoever may not become the owner.
+    pub(super) fn of_background(self) -> Remote {
+        Remote {
+            in_background: true,
+            ..self
+        }
+    }
+
+    /// Whether another owner is to be one without a terminal.
+    pub(super) fn in_background(&self) -> bool {
+        self.in_background
     }
 
     pub(super) fn store(&self) -> &Path {
@@ -59,33 +73,32 @@ impl Remote {
         UnixStream::connect(short).await
     }
 
-    pub(super) async fn start(&self, start: Start) -> Result<Driven, Trouble> {
-        self.ask(What::Start(Box::new(start))).await
-    }
-
-    pub(super) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
-        self.ask(What::Resume(resume)).await
-    }
-
-    pub(super) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
-        self.ask(What::Cancel(cancel)).await
-    }
-
-    async fn ask(&self, wish: What) -> Result<Driven, Trouble> {
-        let stream = self.open().await.map_err(|_| gone())?;
-        let codec = LinesCodec::new_with_max_length(LINE_BYTES_MAX);
-        let mut lines = Framed::new(stream, codec);
+    /// Asks for something. The wish is given back if the owner went away before it answered: it may have been taken on,
+    /// and may be asked for again.
+    pub(super) async fn ask(&self, wish: What) -> Result<Result<Driven, Trouble>, What> {
         let wish = Wish {
             version: VERSION,
             wish,
         };
-        let text = serde_json::to_string(&wish).map_err(anyhow::Error::from)?;
-        lines.send(text).await.map_err(|_| gone())?;
-        let Some(Ok(line)) = lines.next().await else {
-            return Err(gone());
+        match self.try_to_ask(&wish).await {
+            Some(answer) => Ok(answer),
+            None => Err(wish.wish),
+        }
+    }
+
+    /// `None` if it went away.
+    async fn try_to_ask(&self, wish: &Wish) -> Option<Result<Driven, Trouble>> {
+        let stream = self.open().await.ok()?;
+        let codec = LinesCodec::new_with_max_length(LINE_BYTES_MAX);
+        let mut lines = Framed::new(stream, codec);
+        let text = match serde_json::to_string(wish) {
+            Ok(text) => text,
+            Err(error) => return Some(Err(anyhow::Error::from(error).into())),
         };
-        let reply: Reply = serde_json::from_str(&line).map_err(|_| gone())?;
-        match reply {
+        lines.send(text).await.ok()?;
+        let line = lines.next().await?.ok()?;
+        let reply: Reply = serde_json::from_str(&line).ok()?;
+        Some(match reply {
             Reply::Told => Ok(Driven::Told),
             Reply::Exists => Ok(Driven::Exists),
             Reply::Trouble(told) => Err(told.into()),
@@ -102,7 +115,7 @@ impl Remote {
                     stop,
                 }))
             }
-        }
+        })
     }
 }
 
@@ -131,7 +144,7 @@ async fn forward(
     }
 }
 
-fn gone() -> Trouble {
+pub(super) fn gone() -> Trouble {
     let message = "the process that owned the store went away before it answered";
     let trouble = Trouble::new(Exit::Unavailable, "store.locked", message);
     trouble.help("type the same again: whatever it has taken on is on disk")

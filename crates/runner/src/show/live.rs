@@ -74,7 +74,7 @@ impl Live {
             if let Some(step) = report.steps.get(name) {
                 let width = self.width;
                 let words = step_words(step, now);
-                let words = if matches!(step.state, StepState::Held { .. } | StepState::Waiting(_))
+                let words = if matches!(step.state, StepState::Held { .. } | StepState::Waiting(..))
                 {
                     paint(DIM, words)
                 } else {

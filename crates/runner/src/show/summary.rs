@@ -34,7 +34,7 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
             Some(items) => items_words(*items),
             None => "running".to_owned(),
         },
-        StepState::Waiting(waited) => format!("waits for {}", waited.what),
+        StepState::Waiting(_, waited) => format!("waits for {}", waited.what),
         StepState::Backoff { until, next } => {
             let why = step
                 .failure

@@ -77,10 +77,10 @@ fn of_waiting(workflow: &Workflow, report: &Report, step: &Step, now: Timestamp)
     if report.ended.is_some() {
         return vec!["the run ended before its turn came".to_owned()];
     }
-    if let Some(waited) = &report.waits_for {
+    if let Some((since, waited)) = &report.waits_for {
         return vec![format!(
             "the run {}",
-            place(waited, now).trim_start_matches("it ")
+            place_since(*since, waited, now).trim_start_matches("it ")
         )];
     }
     let index = workflow.step_index(&step.name).unwrap_or_default();
@@ -122,7 +122,7 @@ fn of_begun(
         StepState::Running => {
             reasons.push(running(step, known, now));
         }
-        StepState::Waiting(waited) => reasons.push(place(waited, now)),
+        StepState::Waiting(since, waited) => reasons.push(place_since(*since, waited, now)),
         StepState::Backoff { until, next } => {
             let why = known.failure.as_ref().map_or(String::new(), |failure| {
                 format!(
@@ -208,6 +208,12 @@ pub(crate) fn place(waited: &AdmissionWaited, now: Timestamp) -> String {
     }
     let _ = write!(text, ", {} before it", waited.before);
     text
+}
+
+/// The same, with how long it waits already.
+fn place_since(since: Timestamp, waited: &AdmissionWaited, now: Timestamp) -> String {
+    let waits = values::elapsed(now.since(since));
+    format!("{}; it waits since {waits}", place(waited, now))
 }
 
 fn running(step: &Step, known: &StepReport, now: Timestamp) -> String {

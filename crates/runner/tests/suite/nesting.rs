@@ -83,6 +83,66 @@ fn c8_a_killed_parent_finds_its_child_again() {
     assert_eq!(runs.lines().count(), 3, "one parent and one child:\n{runs}");
 }
 
+/// The child goes on for longer than its step, whose end is on disk when the process is killed: its own cancel is not.
+fn killed_before_the_child_is_stopped(after: &str) -> (tempfile::TempDir, String) {
+    let parent = format!(
+        "steps:\n  sub: {{ workflow: ./sub.yml, timeout: 500ms, on_error: continue }}\n{after}"
+    );
+    let folder = project(&[
+        ("a.yml", &parent),
+        (
+            "sub.yml",
+            "steps:\n  wait: { trigger: time.after, with: { duration: 2s } }\n  two: { action: file.append, with: { path: log.txt, content: x }, needs: wait }\n",
+        ),
+    ]);
+    let killed = flow(folder.path())
+        .args(["run", "a.yml"])
+        .env("FLOW_FAULTS", "driver.stop_child.before=abort")
+        .output()
+        .expect("it runs");
+    assert_eq!(killed.status.code(), None, "it is killed");
+    let (_, runs, _) = run(folder.path(), &["runs"]);
+    let id_of = |name: &str| {
+        let line = runs.lines().find(|line| line.contains(name));
+        let id = line.and_then(|line| line.split_whitespace().next());
+        id.unwrap_or_else(|| panic!("{name} in:\n{runs}"))
+            .to_owned()
+    };
+    let id = id_of(if after.is_empty() { " sub " } else { " a " });
+    (folder, id)
+}
+
+fn child_is_cancelled(folder: &Path) {
+    let (_, runs, _) = run(folder, &["runs"]);
+    let line_of = |name: &str| runs.lines().find(|line| line.contains(name)).unwrap_or("");
+    assert!(line_of(" sub ").contains("cancelled"), "{runs}");
+    let parent = line_of(" a ").split_whitespace().next().unwrap_or("none");
+    let (_, json, _) = run(folder, &["runs", "--json", "--workflow", "sub"]);
+    assert!(
+        line_of(" sub ").ends_with(&format!("started by {parent}"))
+            && json.contains(&format!("\"parent\": \"{parent}\"")),
+        "{runs}{json}"
+    );
+    assert!(!folder.join("log.txt").exists(), "it did not go on");
+}
+
+#[test]
+fn c8_a_stop_that_a_crash_lost_is_repeated() {
+    let next = "  next: { trigger: time.after, with: { duration: 1s } }\n";
+    let (folder, parent) = killed_before_the_child_is_stopped(next);
+    let (code, _, stderr) = run(folder.path(), &["resume", &parent]);
+    assert_eq!(code, 0, "{stderr}");
+    child_is_cancelled(folder.path());
+}
+
+#[test]
+fn c8_a_child_whose_parent_has_ended_ends_too() {
+    let (folder, child) = killed_before_the_child_is_stopped("");
+    let (code, _, stderr) = run(folder.path(), &["resume", &child]);
+    assert_eq!(code, 5, "{stderr}");
+    child_is_cancelled(folder.path());
+}
+
 #[test]
 fn r10_commands_are_tried_once() {
     let folder = project(&[(

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{flow, run, texts};
+use crate::support::{end, flow, go, has, run, start, status_of, until};
 
 /// Waits for a file, says what it is there for, and undoes it.
 const SLOW: &str = r#"
@@ -34,29 +34,6 @@ fn fill(folder: &Path) {
     std::fs::write(folder.join("quick.yml"), QUICK).expect("a workflow");
 }
 
-fn start(folder: &Path, arguments: &[&str]) -> Child {
-    let mut command = flow(folder);
-    command
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command.spawn().expect("it starts")
-}
-
-#[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-#[track_caller]
-fn end(child: Child) -> (i32, String, String) {
-    texts(&child.wait_with_output().expect("it ends"))
-}
-
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill")
         .args([name, &child.id().to_string()])
@@ -64,28 +41,10 @@ fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill is there").success());
 }
 
-fn statuses(folder: &Path) -> Vec<(String, String, String)> {
-    let (_, runs, _) = run(folder, &["runs", "--json"]);
-    let runs: Vec<serde_json::Value> = serde_json::from_str(&runs).expect("JSON");
-    let text = |run: &serde_json::Value, key: &str| run[key].as_str().unwrap_or("").to_owned();
-    let told = |run| (text(run, "workflow"), text(run, "status"), text(run, "run"));
-    runs.iter().map(told).collect()
-}
-
-fn status_of(folder: &Path, workflow: &str) -> (String, String) {
-    let runs = statuses(folder).into_iter();
-    let mut of = runs.filter(|(name, _, _)| name == workflow);
-    of.next()
-        .map(|(_, status, run)| (status, run))
-        .unwrap_or_default()
-}
-
-fn go(folder: &Path) {
-    std::fs::write(folder.join("go"), "went\n").expect("the folder can be written");
-}
-
-fn has(folder: &Path, name: &str) -> bool {
-    folder.join(name).exists()
+/// How many runs there are.
+fn count(folder: &Path) -> usize {
+    let (_, runs, _) = run(folder, &["runs"]);
+    runs.lines().count().saturating_sub(1)
 }
 
 #[test]
@@ -246,9 +205,9 @@ fn a_key_is_one_run() {
     }
     let (code, stdout, _) = run(folder.path(), &["run", "slow.yml", "--key", "day"]);
     assert_eq!((code, stdout.as_str()), (0, "said: went\n"));
-    assert_eq!(statuses(folder.path()).len(), 1);
+    assert_eq!(count(folder.path()), 1);
     let (code, _, _) = run(folder.path(), &["run", "slow.yml", "--key", "next"]);
-    assert_eq!((code, statuses(folder.path()).len()), (0, 2));
+    assert_eq!((code, count(folder.path())), (0, 2));
 }
 
 #[test]
@@ -264,6 +223,43 @@ fn a_folder_may_have_a_long_path() {
     assert_eq!((code, stdout.as_str()), (0, "said: quick\n"), "{stderr}");
     go(&deep);
     assert_eq!(end(owner).0, 0);
+}
+
+#[test]
+fn an_owner_that_goes_away_as_it_is_asked_is_followed_by_another() {
+    for point in ["blob.rename.before=abort@2", "blob.rename.after=abort@2"] {
+        let folder = folder();
+        let mut owner = flow(folder.path());
+        owner.args(["run", "slow.yml"]).env("FLOW_FAULTS", point);
+        let mut owner = owner.stderr(Stdio::null()).spawn().expect("it starts");
+        until("it has begun", || has(folder.path(), "begun"));
+        let (code, stdout, stderr) = run(folder.path(), &["run", "quick.yml"]);
+        assert_eq!(
+            (code, stdout.as_str()),
+            (0, "said: quick\n"),
+            "{point}: {stderr}"
+        );
+        assert_eq!(owner.wait().expect("it ends").code(), None);
+        let quick = status_of(folder.path(), "quick");
+        assert_eq!(quick.0, "succeeded");
+    }
+}
+
+#[test]
+fn an_owner_that_goes_away_is_followed_by_one_in_the_background() {
+    let folder = folder();
+    let mut owner = flow(folder.path());
+    owner
+        .args(["run", "slow.yml"])
+        .env("FLOW_FAULTS", "blob.rename.before=abort@2");
+    let mut owner = owner.stderr(Stdio::null()).spawn().expect("it starts");
+    until("it has begun", || has(folder.path(), "begun"));
+    let (code, id, stderr) = run(folder.path(), &["run", "--detach", "quick.yml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(owner.wait().expect("it ends").code(), None);
+    until("it is driven", || {
+        status_of(folder.path(), "quick") == ("succeeded".to_owned(), id.trim().to_owned())
+    });
 }
 
 #[test]

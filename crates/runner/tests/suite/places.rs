@@ -1,10 +1,6 @@
 //! Runs that may not all go at once, in several terminals.
 
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
-use crate::support::{flow, run, texts};
+use crate::support::{end, go, has, run, start, status_of, until};
 
 /// Holds its place until the file `go` is there.
 const SLOW: &str = r#"
@@ -38,54 +34,13 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn start(folder: &Path, file: &str) -> Child {
-    let mut command = flow(folder);
-    command
-        .args(["run", file])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command.spawn().expect("it starts")
-}
-
-#[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-#[track_caller]
-fn end(child: Child) -> (i32, String, String) {
-    texts(&child.wait_with_output().expect("it ends"))
-}
-
-/// Status and id of the newest run of a workflow.
-fn status_of(folder: &Path, workflow: &str) -> (String, String) {
-    let (_, runs, _) = run(folder, &["runs", "--json"]);
-    let runs: Vec<serde_json::Value> = serde_json::from_str(&runs).expect("JSON");
-    let text = |run: &serde_json::Value, key: &str| run[key].as_str().unwrap_or("").to_owned();
-    let of = runs.iter().find(|run| run["workflow"] == workflow);
-    of.map(|run| (text(run, "status"), text(run, "run")))
-        .unwrap_or_default()
-}
-
-fn has(folder: &Path, name: &str) -> bool {
-    folder.join(name).exists()
-}
-
-fn go(folder: &Path) {
-    std::fs::write(folder.join("go"), "went\n").expect("a file");
-}
-
 #[test]
 fn p12_a_second_run_waits_for_its_place_then_goes() {
     let folder = folder();
     let folder = folder.path();
-    let first = start(folder, "slow.yml");
+    let first = start(folder, &["run", "slow.yml"]);
     until("the first has begun", || has(folder, "begun"));
-    let second = start(folder, "next.yml");
+    let second = start(folder, &["run", "next.yml"]);
     until("the second waits", || {
         status_of(folder, "next").0 == "waiting"
     });
@@ -95,6 +50,7 @@ fn p12_a_second_run_waits_for_its_place_then_goes() {
         "waits for a place in group `one`; when it began to wait, 1 taken by run {slow}, 0 before it"
     );
     assert!(why.contains(&said), "{why}");
+    assert!(why.contains("before it; it waits since "), "{why}");
     assert!(!has(folder, "next"));
     go(folder);
     assert_eq!(end(first).0, 0);
@@ -108,9 +64,9 @@ fn p12_a_second_run_waits_for_its_place_then_goes() {
 fn p12_a_killed_run_holds_no_place_and_a_waiting_one_survives() {
     let folder = folder();
     let folder = folder.path();
-    let mut first = start(folder, "slow.yml");
+    let mut first = start(folder, &["run", "slow.yml"]);
     until("the first has begun", || has(folder, "begun"));
-    let mut second = start(folder, "next.yml");
+    let mut second = start(folder, &["run", "next.yml"]);
     until("the second waits", || {
         status_of(folder, "next").0 == "waiting"
     });
@@ -130,7 +86,7 @@ fn p12_a_killed_run_holds_no_place_and_a_waiting_one_survives() {
 fn p13_without_a_place_it_may_not_begin_at_all() {
     let folder = folder();
     let folder = folder.path();
-    let first = start(folder, "slow.yml");
+    let first = start(folder, &["run", "slow.yml"]);
     until("the first has begun", || has(folder, "begun"));
     let (code, _, stderr) = run(folder, &["run", "skipped.yml"]);
     assert_eq!(code, 5, "{stderr}");
@@ -139,7 +95,7 @@ fn p13_without_a_place_it_may_not_begin_at_all() {
     assert!(logs.contains(said), "{logs}");
     assert!(!has(folder, "skipped") && !has(folder, "skipped_over"));
     // One that is cancelled while it waits leaves out the same.
-    let waiting = start(folder, "next.yml");
+    let waiting = start(folder, &["run", "next.yml"]);
     until("it waits", || status_of(folder, "next").0 == "waiting");
     let (code, _, stderr) = run(folder, &["cancel", &status_of(folder, "next").1]);
     assert_eq!(code, 0, "{stderr}");
@@ -153,7 +109,7 @@ fn p13_without_a_place_it_may_not_begin_at_all() {
 fn p14_a_new_run_takes_the_place_of_the_one_that_goes() {
     let folder = folder();
     let folder = folder.path();
-    let first = start(folder, "slow.yml");
+    let first = start(folder, &["run", "slow.yml"]);
     until("the first has begun", || has(folder, "begun"));
     let (code, _, stderr) = run(folder, &["run", "new.yml"]);
     assert_eq!(code, 0, "{stderr}");

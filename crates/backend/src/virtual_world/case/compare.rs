@@ -301,7 +301,7 @@ fn why_so(step: &StepReport) -> Option<String> {
             Some(format!("it needs `{need}`, which is {status}"))
         }
         StepState::Skipped(SkipReason::NoPlace { group }) => Some(format!("{group} has no place")),
-        StepState::Waiting(waited) => Some(format!("it waits for a place in {}", waited.what)),
+        StepState::Waiting(_, waited) => Some(format!("it waits for a place in {}", waited.what)),
         StepState::Skipped(SkipReason::Condition) => Some("its `if` was false".to_owned()),
         _ => {
             let failure = step.failure.as_ref()?;

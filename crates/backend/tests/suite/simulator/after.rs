@@ -79,12 +79,26 @@ fn same_ends(calm: &Ended, stormy: &Ended) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether something inside a step that is reused went wrong, and was allowed to: in a mended world it goes well.
-fn allowed_failures(journal: &Events, reused: &[Reused]) -> bool {
-    journal.iter().any(|(_, event)| {
-        let failed = matches!(event, Event::StepFailed(_) | Event::StepTimedOut(_));
-        let path = step_of(event).filter(|_| failed).unwrap_or_default();
-        reused.iter().any(|reused| path.starts_with(&reused.step))
+/// Whether something inside a step that is reused went wrong, and was allowed to: in a mended world it goes well. What
+/// the step started is inside it too.
+fn allowed_failures(ended: &Ended, id: &str, reused: &[Reused]) -> bool {
+    let is_reused = |path: &str| {
+        reused.iter().any(|reused| {
+            let rest = path.strip_prefix(&*reused.step);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#']))
+        })
+    };
+    something_failed(ended, id, &is_reused)
+}
+
+/// Whether a step that counts went wrong in a run, or anything in the runs that such steps started.
+fn something_failed(ended: &Ended, id: &str, counts: &dyn Fn(&str) -> bool) -> bool {
+    let events = ended.journals.get(id).into_iter().flatten();
+    let mut counted = events.filter(|(_, event)| step_of(event).is_some_and(counts));
+    counted.any(|(_, event)| match event {
+        Event::StepFailed(_) | Event::StepTimedOut(_) => true,
+        Event::ChildStarted(child) => something_failed(ended, &child.run, &|_| true),
+        _ => false,
     })
 }
 
@@ -108,7 +122,7 @@ fn again(plan: &Plan, ended: &Ended) -> Result<u64, String> {
         count += 1;
         let earlier = Earlier::of(journal.iter().map(|(_, event)| event));
         planned.reused = earlier.reused(&*planned.workflow()?, &BTreeSet::new());
-        if allowed_failures(journal, &planned.reused) {
+        if allowed_failures(ended, &id_of(run), &planned.reused) {
             incomparable.insert(run);
         }
     }

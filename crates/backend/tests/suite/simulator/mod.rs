@@ -8,12 +8,13 @@
 //! `SEED=17 cargo test -p flow-backend simulator` replays one seed and tells all that happens; `SEEDS=20000` takes more
 //! of them. Read in this order: [`plan`] (what a seed decides), [`store`] (what survives), [`world`] (what happens
 //! outside, and what it remembers), [`happening`] and [`chance`], [`simulation`] (the loop), [`process`] (what dies in a
-//! crash), [`people`], [`check`] (what must be true), [`after`] (what is compared at the end), [`shrink`].
+//! crash), [`people`], [`orphans`] (what must end with its parent), [`check`] (what must be true), [`after`] (what is compared at the end), [`shrink`].
 
 mod after;
 mod chance;
 mod check;
 mod happening;
+mod orphans;
 mod people;
 mod perform;
 mod plan;

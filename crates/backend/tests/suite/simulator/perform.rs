@@ -63,7 +63,8 @@ impl Simulation {
                 ));
             }
             Output::StartChild(spec) => return self.start_child(id, spec),
-            Output::StopChild { run } => {
+            Output::StopChild { run, .. } => {
+                self.take_up(&run)?;
                 if let Some(waiting) = self.process.waiting.get_mut(&run) {
                     waiting.retain(|(parent, _)| parent != id);
                 }
@@ -226,6 +227,7 @@ impl Simulation {
         let workflow = self.workflows[parent].children.get(&spec.workflow);
         let workflow = workflow.ok_or("a child has no workflow")?.clone();
         self.workflows.insert(id.clone(), workflow.clone());
+        self.parents.insert(id.clone(), parent.clone());
         if !self.process.runs.contains_key(&id) {
             self.take_up(&id)?;
         }

@@ -38,6 +38,10 @@ pub(super) struct Simulation {
     pub(super) blobs: Arc<MemoryBlobs>,
     /// The workflow of each run that was ever started.
     pub(super) workflows: BTreeMap<Id, Arc<Workflow>>,
+    /// Who started a run.
+    pub(super) parents: BTreeMap<Id, Id>,
+    /// Runs that went on when their parent was over, as a crash left them, with how long their journals were then.
+    pub(super) orphans: BTreeMap<Id, usize>,
     pub(super) store: Store,
     pub(super) process: Process,
     agenda: BTreeMap<(u64, u64), Happening>,
@@ -83,6 +87,8 @@ impl Simulation {
             world: Arc::new(World::new(plan.seed, plan.steady, plan.mended)),
             blobs: Arc::default(),
             workflows: BTreeMap::new(),
+            parents: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             store: Store::default(),
             process: Process {
                 up: true,
@@ -127,6 +133,7 @@ impl Simulation {
         }
         let journals = self.store.journals()?;
         self.effects_are_allowed()?;
+        self.orphans_were_cancelled(&journals)?;
         self.figures.runs = journals.len() as u64;
         self.figures.events = journals.values().map(|journal| journal.len() as u64).sum();
         Ok(Ended {
@@ -218,7 +225,10 @@ impl Simulation {
             Happening::Give(id, input) => self.give(&id, input),
             Happening::Tick(id) => self.tick(&id),
             Happening::Restart => self.restart(),
-            Happening::TakeUp(id) => self.take_up(&id),
+            Happening::TakeUp(id) => {
+                self.take_up(&id)?;
+                self.end_with_parent(&id)
+            }
             Happening::Say(run, word) => self.say(run, word),
             Happening::Jump(by) => {
                 self.offset += by;
@@ -413,6 +423,7 @@ impl Simulation {
                 return Err(format!("{id} had {rows} rows on disk, and has {found}"));
             }
         }
+        self.note_orphans(&journals)?;
         let mut dice = self.chance.of(&format!("restart {}", self.figures.crashes));
         for id in journals.into_keys() {
             // What was written and not synced is on disk now.

@@ -57,22 +57,31 @@ impl Store {
     /// # Errors
     /// If a row cannot be read, or the numbers have a gap.
     pub(super) fn journals(&self) -> Result<BTreeMap<String, Events>, String> {
-        let mut journals: BTreeMap<String, Events> = BTreeMap::new();
-        for transaction in &self.transactions {
-            let journal = journals.entry(transaction.run.clone()).or_default();
-            for row in &transaction.rows {
-                if row.seq != journal.len() as u64 + 1 {
-                    return Err(format!(
-                        "row {} of {} follows row {}",
-                        row.seq,
-                        transaction.run,
-                        journal.len()
-                    ));
-                }
-                let event = row.event().map_err(|error| error.to_string())?;
-                journal.push((row.at, event));
-            }
-        }
-        Ok(journals)
+        journals_of(&self.transactions)
     }
+
+    /// What of them is synced.
+    pub(super) fn synced_journals(&self) -> Result<BTreeMap<String, Events>, String> {
+        journals_of(&self.transactions[..self.synced])
+    }
+}
+
+fn journals_of(transactions: &[Transaction]) -> Result<BTreeMap<String, Events>, String> {
+    let mut journals: BTreeMap<String, Events> = BTreeMap::new();
+    for transaction in transactions {
+        let journal = journals.entry(transaction.run.clone()).or_default();
+        for row in &transaction.rows {
+            if row.seq != journal.len() as u64 + 1 {
+                return Err(format!(
+                    "row {} of {} follows row {}",
+                    row.seq,
+                    transaction.run,
+                    journal.len()
+                ));
+            }
+            let event = row.event().map_err(|error| error.to_string())?;
+            journal.push((row.at, event));
+        }
+    }
+    Ok(journals)
 }

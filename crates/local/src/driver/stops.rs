@@ -1,0 +1,138 @@
+//! Runs that are to end because the step that started them is over: also those that are not driven at the moment, where a
+//! crash came between the end of the step and the cancel.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_engine::run::Input;
+use flow_engine::workflow::Workflow;
+use tokio::sync::mpsc::{WeakUnboundedSender, unbounded_channel};
+
+use super::children;
+use super::driven::Driven;
+use super::happening::{Happening, send};
+use super::{Services, Taken};
+use crate::start;
+use crate::store::Store;
+
+/// A run that is to end with the step that started it.
+pub(super) struct Stop {
+    pub(super) parent: Arc<str>,
+    pub(super) run: Arc<str>,
+    pub(super) workflow: Option<Arc<Workflow>>,
+    pub(super) services: Services,
+}
+
+/// What the store has of it.
+pub(super) enum Sought {
+    Goes(Box<Taken>),
+    Over,
+    Missing,
+}
+
+/// What cancels a run that another one started, and stopped.
+pub fn cancelled_by(parent: &str) -> Input {
+    Input::Cancel {
+        by: format!("run {parent}"),
+        hard: false,
+    }
+}
+
+/// Those that are not driven yet.
+#[derive(Default)]
+pub(super) struct Stops {
+    /// To be given to them as soon as they are.
+    cancels: HashMap<Arc<str>, Input>,
+    /// How many are looked for in the store.
+    seeking: usize,
+}
+
+impl Stops {
+    /// Cancels a run; names it if it is driven here.
+    pub(super) fn stop(
+        &mut self,
+        stop: Stop,
+        runs: &mut HashMap<Arc<str>, Driven>,
+        store: &Arc<Store>,
+        sender: &WeakUnboundedSender<Happening>,
+    ) -> Option<Arc<str>> {
+        let input = cancelled_by(&stop.parent);
+        if let Some(driven) = runs.get_mut(&stop.run) {
+            driven.take(input);
+            return Some(stop.run);
+        }
+        self.cancels.insert(stop.run.clone(), input);
+        let parent = runs.get_mut(&stop.parent);
+        if let Some(child) = parent.and_then(|parent| parent.rested(&stop.run)) {
+            children::start(child, store.clone(), sender.clone());
+        } else {
+            self.seeking += 1;
+            seek(stop, store.clone(), sender.clone());
+        }
+        None
+    }
+
+    /// It was looked for.
+    pub(super) fn sought(
+        &mut self,
+        run: &str,
+        found: Sought,
+        services: Services,
+        sender: &WeakUnboundedSender<Happening>,
+    ) {
+        self.seeking -= 1;
+        match found {
+            // It is about to come, or never came to the disk.
+            Sought::Missing => {}
+            Sought::Over => {
+                self.cancels.remove(run);
+            }
+            Sought::Goes(taken) => {
+                let observer = unbounded_channel().0;
+                let add = Happening::Add {
+                    taken,
+                    services,
+                    observer,
+                };
+                send(sender, add);
+            }
+        }
+    }
+
+    /// What a run that comes is to be given.
+    pub(super) fn take(&mut self, run: &str) -> Option<Input> {
+        self.cancels.remove(run)
+    }
+
+    /// Whether some may still come from the store.
+    pub(super) fn are_sought(&self) -> bool {
+        self.seeking > 0
+    }
+}
+
+/// Looks for a run that is not driven, off the async threads.
+fn seek(stop: Stop, store: Arc<Store>, sender: WeakUnboundedSender<Happening>) {
+    tokio::spawn(async move {
+        let (run, services) = (stop.run.clone(), stop.services.clone());
+        let found = tokio::task::spawn_blocking(move || find(&stop, &store)).await;
+        let found = found.ok().flatten().unwrap_or(Sought::Missing);
+        let sought = Happening::ChildSought {
+            run,
+            found,
+            services,
+        };
+        send(&sender, sought);
+    });
+}
+
+fn find(stop: &Stop, store: &Store) -> Option<Sought> {
+    let reader = Store::reader(store.folder()).ok()??;
+    let known = reader.find(&stop.run).ok()?;
+    let row = known.into_iter().find(|row| *row.run == *stop.run)?;
+    if row.has_ended() {
+        return Some(Sought::Over);
+    }
+    let stored = start::load(&reader, store.folder(), row).ok()?;
+    let taken = start::take_up(stop.workflow.clone()?, stored.events).ok()?;
+    Some(Sought::Goes(Box::new(taken)))
+}
