@@ -141,6 +141,9 @@ pub struct Operation {
     pub engine: Option<EngineAction>,
     /// What must serve it beyond one machine's `flow run`, such as `flow serve`; `None` if nothing must.
     pub served_by: Option<Arc<str>>,
+    /// The workflow that the operation is made of, as text: a step that calls it runs that workflow, with the arguments as
+    /// inputs. `CONNECTION` in it stands for the connection that is called.
+    pub compound: Option<Arc<str>>,
 }
 
 /// An action of the run itself.

@@ -111,10 +111,50 @@ impl Compiler<'_> {
             view: own.view.or_else(|| base.view.clone()),
             count: own.count.or_else(|| base.count.clone()),
             first_byte: own.first_byte.or_else(|| base.first_byte.clone()),
+            compound: own.compound.or_else(|| base.compound.clone()),
+        })
+    }
+
+    /// An operation that is a workflow of others: its parameters are that workflow's inputs.
+    fn compound(
+        &self,
+        document: &OperationDocument,
+        text: &str,
+    ) -> Result<Operation, DescriptorError> {
+        let mut parameters = IndexMap::default();
+        for (name, written) in &document.parameters {
+            let path = format!("{}.parameters.{name}", self.path);
+            parameters.insert(
+                name.as_str().into(),
+                super::compile_parameters::parameter(written, self.types, &path)?,
+            );
+        }
+        let entry = catalog::Operation {
+            kind: self.kind(document, false)?,
+            title: self.title(document),
+            description: document.description.as_deref().unwrap_or("").into(),
+            effect: self.effect(document, "POST", false)?,
+            method: "".into(),
+            path: "".into(),
+            open: false,
+            output: OutputType::Fixed(flow_engine::types::Type::Unknown),
+            look: None,
+            engine: None,
+            served_by: None,
+            compound: Some(text.into()),
+            parameters,
+        };
+        Ok(Operation {
+            entry,
+            wire: None,
+            payload: Vec::new(),
         })
     }
 
     fn operation(&self, document: &OperationDocument) -> Result<Operation, DescriptorError> {
+        if let Some(text) = &document.compound {
+            return self.compound(document, text);
+        }
         let method = document
             .method
             .as_deref()
@@ -159,6 +199,7 @@ impl Compiler<'_> {
             look: None,
             engine: None,
             served_by: None,
+            compound: None,
             parameters,
         };
         let has_body = places.values().any(|place| matches!(place, Place::Body(_)));

@@ -134,5 +134,6 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         look,
         engine,
         served_by: written.served_by.as_deref().map(Into::into),
+        compound: None,
     })
 }

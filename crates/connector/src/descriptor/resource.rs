@@ -131,6 +131,9 @@ pub struct OperationDocument {
     pub count: Option<String>,
     /// Time to the first byte of the answer, such as `10m`, if the usual limit is too short.
     pub first_byte: Option<String>,
+    /// The workflow that it is made of, instead of a request: its inputs are the parameters, `CONNECTION` in it stands for
+    /// the connection that is called.
+    pub compound: Option<String>,
 }
 
 /// One parameter.

@@ -32,6 +32,11 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
+    /// The line it was read from, if it stands in a stream.
+    pub(super) fn line(&self) -> Option<&[u8]> {
+        self.line
+    }
+
     /// All of it, if `value` is only what an expression uses.
     pub(super) fn whole(&self) -> Option<Result<Value, Failure>> {
         let (lines, line) = (self.partial?, self.line?);

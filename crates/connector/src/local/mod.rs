@@ -1,6 +1,7 @@
 //! The local connectors. Read in this order: `data` and what it is made of (`items`, `format`), then `file`,
 //! `shell`, `http`, `log`, `time`.
 
+mod batches;
 mod data;
 mod file;
 mod format;
@@ -32,6 +33,7 @@ use crate::service::perform::Performer;
 /// A local connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Local {
+    Batches,
     Data,
     File,
     Http,
@@ -44,6 +46,7 @@ impl Local {
     /// By the connector's name.
     pub(crate) fn named(name: &str) -> Option<Local> {
         Some(match name {
+            "batches" => Local::Batches,
             "data" => Local::Data,
             "file" => Local::File,
             "http" => Local::Http,
@@ -202,6 +205,7 @@ async fn run(
     ledger: Option<&Arc<Ledger>>,
 ) -> Result<Value, Failure> {
     match local {
+        Local::Batches => blocking(move || batches::perform(&call)).await,
         Local::Data => blocking(move || data::perform(&call)).await,
         Local::File => blocking(move || file::perform(&call)).await,
         Local::Log => log::perform(&call),

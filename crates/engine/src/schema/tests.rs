@@ -23,6 +23,7 @@ fn catalog() -> Catalog {
             look: None,
             engine: None,
             served_by: None,
+            compound: None,
         };
         let connector = Connector {
             name: name.into(),

@@ -7,6 +7,7 @@ use crate::collections::IndexMap;
 use super::{Checker, check_with};
 use crate::document::{self, StepShape};
 use crate::finding::Finding;
+use crate::source::SourceFile;
 use crate::workflow::{ChildCall, Tree, Workflow};
 use crate::yaml::Node;
 
@@ -100,7 +101,18 @@ impl Checker<'_> {
             self.findings.push(wrong(message));
             return None;
         }
-        let (document, findings) = document::parse(&read, self.files);
+        self.checked(&read, path, node)
+    }
+
+    /// Checks the workflow of a source that is started by this one.
+    pub(super) fn checked(
+        &mut self,
+        read: &SourceFile,
+        path: &str,
+        node: &Node,
+    ) -> Option<Arc<Workflow>> {
+        let wrong = |message: String| Finding::error("check.child", node.span, message);
+        let (document, findings) = document::parse(read, self.files);
         let mut ancestors = self.ancestors.clone();
         ancestors.push(read.name().to_owned());
         let (child, findings) =

@@ -117,6 +117,7 @@ impl Checker<'_> {
             self.setting_value(key, &connector.settings[key].one_of, &tree);
             settings.push((key.clone(), tree));
         }
+        self.declared.insert(name.text.clone(), section.node.span);
         self.add_connection(name.text.clone(), connector, settings, limits, name.span);
     }
 

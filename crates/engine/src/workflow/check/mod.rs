@@ -8,6 +8,7 @@
 mod arguments;
 mod bodies;
 mod children;
+mod compound;
 mod connections;
 mod costs;
 mod defaults;
@@ -66,6 +67,7 @@ fn check_with(
         source: &document.source,
         findings,
         connections: IndexMap::default(),
+        declared: IndexMap::default(),
         secrets: Vec::new(),
         defaults: Defaults::default(),
         steps: Vec::new(),
@@ -94,6 +96,8 @@ struct Checker<'a> {
     source: &'a SourceFile,
     findings: Vec<Finding>,
     connections: IndexMap<Arc<str>, Connection>,
+    /// Where the settings of those stand that the workflow declares.
+    declared: IndexMap<Arc<str>, Span>,
     secrets: Vec<super::SecretUse>,
     defaults: Defaults,
     steps: Vec<Step>,

@@ -194,6 +194,9 @@ impl<'a> Checker<'a> {
         if let Some(action) = found.operation.engine {
             return Some(Does::Engine(action, call));
         }
+        if let Some(text) = &found.operation.compound {
+            return self.compound(&found, text, call, node).map(Does::Child);
+        }
         Some(Does::Call(CallStep {
             call,
             kind: wanted,
