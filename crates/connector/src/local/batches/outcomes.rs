@@ -64,6 +64,7 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
     laid.in_order(&mut sink)?;
     let succeeded = counts.get("succeeded").copied().unwrap_or_default();
+    let verdict = verdict(&counts, u64::from(count), call.argument("tolerate"))?;
     let counts: Map = counts
         .into_iter()
         .map(|(name, count)| (Arc::from(name), Value::from(count)))
@@ -73,7 +74,52 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
         ("count", Value::from(count)),
         ("succeeded", Value::from(succeeded)),
         ("counts", Value::from(counts)),
+        ("enough", Value::Bool(verdict.is_none())),
+        ("verdict", Value::from(verdict.as_deref())),
     ]))
+}
+
+/// Why too few requests succeeded, if they did.
+fn verdict(
+    counts: &IndexMap<String, u64>,
+    count: u64,
+    tolerate: &Value,
+) -> Result<Option<String>, Failure> {
+    let tolerated = match tolerate {
+        Value::Null => count.saturating_sub(1),
+        Value::String(text) => share(text, count)?,
+        number => number.as_u64().ok_or_else(|| wrong(&number.described()))?,
+    };
+    let others = counts.iter().filter(|(name, _)| *name != "succeeded");
+    let failed: u64 = others.clone().map(|(_, count)| count).sum();
+    if failed <= tolerated {
+        return Ok(None);
+    }
+    let list: Vec<String> = others.map(|(name, count)| format!("{count} {name}")).collect();
+    Ok(Some(format!(
+        "{failed} of {count} requests did not succeed ({}), {tolerated} may",
+        list.join(", ")
+    )))
+}
+
+/// `5%` of all, rounded down.
+fn share(text: &str, count: u64) -> Result<u64, Failure> {
+    let number = text.strip_suffix('%').map(str::trim);
+    let share = number.and_then(|number| number.parse::<f64>().ok());
+    let share = share.filter(|share| (0.0..=100.0).contains(share));
+    let share = share.ok_or_else(|| wrong(&format!("`{text}`")))?;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of at most 4 billion requests"
+    )]
+    Ok((count as f64 * share / 100.0).floor() as u64)
+}
+
+fn wrong(found: &str) -> Failure {
+    let message = format!("`tolerate` cannot be {found}");
+    Failure::permanent("call.type", message).help("write a number, or a share such as `5%`")
 }
 
 /// Outcomes in files, by their place: `PLACE LINE`.
