@@ -117,3 +117,50 @@ impl<'a> Sink<'a> {
         Ok(Value::from(blob))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flow_engine::value::Hash;
+
+    use super::*;
+    use crate::virtual_world::memory::MemoryBlobs;
+
+    fn blob() -> Value {
+        Value::from(Blob::new(Hash::of(b"x"), 1, "text/plain"))
+    }
+
+    #[test]
+    fn few_items_are_a_list_and_many_are_lines() {
+        let blobs = MemoryBlobs::default();
+        let mut sink = Sink::new(&blobs, 3);
+        (0..2_u64).for_each(|n| sink.push(Value::from(n)).expect("room"));
+        assert_eq!(
+            sink.finish(),
+            Ok(Value::list([Value::from(0_u64), Value::from(1_u64)]))
+        );
+        let mut sink = Sink::new(&blobs, 3);
+        (0..5_u64).for_each(|n| sink.push(Value::from(n)).expect("room"));
+        let stored = sink.finish();
+        assert!(
+            matches!(&stored, Ok(Value::Blob(blob)) if blob.count == Some(5) && blob.bytes == 10),
+            "{stored:?}"
+        );
+    }
+
+    #[test]
+    fn what_lines_cannot_hold_stays_in_a_list() {
+        let blobs = MemoryBlobs::default();
+        let mut early = Sink::new(&blobs, 2);
+        early.push(blob()).expect("room");
+        (0..5_u64).for_each(|n| early.push(Value::from(n)).expect("room"));
+        assert_eq!(
+            early
+                .finish()
+                .map(|list| list.as_list().map(<[Value]>::len)),
+            Ok(Some(6))
+        );
+        let mut late = Sink::new(&blobs, 2);
+        (0..2_u64).for_each(|n| late.push(Value::from(n)).expect("room"));
+        assert!(late.push(blob()).is_err() && late.refused);
+    }
+}

@@ -22,7 +22,7 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
         look,
         engine: None,
         served_by: None,
-            compound: None,
+        compound: None,
     }
 }
 

@@ -293,7 +293,7 @@ fn operation(
         look,
         engine: None,
         served_by: None,
-            compound: None,
+        compound: None,
     };
     Operation {
         entry,

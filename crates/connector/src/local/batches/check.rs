@@ -111,6 +111,6 @@ mod tests {
         let wrong = |text: &str| key(Some(&Value::from(text))).is_some();
         assert!(!wrong("a-B_9") && !wrong(&"k".repeat(64)));
         assert!(wrong("") && wrong("a b") && wrong("é") && wrong(&"k".repeat(65)));
-        assert!(key(None).is_some() && key(Some(&Value::from(7))).is_some());
+        assert!(key(None).is_some() && key(Some(&Value::from(7_u64))).is_some());
     }
 }

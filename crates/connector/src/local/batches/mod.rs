@@ -63,13 +63,9 @@ fn each(
     mut take: impl FnMut(Item<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let members = Members(members);
-    each_read_by(
-        Some(&members),
-        items,
-        call.blobs(),
-        call.cancel(),
-        |item| take(item).map(|()| true),
-    )
+    each_read_by(Some(&members), items, call.blobs(), call.cancel(), |item| {
+        take(item).map(|()| true)
+    })
 }
 
 /// The key of an item, empty if it has none.

@@ -46,7 +46,9 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
                 return Ok(());
             };
             let outcome = item.value.get("outcome").and_then(Value::as_str);
-            *counts.entry(outcome.unwrap_or("unknown").to_owned()).or_default() += 1;
+            *counts
+                .entry(outcome.unwrap_or("unknown").to_owned())
+                .or_default() += 1;
             laid.add(place, &item)
         })?;
     }
@@ -57,7 +59,8 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
                 return Ok(());
             };
             *counts.entry("missing".to_owned()).or_default() += 1;
-            let outcome = Value::map([("outcome", Value::from("missing")), (KEY, Value::from(key))]);
+            let outcome =
+                Value::map([("outcome", Value::from("missing")), (KEY, Value::from(key))]);
             laid.line(place, outcome.to_json().unwrap_or_default().as_bytes())
         })?;
     }
@@ -95,7 +98,9 @@ fn verdict(
     if failed <= tolerated {
         return Ok(None);
     }
-    let list: Vec<String> = others.map(|(name, count)| format!("{count} {name}")).collect();
+    let list: Vec<String> = others
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
     Ok(Some(format!(
         "{failed} of {count} requests did not succeed ({}), {tolerated} may",
         list.join(", ")
@@ -181,7 +186,9 @@ impl Laid {
 
 /// The lines of a file by their place, without it.
 fn sorted(bucket: BufWriter<File>) -> std::io::Result<Vec<Vec<u8>>> {
-    let mut file = bucket.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let mut file = bucket
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
     file.rewind()?;
     let mut lines = Vec::new();
     for line in BufReader::with_capacity(1 << 16, file).split(b'\n') {
