@@ -67,7 +67,7 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
     let mut sink = ItemSink::new(call.context.blobs.clone());
     laid.in_order(&mut sink)?;
     let succeeded = counts.get("succeeded").copied().unwrap_or_default();
-    let verdict = verdict(&counts, u64::from(count), call.argument("tolerate"))?;
+    let verdict = verdict(&counts, u64::from(count), call.text("tolerate"))?;
     let counts: Map = counts
         .into_iter()
         .map(|(name, count)| (Arc::from(name), Value::from(count)))
@@ -86,12 +86,14 @@ pub(super) fn outcomes(call: &LocalCall) -> Result<Value, Failure> {
 fn verdict(
     counts: &IndexMap<String, u64>,
     count: u64,
-    tolerate: &Value,
+    tolerate: &str,
 ) -> Result<Option<String>, Failure> {
-    let tolerated = match tolerate {
-        Value::Null => count.saturating_sub(1),
-        Value::String(text) => share(text, count)?,
-        number => number.as_u64().ok_or_else(|| wrong(&number.described()))?,
+    let tolerated = match tolerate.trim() {
+        "" => count.saturating_sub(1),
+        text => match text.strip_suffix('%') {
+            Some(share) => part_of(share.trim(), count).ok_or_else(|| wrong(text))?,
+            None => text.parse().map_err(|_| wrong(text))?,
+        },
     };
     let others = counts.iter().filter(|(name, _)| *name != "succeeded");
     let failed: u64 = others.clone().map(|(_, count)| count).sum();
@@ -107,23 +109,23 @@ fn verdict(
     )))
 }
 
-/// `5%` of all, rounded down.
-fn share(text: &str, count: u64) -> Result<u64, Failure> {
-    let number = text.strip_suffix('%').map(str::trim);
-    let share = number.and_then(|number| number.parse::<f64>().ok());
-    let share = share.filter(|share| (0.0..=100.0).contains(share));
-    let share = share.ok_or_else(|| wrong(&format!("`{text}`")))?;
+/// So many hundredths of all, rounded down.
+fn part_of(share: &str, count: u64) -> Option<u64> {
+    let share: f64 = share.parse().ok()?;
+    if !(0.0..=100.0).contains(&share) {
+        return None;
+    }
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of at most 4 billion requests"
     )]
-    Ok((count as f64 * share / 100.0).floor() as u64)
+    Some((count as f64 * share / 100.0).floor() as u64)
 }
 
 fn wrong(found: &str) -> Failure {
-    let message = format!("`tolerate` cannot be {found}");
+    let message = format!("`tolerate` cannot be `{found}`");
     Failure::permanent("call.type", message).help("write a number, or a share such as `5%`")
 }
 
