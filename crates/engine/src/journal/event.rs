@@ -125,6 +125,51 @@ events! {
     "run_ended" => RunEnded,
 }
 
+impl Event {
+    /// Whether the run has come further with it: something ended, or somebody decided. What only begins, waits or was lost
+    /// may begin, wait and be lost again after each death of the process.
+    pub fn is_progress(&self) -> bool {
+        match self {
+            Event::AttemptEnded(ended) => ended.outcome != Outcome::Lost,
+            Event::RunStarted(_)
+            | Event::Reused(_)
+            | Event::AttemptStarted(_)
+            | Event::AttemptPrepared(_)
+            | Event::BackoffStarted(_)
+            | Event::AdmissionWaited(_)
+            | Event::HoldStarted(_)
+            | Event::StepInterrupted(_)
+            | Event::GroupStarted(_)
+            | Event::LoopStarted(_)
+            | Event::ItemStarted(_)
+            | Event::RangeStarted(_)
+            | Event::RoundsStarted(_)
+            | Event::RoundStarted(_)
+            | Event::ChildStarted(_)
+            | Event::StopAsked(_)
+            | Event::FinallyStarted(_)
+            | Event::UndoStarted(_) => false,
+            Event::VarsRendered(_)
+            | Event::StepSkipped(_)
+            | Event::HoldBaseline(_)
+            | Event::HoldEnded(_)
+            | Event::StepSucceeded(_)
+            | Event::StepFailed(_)
+            | Event::StepTimedOut(_)
+            | Event::StepCancelled(_)
+            | Event::InterruptionResolved(_)
+            | Event::Evaluated(_)
+            | Event::RangeEnded(_)
+            | Event::ItemsStored(_)
+            | Event::RoundsPaused(_)
+            | Event::Emitted(_)
+            | Event::RunStopped(_)
+            | Event::CancelAsked(_)
+            | Event::RunEnded(_) => true,
+        }
+    }
+}
+
 /// See [`Event::RunStarted`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {

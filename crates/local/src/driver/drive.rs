@@ -28,8 +28,9 @@ pub(super) async fn drive(
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
     // Who may go, when not all may go at once: all runs of the store are driven here.
     let mut admission = Admission::default();
-    // Those who want to know when no run is left, and runs that are about to be.
+    // Those who want to know when no run is left, and how many are about to be.
     let mut resting = Vec::new();
+    let mut about_to_be = 0_usize;
     // Runs to be cancelled as soon as they are driven.
     let mut cancels: HashMap<Arc<str>, Input> = HashMap::new();
     let mut trouble = store.trouble();
@@ -59,7 +60,14 @@ pub(super) async fn drive(
                     }
                 }
                 Happening::StartChild(child) => {
-                    children::start(*child, store.clone(), sender.clone());
+                    about_to_be += 1;
+                    let to_end = cancels.contains_key(&child.spec.run);
+                    children::start(*child, to_end, store.clone(), sender.clone());
+                }
+                Happening::ChildWaits(child) if cancels.contains_key(&child.spec.run) => {
+                    // It was looked up before it was known that it is to end.
+                    about_to_be += 1;
+                    children::start(*child, true, store.clone(), sender.clone());
                 }
                 Happening::CancelChild { parent, run, input } => {
                     if let Some(driven) = runs.get_mut(&run) {
@@ -69,7 +77,8 @@ pub(super) async fn drive(
                         let resting = runs.get_mut(&parent).and_then(|it| it.rested(&run));
                         cancels.insert(run, input);
                         if let Some(child) = resting {
-                            children::start(child, store.clone(), sender.clone());
+                            about_to_be += 1;
+                            children::start(child, true, store.clone(), sender.clone());
                         }
                     }
                 }
@@ -89,6 +98,7 @@ pub(super) async fn drive(
                         touched.push(id);
                     }
                 }
+                Happening::ChildFound => about_to_be -= 1,
                 Happening::Rest(done) => resting.push(done),
                 Happening::Stop { run: None } => {
                     // What waits for space would keep the process from ending.
@@ -109,9 +119,10 @@ pub(super) async fn drive(
         admission.tick(at);
         let again = rounds(&mut runs, &mut admission, touched, at, (&store, &sender));
         for child in again {
-            children::start(child, store.clone(), sender.clone());
+            about_to_be += 1;
+            children::start(child, false, store.clone(), sender.clone());
         }
-        if runs.is_empty() {
+        if runs.is_empty() && about_to_be == 0 {
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
             }
@@ -137,7 +148,7 @@ fn rounds(
                 driven.round(store, admission, sender);
             }
         }
-        again.extend(forget(runs, admission, at));
+        again.extend(forget(runs, admission, store, at));
         touched = tell_answers(runs, admission);
         if touched.is_empty() {
             return again;
@@ -150,11 +161,15 @@ fn rounds(
 fn forget(
     runs: &mut HashMap<Arc<str>, Driven>,
     admission: &mut Admission,
+    store: &Store,
     at: Timestamp,
 ) -> Vec<Child> {
     let mut over = Vec::new();
     runs.retain(|id, driven| {
         let goes = !driven.is_over();
+        if driven.is_cleared(!goes) {
+            store.let_go(id);
+        }
         if !goes {
             admission.gone(at, id);
             over.push(id.clone());
@@ -227,6 +242,7 @@ fn take(
         Happening::Add { .. }
         | Happening::StartChild(_)
         | Happening::CancelChild { .. }
+        | Happening::ChildFound
         | Happening::Rest(_)
         | Happening::Stop { run: None } => None,
         Happening::Decide { run, decision } => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
@@ -28,6 +29,9 @@ use crate::clock::now;
 use crate::faults;
 use crate::store::{Commit, RunHead, Store};
 
+/// A run that was taken up and is driven for so long is no reason why the process dies at every start.
+const SUSPECTED: Duration = Duration::from_secs(600);
+
 /// A run with what goes on for it.
 pub(super) struct Driven {
     pub(super) run: Run,
@@ -44,6 +48,10 @@ pub(super) struct Driven {
     /// Open ranges by loop and first item.
     ranges: HashMap<(NodeId, u64), CancellationToken>,
     stopping: bool,
+    /// Nothing of it is done any more; see [`Taken::quiet`].
+    quiet: bool,
+    /// Since when it is under suspicion: it was taken up, and would count as the one that killed this process.
+    suspected: Option<Instant>,
     /// Runs that it waits for and that are not driven.
     resting: Vec<Child>,
     /// Who decided something that is not yet on its way to the disk.
@@ -68,6 +76,8 @@ impl Driven {
             run: taken.run,
             services,
             observer,
+            quiet: taken.quiet,
+            suspected: taken.head.is_none().then(Instant::now),
             head: taken.head,
             seq: taken.saved,
             saving: 0,
@@ -213,6 +223,16 @@ impl Driven {
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
                 Output::Send(spec) if self.stopping => self.attempt(spec, sender),
                 _ if self.stopping => {}
+                Output::Ask(_)
+                | Output::Start(_)
+                | Output::Send(_)
+                | Output::Look(_)
+                | Output::Range(_)
+                    if self.quiet => {}
+                Output::StartChild(spec) if self.quiet => {
+                    let child = self.child(spec);
+                    self.child_rests(child);
+                }
                 Output::Ask(ask) => admission.ask(now(), &self.id, ask),
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
@@ -225,12 +245,17 @@ impl Driven {
                     let context = self.context("items".into(), CancellationToken::new());
                     self.spawn(sender, fetch(spec, context));
                 }
-                Output::StartChild(spec) => self.start_child(spec, sender),
+                Output::StartChild(spec) => {
+                    send(sender, Happening::StartChild(Box::new(self.child(spec))));
+                }
                 Output::StopChild { run } => {
                     let (by, hard) = (format!("run {}", self.id), false);
                     let input = Input::Cancel { by, hard };
-                    let parent = self.id.clone();
+                    let (parent, rested) = (self.id.clone(), self.rested(&run));
                     send(sender, Happening::CancelChild { parent, run, input });
+                    if let Some(child) = rested {
+                        send(sender, Happening::StartChild(Box::new(child)));
+                    }
                 }
                 Output::Evaluate {
                     control,
@@ -361,8 +386,8 @@ impl Driven {
     }
 
     /// The run that a step starts is one of its own, driven beside this one.
-    fn start_child(&mut self, spec: ChildSpec, sender: &WeakUnboundedSender<Happening>) {
-        let child = Child {
+    fn child(&self, spec: ChildSpec) -> Child {
+        Child {
             parent: self.id.clone(),
             workflow: self.run.workflow().children.get(&spec.workflow).cloned(),
             bundle: self.run.started().bundle.clone(),
@@ -370,8 +395,7 @@ impl Driven {
             project: self.run.started().project.clone(),
             services: self.services.clone(),
             spec,
-        };
-        send(sender, Happening::StartChild(Box::new(child)));
+        }
     }
 
     fn context(&self, step: Arc<str>, cancel: CancellationToken) -> StepContext {
@@ -442,6 +466,12 @@ impl Driven {
             self.tell(Progress::Interrupted);
         }
         idle
+    }
+
+    /// Whether it has just proved that it does not kill whoever drives it, or is let go: says so once.
+    pub(super) fn is_cleared(&mut self, let_go: bool) -> bool {
+        let cleared = |since: Instant| let_go || since.elapsed() >= SUSPECTED;
+        self.suspected.take_if(|since| cleared(*since)).is_some()
     }
 
     pub(super) fn tell(&self, progress: Progress) {

@@ -29,6 +29,8 @@ pub struct Taken {
     pub saved: u64,
     /// Its row in the list of runs, if it is new.
     pub head: Option<RunHead>,
+    /// Whether nothing of it is to be done any more: it is cancelled, and only the runs that it started are told.
+    pub quiet: bool,
 }
 
 /// What a run needs besides the store.

@@ -1,10 +1,10 @@
 //! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
 //! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
-//! transaction. One thread writes; whoever waits for a commit is told after it is on disk.
+//! transaction; `taken_up` is none. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
-//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `blobs`; then the care
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `taken_up` (runs that kill whoever drives them), `blobs`; then the care
 //! of it: `prune` with `refs`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
@@ -28,6 +28,7 @@ mod refs;
 mod salvage;
 mod schema;
 mod tables;
+mod taken_up;
 mod writer;
 
 pub use backup::{Copied, restore};
@@ -40,3 +41,4 @@ pub use open::{Store, private_folder};
 pub use prune::{Old, Swept};
 pub use read::{Filter, Reader, RunRow};
 pub use salvage::Salvaged;
+pub use taken_up::{DEATHS_MAX, TakeUp};

@@ -51,9 +51,12 @@ pub(super) fn write_projection(
             last.filter(|_| ended).map(|at| at.0)
         ])?;
     if ended {
-        transaction
-            .prepare_cached("DELETE FROM waits WHERE run = ?1")?
-            .execute([run])?;
+        for sql in [
+            "DELETE FROM waits WHERE run = ?1",
+            "DELETE FROM taken_up WHERE run = ?1",
+        ] {
+            transaction.prepare_cached(sql)?.execute([run])?;
+        }
     } else {
         transaction
             .prepare_cached("INSERT INTO waits (run, due) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due = excluded.due")?

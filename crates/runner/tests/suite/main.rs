@@ -15,6 +15,7 @@ mod main_job;
 mod nesting;
 mod owners;
 mod places;
+mod quarantine;
 mod retried;
 mod rules;
 mod snippets;
