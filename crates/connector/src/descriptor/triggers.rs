@@ -293,6 +293,7 @@ fn operation(
         look,
         engine: None,
         served_by: None,
+        adopt: None,
     };
     Operation {
         entry,

@@ -10,11 +10,12 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `places` and `demands` (what may not go at once), `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
+//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
 //! `ending` (groups, undo, finally), `recover`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
+mod adopt;
 mod apply;
 mod attempts;
 mod by_range;
@@ -43,13 +44,14 @@ pub mod status;
 mod storing;
 pub mod values;
 
+pub use adopt::{AdoptSpec, Found};
 pub use failure::{Done, Failure, FailureKind};
 pub use io::{
     AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, RangeDone,
     RangeSpec, StoreSpec, Window,
 };
 pub use item::{Tried, item_of_range, result_of, tried};
-pub use machine::{Projection, Run, key_of};
+pub use machine::{Making, Projection, Run, key_of};
 pub use node::NodeId;
 pub use prepared::Prepared;
 pub use recover::{ReplayError, step_of};

@@ -22,6 +22,7 @@ fn catalog() -> Catalog {
             look: None,
             engine: None,
             served_by: None,
+            adopt: None,
         };
         let connector = Connector {
             name: name.into(),

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
+use super::records::Claims;
 use super::{Decided, Progress};
 use crate::clock::now;
 use crate::store::Store;
@@ -26,6 +27,7 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    let claims = Arc::new(Claims::new(store.folder()));
     // Who may go, when not all may go at once: all runs of the store are driven here.
     let mut admission = Admission::default();
     // Those who want to know when no run is left, and how many are about to be.
@@ -90,7 +92,7 @@ pub(super) async fn drive(
                     let id: Arc<str> = taken.run.id().into();
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
-                        let mut driven = Driven::new(*taken, services, observer);
+                        let mut driven = Driven::new(*taken, services, observer, claims.clone());
                         if let Some(cancel) = cancels.remove(&id) {
                             driven.take(cancel);
                         }

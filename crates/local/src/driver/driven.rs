@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
 use flow_backend::range::{RealPace, perform_range};
@@ -13,8 +14,8 @@ use flow_engine::admission::Admission;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId, Output,
-    RangeSpec, Run,
+    AdoptSpec, AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId,
+    Output, RangeSpec, Run,
 };
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Does;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
+use super::records::Claims;
 use super::{Decided, Progress, Services, Taken};
 use crate::clock::now;
 use crate::faults;
@@ -36,6 +38,8 @@ const SUSPECTED: Duration = Duration::from_secs(600);
 pub(super) struct Driven {
     pub(super) run: Run,
     id: Arc<str>,
+    /// What searches of any run have found.
+    claims: Arc<Claims>,
     services: Services,
     observer: UnboundedSender<Progress>,
     head: Option<RunHead>,
@@ -70,10 +74,12 @@ impl Driven {
         taken: Taken,
         services: Services,
         observer: UnboundedSender<Progress>,
+        claims: Arc<Claims>,
     ) -> Driven {
         Driven {
             id: taken.run.id().into(),
             run: taken.run,
+            claims,
             services,
             observer,
             quiet: taken.quiet,
@@ -94,9 +100,9 @@ impl Driven {
     /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
     pub(super) fn take(&mut self, input: Input) {
         let ended = match &input {
-            Input::Prepared { node, attempt, .. } | Input::AttemptEnded { node, attempt, .. } => {
-                self.attempts.remove(&(*node, *attempt))
-            }
+            Input::Prepared { node, attempt, .. }
+            | Input::AttemptEnded { node, attempt, .. }
+            | Input::Adopted { node, attempt, .. } => self.attempts.remove(&(*node, *attempt)),
             Input::RangeEnded { node, first, .. } => {
                 self.ranges.remove(&(*node, *first));
                 None
@@ -227,6 +233,7 @@ impl Driven {
                 | Output::Start(_)
                 | Output::Send(_)
                 | Output::Look(_)
+                | Output::Adopt(_)
                 | Output::Range(_)
                     if self.quiet => {}
                 Output::StartChild(spec) if self.quiet => {
@@ -236,6 +243,7 @@ impl Driven {
                 Output::Ask(ask) => admission.ask(now(), &self.id, ask),
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
+                Output::Adopt(spec) => self.look_for(spec, sender),
                 Output::Range(spec) => self.range(spec, sender),
                 Output::Store(spec) => {
                     let context = self.context("items".into(), CancellationToken::new());
@@ -309,7 +317,33 @@ impl Driven {
                     node: spec.node,
                     attempt: spec.attempt,
                     result: Err(failure),
+                    made: None,
                 }
+            })
+        });
+    }
+
+    /// What may be repeated freely: only the claim at its end counts.
+    fn look_for(&mut self, spec: AdoptSpec, sender: &WeakUnboundedSender<Happening>) {
+        let cancel = CancellationToken::new();
+        let attempt = Attempt {
+            cancel: cancel.clone(),
+            precious: false,
+        };
+        self.attempts.insert((spec.node, spec.attempt), attempt);
+        let (workflow, runner, context, records) = (
+            self.run.workflow().clone(),
+            self.services.runner.clone(),
+            self.context(spec.path.clone(), cancel),
+            self.claims.of(&self.id, &spec.path),
+        );
+        self.spawn(sender, async move {
+            let work = look_for(&workflow, &spec, &*runner, &records, &context);
+            let ended = AssertUnwindSafe(work).catch_unwind().await;
+            ended.unwrap_or_else(|_| Input::Adopted {
+                node: spec.node,
+                attempt: spec.attempt,
+                result: Err(panicked()),
             })
         });
     }

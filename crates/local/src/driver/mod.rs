@@ -1,12 +1,13 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
 //! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
-//! `children` (runs that runs start).
+//! `children` (runs that runs start), `records` (what steps made outside).
 
 mod children;
 mod drive;
 mod driven;
 mod happening;
+mod records;
 
 use std::path::PathBuf;
 use std::sync::Arc;

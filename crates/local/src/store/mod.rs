@@ -1,10 +1,10 @@
 //! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
-//! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
+//! Events are the only truth. The tables `runs`, `waits`, `attempts_open` and `made` are projections of them, written in the same
 //! transaction; `taken_up` is none. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
-//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `taken_up` (runs that kill whoever drives them), `blobs`; then the care
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `made` (what steps made outside), `taken_up` (runs that kill whoever drives them), `blobs`; then the care
 //! of it: `prune` with `refs`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
@@ -18,6 +18,7 @@ mod guard;
 mod identity;
 mod lock;
 mod log;
+mod made;
 mod open;
 mod owed;
 mod prune;

@@ -28,6 +28,7 @@ pub(super) fn write_one(transaction: &Transaction<'_>, commit: &Commit) -> rusql
             row.checksum
         ])?;
     }
+    super::made::write(transaction, &commit.run, &commit.rows, projection)?;
     let last = commit.rows.last().map(|row| row.at);
     write_projection(transaction, &commit.run, projection, last)
 }

@@ -1,5 +1,6 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
+mod adopted;
 mod bad_yaml;
 mod checks;
 mod codes;

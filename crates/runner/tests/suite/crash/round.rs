@@ -172,7 +172,12 @@ impl Round {
                 continue;
             }
             let done = match path.as_str() {
-                "submit" => self.place.batches().pop(),
+                "submit" => {
+                    // What is there is found: only what is not there needs a person.
+                    let there = self.place.batches();
+                    assert!(there.is_empty(), "not adopted: {there:?}");
+                    None
+                }
                 path => effects
                     .iter()
                     .any(|effect| effect.name == path)
@@ -184,6 +189,13 @@ impl Round {
             });
         }
         decisions
+    }
+
+    /// Steps whose lost result was found again.
+    pub(super) fn adopted(&self) -> usize {
+        let runs = self.place.runs();
+        let rows = runs.iter().flat_map(|row| self.place.journal(&row.run));
+        rows.filter(|row| row.kind == "attempt_adopted").count()
     }
 
     fn value(&self, path: &str) -> serde_json::Value {
