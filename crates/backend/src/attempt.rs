@@ -11,8 +11,8 @@ use flow_engine::run::evaluate::{Control, SEGMENTS, What, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, LookSpec, Values,
-    Window,
+    AdoptSpec, AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input,
+    LookSpec, Values, Window,
 };
 use flow_engine::value::{INLINE_BYTES_MAX, Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
@@ -50,11 +50,15 @@ pub async fn perform(
                 }
             }
             half => {
-                let result = whole(workflow, spec, half, runner, context).await;
+                let (result, made) = match whole(workflow, spec, half, runner, context).await {
+                    Ok((value, made)) => (Ok(value), made),
+                    Err(failure) => (Err(failure), None),
+                };
                 Input::AttemptEnded {
                     node: spec.node,
                     attempt: spec.attempt,
                     result,
+                    made,
                 }
             }
         }
@@ -81,6 +85,7 @@ pub async fn perform(
         node: spec.node,
         attempt: spec.attempt,
         result: Err(failure),
+        made: None,
     }
 }
 
@@ -90,7 +95,7 @@ async fn whole(
     half: &Half,
     runner: &dyn StepRunner,
     context: &StepContext,
-) -> Result<Value, Failure> {
+) -> Result<(Value, Option<String>), Failure> {
     let value = if let Half::Send(prepared) = half {
         let call = shell_of_call(workflow, spec, context)?;
         runner.send(&call, prepared, context).await?
@@ -98,18 +103,17 @@ async fn whole(
         let call = call_of(workflow, spec, context).await?;
         runner.perform(&call, context).await?
     };
-    finish(
-        workflow.clone(),
-        spec.step,
-        value,
-        spec.values.clone(),
-        context.clone(),
-    )
-    .await
+    let made = match &workflow.steps[spec.step].does {
+        Does::Call(step) => step.adopt.as_ref().and_then(|adopt| adopt.id_of(&value)),
+        _ => None,
+    };
+    let (values, context) = (spec.values.clone(), context.clone());
+    let value = finish(workflow.clone(), spec.step, value, values, context).await?;
+    Ok((value, made))
 }
 
 /// Applies `output:` and stores what is large; off the async threads where values are large or stored.
-async fn finish(
+pub(crate) async fn finish(
     workflow: Arc<Workflow>,
     step: usize,
     value: Value,
@@ -296,6 +300,25 @@ fn shell_of_call(
         repeated: spec.attempt > AttemptNo::FIRST,
         key: spec.key.clone(),
     })
+}
+
+/// The call of a lost attempt, without its arguments.
+pub(crate) fn shell_of_adopted(
+    workflow: &Workflow,
+    spec: &AdoptSpec,
+    context: &StepContext,
+) -> Result<Call, Failure> {
+    let attempt = AttemptSpec {
+        node: spec.node,
+        path: spec.path.clone(),
+        step: spec.step,
+        attempt: spec.attempt,
+        half: Half::Whole,
+        timeout: None,
+        key: spec.key.clone(),
+        values: spec.values.clone(),
+    };
+    shell_of_call(workflow, &attempt, context)
 }
 
 fn functions(

@@ -1,9 +1,10 @@
 //! How a run of `flow` is driven, whatever drives it: read [`step`] (what performs operations), then [`context`] (all that
-//! a step sees of the world), [`attempt`] (one attempt, one look, one evaluation: the same on every backend), then
+//! a step sees of the world), [`attempt`] (one attempt, one look, one evaluation: the same on every backend), [`adopt`] (what a lost attempt made), then
 //! [`range`] (many items of a loop in one task), [`segment`] (what they gave) and [`spill`] (large values become blobs),
 //! [`virtual_world`] (the in-memory driver),
 //! [`conformance`] (what every driver must do).
 
+pub mod adopt;
 pub mod attempt;
 mod bound;
 pub mod conformance;

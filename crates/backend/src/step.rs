@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use flow_engine::collections::IndexMap;
 use flow_engine::eval::ItemFunction;
-use flow_engine::run::{Failure, Prepared};
+use flow_engine::run::{Failure, Found, Prepared};
+use flow_engine::time::Timestamp;
 use flow_engine::value::{Map, Value};
 use futures_util::future::BoxFuture;
 
+use crate::adopt::Records;
 use crate::context::StepContext;
 
 /// A connector plus credentials and address, as a workflow names it.
@@ -59,6 +61,23 @@ pub trait StepRunner: Send + Sync {
         prepared: &'a Prepared,
         context: &'a StepContext,
     ) -> BoxFuture<'a, Result<Value, Failure>>;
+
+    /// Looks once for what an attempt made that sent this request after `since`, or did not get so far. `call` is as for
+    /// [`StepRunner::send`]. Whoever cannot look leaves it to a person.
+    fn look_for<'a>(
+        &'a self,
+        _call: &'a Call,
+        _prepared: &'a Prepared,
+        _since: Timestamp,
+        _records: &'a dyn Records,
+        _context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Found, Failure>> {
+        Box::pin(async {
+            Ok(Found::Unclear(
+                "nobody can look for what it made".to_owned(),
+            ))
+        })
+    }
 
     /// Both halves, for effects that may be repeated freely. Operations that only compute override this to stream
     /// without a prepared request.

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use flow_backend::adopt::Records;
 use flow_backend::context::StepContext;
 use flow_backend::step::{Call, StepRunner};
 use flow_engine::catalog::{Catalog, Connector};
 use flow_engine::collections::IndexMap;
-use flow_engine::run::{Failure, Prepared};
+use flow_engine::run::{Failure, Found, Prepared};
 use flow_engine::source::SourceFile;
+use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -23,6 +25,7 @@ use crate::processes::Ledger;
 use crate::request::Request;
 use crate::request::build::{Built, build};
 use crate::request::secrets::Opener;
+use crate::service::adopt::Search;
 use crate::service::perform::{Performer, Reading};
 use crate::service::settings::{Override, Settings};
 use crate::transport::{Transport, TransportLimits};
@@ -334,6 +337,38 @@ impl StepRunner for Connectors {
                     self.send_request(&service, call, &request, context).await
                 }
             }
+        })
+    }
+
+    fn look_for<'a>(
+        &'a self,
+        call: &'a Call,
+        prepared: &'a Prepared,
+        since: Timestamp,
+        records: &'a dyn Records,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Found, Failure>> {
+        Box::pin(async move {
+            let Target::Service(service) = self.target(call)? else {
+                return Ok(Found::Unclear(
+                    "nobody can look for what it made".to_owned(),
+                ));
+            };
+            let (operation, wire) = wire_of(&service, &call.operation)?;
+            let (Some(entry), Some(rule)) = (&operation.entry.adopt, &wire.adopt) else {
+                return Ok(Found::Unclear(
+                    "nobody can look for what it made".to_owned(),
+                ));
+            };
+            let search = Search {
+                runner: self,
+                entry,
+                rule,
+                call,
+                records,
+                context,
+            };
+            search.look(prepared, since).await
         })
     }
 

@@ -139,11 +139,36 @@ pub struct Operation {
     pub look: Option<Look>,
     /// What the run itself does in place of a connector.
     pub engine: Option<EngineAction>,
+    /// How to find what it made, where nobody heard the answer.
+    pub adopt: Option<Arc<Adopt>>,
     /// What must serve it beyond one machine's `flow run`, such as `flow serve`; `None` if nothing must.
     pub served_by: Option<Arc<str>>,
     /// The workflow that the operation is made of, as text: a step that calls it runs that workflow, with the arguments as
     /// inputs. `CONNECTION` in it stands for the connection that is called.
     pub compound: Option<Arc<str>>,
+}
+
+/// How what an operation made is found again. How to look is the connector's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopt {
+    /// Names the kind of thing in the whole store, such as the address of its collection.
+    pub what: Arc<str>,
+    /// The member of the value that identifies it.
+    pub id: Arc<str>,
+    /// For so long it is looked for before it counts as not made: a request may still be on its way.
+    pub settle: Millis,
+    /// For so long it is awaited that it can be told whose it is.
+    pub wait: Millis,
+}
+
+impl Adopt {
+    /// The id of what was made, if the value tells.
+    pub fn id_of(&self, value: &Value) -> Option<String> {
+        value
+            .get(&self.id)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    }
 }
 
 /// An action of the run itself.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Event, Reused, RunStarted, StartedBy};
-use flow_engine::run::{ReplayError, Run};
+use flow_engine::run::{Input, ReplayError, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
 use flow_engine::workflow::Workflow;
@@ -91,6 +91,7 @@ pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
         run: Run::again(new.workflow, started, reused, at),
         saved: 0,
         head: Some(head),
+        quiet: false,
     })
 }
 
@@ -154,7 +155,7 @@ pub(crate) fn read_bundle(folder: &std::path::Path, bundle: &str) -> Result<Bund
     Bundle::from_json(&bytes)
 }
 
-/// Takes up a stored run: the workflow must be the one of its bundle.
+/// Takes up a stored run: the workflow must be the one of its bundle, and [`Store::take_up`] must have let it go.
 ///
 /// # Errors
 /// [`ReplayError`] if the journal is not that of a run of this workflow.
@@ -169,5 +170,23 @@ pub fn take_up(
         run,
         saved,
         head: None,
+        quiet: false,
     })
+}
+
+/// Takes up a stored run only to cancel it hard: nothing of it is done. For one that [`Store::take_up`] does not let go.
+///
+/// # Errors
+/// As [`take_up`].
+pub fn take_up_to_end(
+    workflow: Arc<Workflow>,
+    events: Vec<(Timestamp, Event)>,
+    by: String,
+) -> Result<Taken, ReplayError> {
+    let mut taken = take_up(workflow, events)?;
+    let cancel = Input::Cancel { by, hard: true };
+    let asked = taken.run.handle(now(), cancel);
+    asked.expect("a cancel is never refused");
+    taken.quiet = true;
+    Ok(taken)
 }

@@ -1,8 +1,10 @@
 //! The operations of the suite.
 
+use std::sync::Arc;
+
 use flow_engine::catalog::{
-    Catalog, Connector, Edge, Effect, EngineAction, Level, Look, News, Operation, OperationKind,
-    OutputType,
+    Adopt, Catalog, Connector, Edge, Effect, EngineAction, Level, Look, News, Operation,
+    OperationKind, OutputType,
 };
 use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
@@ -23,10 +25,25 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
         engine: None,
         served_by: None,
         compound: None,
+        adopt: None,
     }
 }
 
-/// `svc.read`, `svc.list`, `svc.busy` (queries), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.done` (a level), `svc.new`
+/// What it makes is found again.
+fn made() -> Operation {
+    let adopt = Adopt {
+        what: "svc.make".into(),
+        id: "id".into(),
+        settle: Millis::seconds(5),
+        wait: Millis::seconds(3600),
+    };
+    Operation {
+        adopt: Some(Arc::new(adopt)),
+        ..operation(OperationKind::Action, Effect::Once, None)
+    }
+}
+
+/// `svc.read`, `svc.list`, `svc.busy` (queries), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.make` (once, and found again), `svc.done` (a level), `svc.new`
 /// (an edge), `time.after`, and `flow.fail`, `flow.stop`, `flow.emit`, `flow.approval`.
 pub fn catalog() -> Catalog {
     let every = Millis::seconds(10);
@@ -51,6 +68,7 @@ pub fn catalog() -> Catalog {
         ),
         ("put", operation(OperationKind::Action, Effect::Keyed, None)),
         ("act", operation(OperationKind::Action, Effect::Once, None)),
+        ("make", made()),
         (
             "done",
             operation(

@@ -13,8 +13,10 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::Does;
 
+use super::records::Made;
 use super::script::{Scripted, Word};
 use super::{Child, Journal, Rest, World};
+use crate::adopt::look_for;
 use crate::attempt::{evaluate_control, fetch, perform, take_look};
 use crate::range::{Pace, RANGE_TIME, perform_range};
 use crate::segment::store_results;
@@ -249,6 +251,11 @@ impl World {
                             attempt: no,
                             ..
                         }
+                        | Input::Adopted {
+                            node: of,
+                            attempt: no,
+                            ..
+                        }
                         | Input::Prepared {
                             node: of,
                             attempt: no,
@@ -259,6 +266,15 @@ impl World {
                     *run != at || !stopped
                 });
                 return;
+            }
+            Output::Adopt(spec) => {
+                let live = &runs[at];
+                let others = runs.iter().map(|live| (&live.run, &live.journal));
+                let made = Made::of(others, live.run.id(), &spec.path);
+                let context = self.context(format!("{}{}", live.prefix, spec.path).into());
+                let runner = self.runner.clone();
+                let input = look_for(live.run.workflow(), &spec, &*runner, &made, &context).await;
+                Some((input, runner.takes()))
             }
             effect => self.perform(&runs[at], effect).await,
         };
@@ -397,6 +413,7 @@ fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, O
                 node: spec.node,
                 attempt: spec.attempt,
                 result: Err(took_too_long(limit, done)),
+                made: None,
             };
             (input, Some(limit))
         }

@@ -7,6 +7,7 @@
 pub mod case;
 mod drive;
 pub mod memory;
+mod records;
 pub mod script;
 
 use std::path::PathBuf;

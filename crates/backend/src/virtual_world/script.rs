@@ -4,6 +4,7 @@
 //!
 //! An answer is a value; a whole number from 400 to 599 stands for a failure with that HTTP status;
 //! `{ fail: CODE, done: not_done | done | unknown, kind: ..., retry_after: 5s }` for any other failure;
+//! Under `svc.make.found` stands what a search for the thing gives that a lost `svc.make` made.
 //! `{ echo: true }` gives the arguments back; `{ takes: 10s, then: ANSWER }` comes so much later.
 
 use std::collections::HashMap;
@@ -11,10 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_engine::duration::Millis;
 use flow_engine::journal::Resolution;
-use flow_engine::run::{Done, Failure, FailureKind, Prepared};
+use flow_engine::run::{Done, Failure, FailureKind, Found, Prepared};
+use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
 use futures_util::future::BoxFuture;
 
+use crate::adopt::Records;
 use crate::context::StepContext;
 use crate::step::{Call, StepRunner};
 
@@ -272,6 +275,52 @@ impl StepRunner for Scripted {
                 None => unscripted(call),
             },
         }
+    }
+
+    /// What stands under the name of the operation and `.found`: a map was made, null is nothing, a text is why it cannot
+    /// be told yet.
+    fn look_for<'a>(
+        &'a self,
+        call: &'a Call,
+        prepared: &'a Prepared,
+        since: Timestamp,
+        records: &'a dyn Records,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Found, Failure>> {
+        let search = Call {
+            operation: format!("{}.found", call.operation).into(),
+            ..call.clone()
+        };
+        let elsewhere = StepContext {
+            step: "".into(),
+            ..context.clone()
+        };
+        let Some(answer) = self.answer(&search, &call.arguments, &elsewhere) else {
+            return match &self.others {
+                Some(others) => others.look_for(call, prepared, since, records, context),
+                None => {
+                    Box::pin(async { Ok(Found::Unclear("the script does not say".to_owned())) })
+                }
+            };
+        };
+        Box::pin(async move {
+            let answer = answer?;
+            if let Some(why) = answer.as_str() {
+                return Ok(Found::NotYet(why.to_owned()));
+            }
+            let Some(id) = answer.get("id").and_then(Value::as_str) else {
+                return Ok(Found::Nothing);
+            };
+            let what = operation_of(call);
+            if records.is_recorded(&what, id)? {
+                return Ok(Found::Nothing);
+            }
+            if let Some(rival) = records.rival(&what, prepared.count)? {
+                return Ok(Found::Contested(rival));
+            }
+            let id = id.to_owned();
+            Ok(Found::Made { id, value: answer })
+        })
     }
 
     fn perform<'a>(

@@ -96,6 +96,7 @@ fn a_lost_attempt_costs_no_try() {
         node,
         attempt: spec.attempt,
         result: Err(failure),
+        made: None,
     };
     run.handle(BEGINNING, failed).expect("legal");
     outputs(&mut run);

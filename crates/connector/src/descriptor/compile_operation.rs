@@ -111,6 +111,7 @@ impl Compiler<'_> {
             view: own.view.or_else(|| base.view.clone()),
             count: own.count.or_else(|| base.count.clone()),
             first_byte: own.first_byte.or_else(|| base.first_byte.clone()),
+            adopt: own.adopt.or_else(|| base.adopt.clone()),
             compound: own.compound.or_else(|| base.compound.clone()),
         })
     }
@@ -142,6 +143,7 @@ impl Compiler<'_> {
             engine: None,
             served_by: None,
             compound: Some(text.into()),
+            adopt: None,
             parameters,
         };
         Ok(Operation {
@@ -200,6 +202,7 @@ impl Compiler<'_> {
             engine: None,
             served_by: None,
             compound: None,
+            adopt: self.adoption(document)?,
             parameters,
         };
         let has_body = places.values().any(|place| matches!(place, Place::Body(_)));
@@ -230,6 +233,7 @@ impl Compiler<'_> {
             view,
             count: document.count.as_deref().map(Arc::from),
             first_byte: self.first_byte(document)?,
+            adopt: self.adopt(document)?,
         };
         Ok(Operation {
             entry,

@@ -133,6 +133,7 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         output,
         look,
         engine,
+        adopt: None,
         served_by: written.served_by.as_deref().map(Into::into),
         compound: None,
     })

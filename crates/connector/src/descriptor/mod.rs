@@ -1,13 +1,14 @@
 //! Connectors as data. Read in this order: [`document`] and [`resource`] (the format, as it is written), `text` and
 //! `template` (texts with holes), `body_template` (a JSON text with holes, as a tree), `load` (text to document, with places
 //! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`,
-//! `compile_parameters`, `compile_answer`, `fields` and
+//! `compile_parameters`, `compile_answer`, `compile_adopt`, `fields` and
 //! `triggers` (document to service), `catalog` (service to the engine's catalog),
 //! `local` (the local connectors' parameters), `schema` (the format, for editors).
 
 mod body_template;
 mod catalog;
 mod compile;
+mod compile_adopt;
 mod compile_answer;
 mod compile_operation;
 mod compile_parameters;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_engine::catalog;
 use flow_engine::collections::IndexMap;
+use flow_engine::duration::Millis;
 use flow_engine::value::{Map, View};
 
 use super::body_template::BodyTemplate;
@@ -61,6 +62,31 @@ pub struct Wire {
     pub count: Option<Arc<str>>,
     /// Time to the first byte, if not the usual.
     pub first_byte: Option<Duration>,
+    /// How what it made is found again.
+    pub adopt: Option<Adopt>,
+}
+
+/// How what an operation made is found again; when to look is in its entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adopt {
+    /// The query that lists such things, the newest first.
+    pub list: Arc<str>,
+    /// What it is given.
+    pub with: Map,
+    /// Path of the time at which a thing was made.
+    pub created: Path,
+    /// By how much the clocks may differ.
+    pub clock: Millis,
+    /// Path of its number of items.
+    pub count: Path,
+    /// Path of what says whether it is over, and the word that says so.
+    pub over: (Path, Arc<str>),
+    /// The query that reads its results, and its parameter that takes the id.
+    pub results: (Arc<str>, Arc<str>),
+    /// The member of the request's body that has its items.
+    pub items: Arc<str>,
+    /// Paths of the key of a result, and of an item.
+    pub keys: (Path, Path),
 }
 
 /// Where a parameter goes.

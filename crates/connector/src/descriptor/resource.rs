@@ -134,6 +134,50 @@ pub struct OperationDocument {
     /// The workflow that it is made of, instead of a request: its inputs are the parameters, `CONNECTION` in it stands for
     /// the connection that is called.
     pub compound: Option<String>,
+    /// How what it made is found again where nobody heard the answer.
+    pub adopt: Option<AdoptDocument>,
+}
+
+/// How what an operation made is found again. Paths are members with dots between them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AdoptDocument {
+    /// The query of the same resource that lists such things, the newest first.
+    pub list: String,
+    /// What it is given.
+    #[serde(default)]
+    pub with: IndexMap<String, Json>,
+    /// Member of a listed thing, and of the answer, that identifies it.
+    #[serde(default = "id")]
+    pub id: String,
+    /// Path of the time at which it was made.
+    pub created: String,
+    /// By how much the clocks may differ; `1m` if missing.
+    pub clock: Option<String>,
+    /// Path of its number of items: a number, or a map of numbers, which are added. It must be that of the request.
+    pub count: String,
+    /// Path of what says whether it is over, and the word that says so.
+    pub over: (String, String),
+    /// What tells whose it is, once it is over.
+    pub confirm: ConfirmDocument,
+    /// For so long it is looked for before it counts as not made; `5s` if missing.
+    pub settle: Option<String>,
+    /// For so long it is awaited that it is over; `25h` if missing.
+    pub wait: Option<String>,
+}
+
+/// What tells whose a thing is: the keys of its results are those of the request's items.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ConfirmDocument {
+    /// The query of the same resource that reads its results.
+    pub query: String,
+    /// The parameter of that query that takes the id.
+    pub parameter: String,
+    /// Path of the key of a result.
+    pub key: String,
+    /// Path of the key of an item of the request, if it is not the same.
+    pub request_key: Option<String>,
 }
 
 /// One parameter.

@@ -294,6 +294,7 @@ fn operation(
         engine: None,
         served_by: None,
         compound: None,
+        adopt: None,
     };
     Operation {
         entry,

@@ -65,6 +65,8 @@ events! {
     "attempt_prepared" => AttemptPrepared,
     /// An attempt ended; a success ends the step.
     "attempt_ended" => AttemptEnded,
+    /// What an attempt made was found, though nobody heard its answer; that ends the step.
+    "attempt_adopted" => AttemptAdopted,
     /// The next attempt waits.
     "backoff_started" => BackoffStarted,
     /// A step, or the run, waits until there is a place for it.
@@ -123,6 +125,64 @@ events! {
     "cancel_asked" => CancelAsked,
     /// The run ended.
     "run_ended" => RunEnded,
+}
+
+impl Event {
+    /// What was made outside, as far as this event tells: the path of the step, and what.
+    pub fn made(&self) -> Option<(&str, &Made)> {
+        match self {
+            Event::AttemptEnded(ended) => Some((&ended.step, ended.made.as_ref()?)),
+            Event::AttemptAdopted(adopted) => Some((&adopted.step, &adopted.made)),
+            Event::InterruptionResolved(resolved) => {
+                Some((&resolved.step, resolved.made.as_ref()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the run has come further with it: something ended, or somebody decided. What only begins, waits or was lost
+    /// may begin, wait and be lost again after each death of the process.
+    pub fn is_progress(&self) -> bool {
+        match self {
+            Event::AttemptEnded(ended) => ended.outcome != Outcome::Lost,
+            Event::RunStarted(_)
+            | Event::Reused(_)
+            | Event::AttemptStarted(_)
+            | Event::AttemptPrepared(_)
+            | Event::BackoffStarted(_)
+            | Event::AdmissionWaited(_)
+            | Event::HoldStarted(_)
+            | Event::StepInterrupted(_)
+            | Event::GroupStarted(_)
+            | Event::LoopStarted(_)
+            | Event::ItemStarted(_)
+            | Event::RangeStarted(_)
+            | Event::RoundsStarted(_)
+            | Event::RoundStarted(_)
+            | Event::ChildStarted(_)
+            | Event::StopAsked(_)
+            | Event::FinallyStarted(_)
+            | Event::UndoStarted(_) => false,
+            Event::VarsRendered(_)
+            | Event::AttemptAdopted(_)
+            | Event::StepSkipped(_)
+            | Event::HoldBaseline(_)
+            | Event::HoldEnded(_)
+            | Event::StepSucceeded(_)
+            | Event::StepFailed(_)
+            | Event::StepTimedOut(_)
+            | Event::StepCancelled(_)
+            | Event::InterruptionResolved(_)
+            | Event::Evaluated(_)
+            | Event::RangeEnded(_)
+            | Event::ItemsStored(_)
+            | Event::RoundsPaused(_)
+            | Event::Emitted(_)
+            | Event::RunStopped(_)
+            | Event::CancelAsked(_)
+            | Event::RunEnded(_) => true,
+        }
+    }
 }
 
 /// See [`Event::RunStarted`].
@@ -246,6 +306,32 @@ pub struct AttemptEnded {
     pub attempt: u32,
     /// How.
     pub outcome: Outcome,
+    /// The id of what it made, where such things can be found again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+}
+
+/// Something that was made outside, and that no other step may take for its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// What kind of thing, such as the address of its collection.
+    pub what: String,
+    /// Its id.
+    pub id: String,
+}
+
+/// See [`Event::AttemptAdopted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptAdopted {
+    /// The step's path.
+    pub step: String,
+    /// The attempt that made it.
+    pub attempt: u32,
+    /// What was found.
+    pub made: Made,
+    /// The step's value.
+    #[serde(with = "journal")]
+    pub value: Value,
 }
 
 /// How an attempt ended.
@@ -396,6 +482,9 @@ pub struct InterruptionResolved {
     pub step: String,
     /// What was decided.
     pub resolution: Resolution,
+    /// The id of what it made, if the value that was given tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
 }
 
 /// What a person decides about an interrupted step.

@@ -215,6 +215,10 @@ impl StepReport {
                 Outcome::Failed(failure) => self.failure = Some(failure.clone()),
                 Outcome::Lost => {}
             },
+            Event::AttemptAdopted(adopted) => {
+                self.value = Some(adopted.value.clone());
+                end(self, StepState::Succeeded);
+            }
             Event::BackoffStarted(backoff) => {
                 self.state = StepState::Backoff {
                     until: backoff.until,

@@ -77,7 +77,11 @@ impl Run {
         node.status = next(&node.status, event)?;
         match event {
             Event::AttemptStarted(started) => node.attempt = Some(AttemptNo::new(started.attempt)),
-            Event::AttemptPrepared(prepared) => node.prepared = Some(prepared.prepared.clone()),
+            Event::AttemptPrepared(prepared) => {
+                node.prepared = Some(prepared.prepared.clone());
+                node.intended.get_or_insert(self.now);
+            }
+            Event::AttemptAdopted(adopted) => node.value = Some(adopted.value.clone()),
             Event::AttemptEnded(ended) => match &ended.outcome {
                 Outcome::Succeeded(value) => node.value = Some(value.clone()),
                 Outcome::Failed(failure) => node.failure = Some(failure.clone()),

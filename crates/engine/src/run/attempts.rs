@@ -97,7 +97,7 @@ impl Run {
                 let spec = self.spec(id, attempt, Half::Send(prepared));
                 self.out.push_back(Output::Send(spec));
             }
-            Err(failure) => self.attempt_ended(id, attempt, Err(failure)),
+            Err(failure) => self.attempt_ended(id, attempt, Err(failure), None),
         }
     }
 
@@ -106,8 +106,10 @@ impl Run {
         id: NodeId,
         attempt: AttemptNo,
         result: Result<Value, Failure>,
+        made: Option<String>,
     ) {
         let step = self.name(id);
+        let made = self.made(id, made);
         let outcome = result.map_or_else(Outcome::Failed, Outcome::Succeeded);
         self.record(
             id,
@@ -115,6 +117,7 @@ impl Run {
                 step,
                 attempt: attempt.get(),
                 outcome,
+                made,
             },
         );
         self.after_failure(id);
@@ -128,6 +131,7 @@ impl Run {
                 step,
                 attempt: attempt.get(),
                 outcome: Outcome::Lost,
+                made: None,
             },
         );
         self.after_failure(id);
@@ -159,6 +163,18 @@ impl Run {
             return;
         }
         let unknown = failure.done == Done::Unknown && call.effect == Effect::Once;
+        let failure = match self.nodes[id].adoption.take() {
+            None if unknown && call.adopt.is_some() => return self.look_for_it(id),
+            // The search goes on, or has ended without a find.
+            Some(adoption) => match adoption.end(failure) {
+                Ok(failure) => failure,
+                Err(adoption) => {
+                    self.nodes[id].adoption = Some(adoption);
+                    return;
+                }
+            },
+            None => failure,
+        };
         if unknown {
             match call.on_interrupt {
                 OnInterrupt::Ask => {

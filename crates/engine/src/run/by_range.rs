@@ -258,6 +258,7 @@ impl Run {
                 step,
                 attempt,
                 outcome,
+                made: None,
             },
         );
         self.after_failure(item);

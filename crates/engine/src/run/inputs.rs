@@ -29,7 +29,13 @@ impl Run {
                 node,
                 attempt,
                 result,
-            } if self.is_live(node, attempt) => self.attempt_ended(node, attempt, result),
+                made,
+            } if self.is_live(node, attempt) => self.attempt_ended(node, attempt, result, made),
+            Input::Adopted {
+                node,
+                attempt,
+                result,
+            } => self.looked_for(node, attempt, result),
             Input::AttemptLost { node, attempt } if self.is_live(node, attempt) => {
                 self.attempt_lost(node, attempt);
             }
@@ -85,6 +91,7 @@ impl Run {
             match node.status {
                 StepStatus::Backoff { .. } => self.backoff_over(id),
                 StepStatus::Held { .. } => self.hold_due(id),
+                StepStatus::Running { .. } => self.look_for_it(id),
                 _ => self.todo.push_back(id),
             }
         }
@@ -224,7 +231,20 @@ impl Run {
             return Err(IllegalInput("the step is not interrupted".to_owned()));
         }
         let step = self.name(id);
-        self.record(id, InterruptionResolved { step, resolution });
+        let made = match &resolution {
+            Resolution::Set(value) => {
+                self.made(id, self.adopt(id).and_then(|adopt| adopt.id_of(value)))
+            }
+            Resolution::Retry | Resolution::Skip => None,
+        };
+        self.record(
+            id,
+            InterruptionResolved {
+                step,
+                resolution,
+                made,
+            },
+        );
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::adopt::{AdoptSpec, Found};
 use super::evaluate::Control;
 use super::look::LookOutcome;
 use super::node::NodeId;
@@ -35,6 +36,17 @@ pub enum Input {
         attempt: AttemptNo,
         /// Its value, or why there is none.
         result: Result<Value, Failure>,
+        /// The id of what it made, where such things can be found again.
+        made: Option<String>,
+    },
+    /// What an attempt made was looked for.
+    Adopted {
+        /// The node.
+        node: NodeId,
+        /// The attempt.
+        attempt: AttemptNo,
+        /// What was found, or why nobody could look.
+        result: Result<Found, Failure>,
     },
     /// The worker of an attempt was lost.
     AttemptLost {
@@ -137,6 +149,8 @@ pub enum Output {
     Start(AttemptSpec),
     /// Send the prepared request of an attempt; its record came before.
     Send(AttemptSpec),
+    /// Look for what an attempt made whose answer nobody heard; ends with `Adopted`, and `Stop` stops it.
+    Adopt(AdoptSpec),
     /// Let a trigger look.
     Look(LookSpec),
     /// Stop an attempt; its end is recorded already, so nothing of it is awaited.

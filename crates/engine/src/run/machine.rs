@@ -75,6 +75,19 @@ pub struct Projection {
     pub waits_for: Option<String>,
     /// Attempts that have not ended: step and number.
     pub open: Vec<(Arc<str>, u32)>,
+    /// What may have been made though nobody heard so.
+    pub making: Vec<Making>,
+}
+
+/// Something that a step of the run may have made, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Making {
+    /// The step's path.
+    pub step: Arc<str>,
+    /// What kind of thing.
+    pub what: Arc<str>,
+    /// How many items it holds, where the connector counts them.
+    pub count: Option<u64>,
 }
 
 impl Run {
@@ -278,6 +291,7 @@ impl Run {
             due,
             waits_for,
             open,
+            making: self.making(),
         }
     }
 

@@ -10,11 +10,13 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `places` and `demands` (what may not go at once), `holds`, `loops`, `ranges` and `by_range` (many items in one task), `storing` (what they gave),
-//! `ending` (groups, undo, finally), `recover`, `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
+//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `holds`, `loops`,
+//! `ranges` and `by_range` (many items in one task), `storing` (what they gave), `ending` (groups, undo, finally), `recover`,
+//! `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] (triggers).
 
+mod adopt;
 mod apply;
 mod attempts;
 mod by_range;
@@ -44,6 +46,7 @@ mod stopped_children;
 mod storing;
 pub mod values;
 
+pub use adopt::{AdoptSpec, Found};
 pub use failure::{Done, Failure, FailureKind};
 pub use io::{
     AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, RangeDone,
@@ -51,7 +54,7 @@ pub use io::{
 };
 pub use item::{Tried, item_of_range, result_of, tried};
 pub use items::{Items, items_of_loop};
-pub use machine::{Projection, Run, key_of};
+pub use machine::{Making, Projection, Run, key_of};
 pub use node::NodeId;
 pub use prepared::Prepared;
 pub use recover::{ReplayError, step_of};

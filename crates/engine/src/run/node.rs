@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use slotmap::new_key_type;
 
+use super::adopt::Adoption;
 use super::evaluate::What;
 use super::holds::Hold;
 use super::places::{Place, Waited};
@@ -53,6 +54,10 @@ pub(super) struct Node {
     pub(super) lost: u32,
     /// The request that retries send again.
     pub(super) prepared: Option<Prepared>,
+    /// When that request was on disk for the first time: nothing was made before.
+    pub(super) intended: Option<Timestamp>,
+    /// The search for what a lost attempt made.
+    pub(super) adoption: Option<Adoption>,
     pub(super) hold: Option<Hold>,
     /// The names that this layer adds.
     pub(super) locals: Vec<(Arc<str>, Value)>,
@@ -170,6 +175,8 @@ impl Node {
             attempt: None,
             lost: 0,
             prepared: None,
+            intended: None,
+            adoption: None,
             hold: None,
             locals: Vec::new(),
             key: Value::Null,
@@ -190,6 +197,10 @@ impl Node {
             StepStatus::Running {
                 deadline, progress, ..
             } if progress != Progress::Over => deadline,
+            StepStatus::Running { deadline, .. } => {
+                let look = self.adoption.as_ref().map(Adoption::due)?;
+                look.into_iter().chain(deadline).min()
+            }
             StepStatus::Backoff { .. } if self.place.is_some() => None,
             // Held up before a restart: it asks again, and its time stands still.
             StepStatus::Backoff { until, .. } if self.waited.is_some() => Some(until),

@@ -210,6 +210,7 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::AttemptStarted(event) => &event.step,
         Event::AttemptPrepared(event) => &event.step,
         Event::AttemptEnded(event) => &event.step,
+        Event::AttemptAdopted(event) => &event.step,
         Event::BackoffStarted(event) => &event.step,
         Event::HoldStarted(event) => &event.step,
         Event::HoldBaseline(event) => &event.step,

@@ -35,6 +35,7 @@ impl Earlier {
             Event::StepSucceeded(succeeded) if succeeded.instead_of.is_none() => {
                 (&succeeded.step, &succeeded.value)
             }
+            Event::AttemptAdopted(adopted) => (&adopted.step, &adopted.value),
             Event::HoldEnded(ended) => (&ended.step, &ended.value),
             Event::AttemptEnded(ended) => match &ended.outcome {
                 Outcome::Succeeded(value) => (&ended.step, value),

@@ -44,7 +44,7 @@ pub enum Progress {
     Begun,
     /// Its request is on disk and may have been sent.
     Sent,
-    /// It ended; what follows is decided in the same round.
+    /// It ended; what follows is decided in the same round, unless what it made is looked for first.
     Over,
 }
 
@@ -225,6 +225,7 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
         | (Ready | Backoff { .. }, Event::AdmissionWaited(_))
         | (Held { .. }, Event::HoldBaseline(_)) => *status,
         (Held { .. }, Event::HoldEnded(_)) => Ended(Succeeded),
+        (running, Event::AttemptAdopted(_)) if is_over(&running) => Ended(Succeeded),
         (_, Event::StepSucceeded(_)) if live => Ended(Succeeded),
         (_, Event::StepFailed(_)) if live => Ended(Failed),
         (_, Event::StepTimedOut(_)) if live => Ended(TimedOut),
@@ -236,6 +237,12 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
             });
         }
     })
+}
+
+/// Whether what follows an attempt is not decided yet.
+fn is_over(status: &StepStatus) -> bool {
+    let over = Progress::Over;
+    matches!(status, StepStatus::Running { progress, .. } if *progress == over)
 }
 
 /// The deadline of an event after which things go on inside a step.

@@ -24,6 +24,7 @@ fn catalog() -> Catalog {
             engine: None,
             served_by: None,
             compound: None,
+            adopt: None,
         };
         let connector = Connector {
             name: name.into(),

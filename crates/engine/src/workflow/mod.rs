@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::collections::IndexMap;
 
-use crate::catalog::{Effect, EngineAction, Look, OperationKind};
+use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::plan::{Need, Plan};
@@ -199,6 +199,8 @@ pub struct CallStep {
     pub effect: Effect,
     /// What becomes of it after a crash in mid-attempt, where the effect is `once`.
     pub on_interrupt: OnInterrupt,
+    /// How to find what it made, where its effect is `once` and nobody heard the answer.
+    pub adopt: Option<Arc<Adopt>>,
 }
 
 /// An operation and its parameters.

@@ -12,7 +12,7 @@ use super::happening::{Happening, send};
 use super::{Progress, Services, Taken};
 use crate::faults;
 use crate::start::{self, NewRun};
-use crate::store::Store;
+use crate::store::{Store, TakeUp};
 
 /// A run to start, or to take up if it was started before.
 #[derive(Clone)]
@@ -31,10 +31,19 @@ pub(super) struct Child {
 enum Found {
     Goes(Box<Taken>),
     Over(RunEnded),
+    /// It is not taken up: processes died of it, or that this one drives it cannot be noted.
+    Rests,
 }
 
 /// Makes the child, or finds it, off the async threads; then it is driven like any other run.
-pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender<Happening>) {
+///
+/// One that is to be cancelled is ended even if it kills whoever drives it.
+pub(super) fn start(
+    child: Child,
+    to_end: bool,
+    store: Arc<Store>,
+    sender: WeakUnboundedSender<Happening>,
+) {
     tokio::spawn(async move {
         let (parent, node, services) = (
             child.parent.clone(),
@@ -44,11 +53,19 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
         let detached = child.spec.detached;
         let again = Box::new(child.clone());
         faults::point("driver.child.before");
-        let found = tokio::task::spawn_blocking(move || find(&child, &store)).await;
+        let found = tokio::task::spawn_blocking(move || find(&child, to_end, &store)).await;
         faults::point("driver.child.after");
         let found = found.unwrap_or_else(|_| Err("a bug in flow ended it".to_owned()));
+        if !matches!(found, Ok(Found::Goes(_) | Found::Rests)) {
+            send(&sender, Happening::ChildFound);
+        }
         let ended = match found {
             Ok(Found::Over(ended)) => ended,
+            Ok(Found::Rests) => {
+                send(&sender, Happening::ChildWaits(again));
+                send(&sender, Happening::ChildFound);
+                return;
+            }
             Err(why) => failed(&why),
             Ok(Found::Goes(taken)) => {
                 let (observer, mut progress) = unbounded_channel();
@@ -60,6 +77,7 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
                         observer,
                     },
                 );
+                send(&sender, Happening::ChildFound);
                 loop {
                     match progress.recv().await {
                         Some(Progress::Ended(ended)) => break ended,
@@ -81,7 +99,7 @@ pub(super) fn start(child: Child, store: Arc<Store>, sender: WeakUnboundedSender
     });
 }
 
-fn find(child: &Child, store: &Store) -> Result<Found, String> {
+fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
     let workflow = child.workflow.clone().ok_or("its workflow is not pinned")?;
     let reader = Store::reader(store.folder()).map_err(|error| error.to_string())?;
     let reader = reader.ok_or("the store is gone")?;
@@ -89,13 +107,25 @@ fn find(child: &Child, store: &Store) -> Result<Found, String> {
         .find(&child.spec.run)
         .map_err(|error| error.to_string())?;
     if let Some(row) = known.into_iter().find(|row| *row.run == *child.spec.run) {
+        let goes = row.has_ended()
+            || match store.take_up(&row.run, false) {
+                Ok(TakeUp::Goes) => true,
+                Ok(TakeUp::Quarantined { .. }) if to_end => false,
+                Err(error) if to_end => return Err(error.to_string()),
+                Ok(TakeUp::Quarantined { .. }) | Err(_) => return Ok(Found::Rests),
+            };
         let stored =
             start::load(&reader, store.folder(), row).map_err(|error| error.to_string())?;
         if let Some((_, Event::RunEnded(ended))) = stored.events.last() {
             return Ok(Found::Over(ended.clone()));
         }
-        let mut taken =
-            start::take_up(workflow, stored.events).map_err(|error| error.to_string())?;
+        let taken = if goes {
+            start::take_up(workflow, stored.events)
+        } else {
+            let by = format!("run {}", child.parent);
+            start::take_up_to_end(workflow, stored.events, by)
+        };
+        let mut taken = taken.map_err(|error| error.to_string())?;
         taken.run.set_within(child.spec.within.clone());
         return Ok(Found::Goes(Box::new(taken)));
     }

@@ -12,7 +12,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
-use super::stops::Stops;
+use super::records::Claims;
+use super::stops::{Asked, Stops};
 use super::{Decided, Progress};
 use crate::clock::now;
 use crate::store::Store;
@@ -27,10 +28,12 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
+    let claims = Arc::new(Claims::new(store.folder()));
     // Who may go, when not all may go at once: all runs of the store are driven here.
     let mut admission = Admission::default();
-    // Those who want to know when no run is left, and runs that are about to be.
+    // Those who want to know when no run is left, and how many are about to be.
     let mut resting = Vec::new();
+    let mut about_to_be = 0_usize;
     // Runs to be cancelled as soon as they are driven.
     let mut stops = Stops::default();
     let mut trouble = store.trouble();
@@ -60,11 +63,23 @@ pub(super) async fn drive(
                     }
                 }
                 Happening::StartChild(child) => {
-                    children::start(*child, store.clone(), sender.clone());
+                    about_to_be += 1;
+                    let to_end = stops.ends(&child.spec.run);
+                    children::start(*child, to_end, store.clone(), sender.clone());
                 }
-                Happening::CancelChild(stop) => {
-                    touched.extend(stops.stop(*stop, &mut runs, &store, &sender));
+                Happening::ChildWaits(child) if stops.ends(&child.spec.run) => {
+                    // It was looked up before it was known that it is to end.
+                    about_to_be += 1;
+                    children::start(*child, true, store.clone(), sender.clone());
                 }
+                Happening::CancelChild(stop) => match stops.stop(*stop, &mut runs) {
+                    Asked::Told(run) => touched.push(run),
+                    Asked::Rested(child) => {
+                        about_to_be += 1;
+                        children::start(child, true, store.clone(), sender.clone());
+                    }
+                    Asked::Unknown(stop) => stops.seek(stop, store.clone(), sender.clone()),
+                },
                 Happening::ChildSought {
                     run,
                     found,
@@ -78,7 +93,7 @@ pub(super) async fn drive(
                     let id: Arc<str> = taken.run.id().into();
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
-                        let mut driven = Driven::new(*taken, services, observer);
+                        let mut driven = Driven::new(*taken, services, observer, claims.clone());
                         if let Some(cancel) = stops.take(&id) {
                             driven.take(cancel);
                         }
@@ -86,6 +101,7 @@ pub(super) async fn drive(
                         touched.push(id);
                     }
                 }
+                Happening::ChildFound => about_to_be -= 1,
                 Happening::Rest(done) => resting.push(done),
                 Happening::Stop { run: None } => {
                     // What waits for space would keep the process from ending.
@@ -106,9 +122,10 @@ pub(super) async fn drive(
         admission.tick(at);
         let again = rounds(&mut runs, &mut admission, touched, at, (&store, &sender));
         for child in again {
-            children::start(child, store.clone(), sender.clone());
+            about_to_be += 1;
+            children::start(child, false, store.clone(), sender.clone());
         }
-        if runs.is_empty() && !stops.are_sought() {
+        if runs.is_empty() && about_to_be == 0 && !stops.are_sought() {
             for done in resting.drain(..) {
                 let _: Result<(), ()> = done.send(());
             }
@@ -134,7 +151,7 @@ fn rounds(
                 driven.round(store, admission, sender);
             }
         }
-        again.extend(forget(runs, admission, at));
+        again.extend(forget(runs, admission, store, at));
         touched = tell_answers(runs, admission);
         if touched.is_empty() {
             return again;
@@ -147,11 +164,15 @@ fn rounds(
 fn forget(
     runs: &mut HashMap<Arc<str>, Driven>,
     admission: &mut Admission,
+    store: &Store,
     at: Timestamp,
 ) -> Vec<Child> {
     let mut over = Vec::new();
     runs.retain(|id, driven| {
         let goes = !driven.is_over();
+        if driven.is_cleared(!goes) {
+            store.let_go(id);
+        }
         if !goes {
             admission.gone(at, id);
             over.push(id.clone());
@@ -225,6 +246,7 @@ fn take(
         | Happening::StartChild(_)
         | Happening::CancelChild(_)
         | Happening::ChildSought { .. }
+        | Happening::ChildFound
         | Happening::Rest(_)
         | Happening::Stop { run: None } => None,
         Happening::Decide { run, decision } => {

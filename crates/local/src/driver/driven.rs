@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
 use flow_backend::range::{RealPace, perform_range};
@@ -12,8 +14,8 @@ use flow_engine::admission::Admission;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId, Output,
-    RangeSpec, Run,
+    AdoptSpec, AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId,
+    Output, RangeSpec, Run,
 };
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Does;
@@ -23,16 +25,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
+use super::records::Claims;
 use super::stops::Stop;
 use super::{Decided, Progress, Services, Taken};
 use crate::clock::now;
 use crate::faults;
 use crate::store::{Commit, RunHead, Store};
 
+/// A run that was taken up and is driven for so long is no reason why the process dies at every start.
+const SUSPECTED: Duration = Duration::from_secs(600);
+
 /// A run with what goes on for it.
 pub(super) struct Driven {
     pub(super) run: Run,
     id: Arc<str>,
+    /// What searches of any run have found.
+    claims: Arc<Claims>,
     services: Services,
     observer: UnboundedSender<Progress>,
     head: Option<RunHead>,
@@ -45,6 +53,10 @@ pub(super) struct Driven {
     /// Open ranges by loop and first item.
     ranges: HashMap<(NodeId, u64), CancellationToken>,
     stopping: bool,
+    /// Nothing of it is done any more; see [`Taken::quiet`].
+    quiet: bool,
+    /// Since when it is under suspicion: it was taken up, and would count as the one that killed this process.
+    suspected: Option<Instant>,
     /// Runs that it waits for and that are not driven.
     resting: Vec<Child>,
     /// Who decided something that is not yet on its way to the disk.
@@ -63,12 +75,16 @@ impl Driven {
         taken: Taken,
         services: Services,
         observer: UnboundedSender<Progress>,
+        claims: Arc<Claims>,
     ) -> Driven {
         Driven {
             id: taken.run.id().into(),
             run: taken.run,
+            claims,
             services,
             observer,
+            quiet: taken.quiet,
+            suspected: taken.head.is_none().then(Instant::now),
             head: taken.head,
             seq: taken.saved,
             saving: 0,
@@ -85,9 +101,9 @@ impl Driven {
     /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
     pub(super) fn take(&mut self, input: Input) {
         let ended = match &input {
-            Input::Prepared { node, attempt, .. } | Input::AttemptEnded { node, attempt, .. } => {
-                self.attempts.remove(&(*node, *attempt))
-            }
+            Input::Prepared { node, attempt, .. }
+            | Input::AttemptEnded { node, attempt, .. }
+            | Input::Adopted { node, attempt, .. } => self.attempts.remove(&(*node, *attempt)),
             Input::RangeEnded { node, first, .. } => {
                 self.ranges.remove(&(*node, *first));
                 None
@@ -214,9 +230,21 @@ impl Driven {
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
                 Output::Send(spec) if self.stopping => self.attempt(spec, sender),
                 _ if self.stopping => {}
+                Output::Ask(_)
+                | Output::Start(_)
+                | Output::Send(_)
+                | Output::Look(_)
+                | Output::Adopt(_)
+                | Output::Range(_)
+                    if self.quiet => {}
+                Output::StartChild(spec) if self.quiet => {
+                    let child = self.child(spec);
+                    self.child_rests(child);
+                }
                 Output::Ask(ask) => admission.ask(now(), &self.id, ask),
                 Output::Start(spec) | Output::Send(spec) => self.attempt(spec, sender),
                 Output::Look(spec) => self.look(spec, sender),
+                Output::Adopt(spec) => self.look_for(spec, sender),
                 Output::Range(spec) => self.range(spec, sender),
                 Output::Store(spec) => {
                     let context = self.context("items".into(), CancellationToken::new());
@@ -226,13 +254,16 @@ impl Driven {
                     let context = self.context("items".into(), CancellationToken::new());
                     self.spawn(sender, fetch(spec, context));
                 }
-                Output::StartChild(spec) => self.start_child(spec, sender),
+                Output::StartChild(spec) => {
+                    send(sender, Happening::StartChild(Box::new(self.child(spec))));
+                }
                 Output::StopChild { run, workflow } => {
                     faults::point("driver.stop_child.before");
                     let stop = Stop {
                         parent: self.id.clone(),
                         workflow: self.run.workflow().children.get(&workflow).cloned(),
                         services: self.services.clone(),
+                        rested: self.rested(&run),
                         run,
                     };
                     send(sender, Happening::CancelChild(Box::new(stop)));
@@ -289,7 +320,33 @@ impl Driven {
                     node: spec.node,
                     attempt: spec.attempt,
                     result: Err(failure),
+                    made: None,
                 }
+            })
+        });
+    }
+
+    /// What may be repeated freely: only the claim at its end counts.
+    fn look_for(&mut self, spec: AdoptSpec, sender: &WeakUnboundedSender<Happening>) {
+        let cancel = CancellationToken::new();
+        let attempt = Attempt {
+            cancel: cancel.clone(),
+            precious: false,
+        };
+        self.attempts.insert((spec.node, spec.attempt), attempt);
+        let (workflow, runner, context, records) = (
+            self.run.workflow().clone(),
+            self.services.runner.clone(),
+            self.context(spec.path.clone(), cancel),
+            self.claims.of(&self.id, &spec.path),
+        );
+        self.spawn(sender, async move {
+            let work = look_for(&workflow, &spec, &*runner, &records, &context);
+            let ended = AssertUnwindSafe(work).catch_unwind().await;
+            ended.unwrap_or_else(|_| Input::Adopted {
+                node: spec.node,
+                attempt: spec.attempt,
+                result: Err(panicked()),
             })
         });
     }
@@ -366,8 +423,8 @@ impl Driven {
     }
 
     /// The run that a step starts is one of its own, driven beside this one.
-    fn start_child(&mut self, spec: ChildSpec, sender: &WeakUnboundedSender<Happening>) {
-        let child = Child {
+    fn child(&self, spec: ChildSpec) -> Child {
+        Child {
             parent: self.id.clone(),
             workflow: self.run.workflow().children.get(&spec.workflow).cloned(),
             bundle: self.run.started().bundle.clone(),
@@ -375,8 +432,7 @@ impl Driven {
             project: self.run.started().project.clone(),
             services: self.services.clone(),
             spec,
-        };
-        send(sender, Happening::StartChild(Box::new(child)));
+        }
     }
 
     fn context(&self, step: Arc<str>, cancel: CancellationToken) -> StepContext {
@@ -447,6 +503,12 @@ impl Driven {
             self.tell(Progress::Interrupted);
         }
         idle
+    }
+
+    /// Whether it has just proved that it does not kill whoever drives it, or is let go: says so once.
+    pub(super) fn is_cleared(&mut self, let_go: bool) -> bool {
+        let cleared = |since: Instant| let_go || since.elapsed() >= SUSPECTED;
+        self.suspected.take_if(|since| cleared(*since)).is_some()
     }
 
     pub(super) fn tell(&self, progress: Progress) {

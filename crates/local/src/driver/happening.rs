@@ -32,6 +32,8 @@ pub(super) enum Happening {
     },
     /// A step starts another workflow.
     StartChild(Box<Child>),
+    /// Whether it was there was looked up: what follows from that has been said.
+    ChildFound,
     /// It is not driven any more and has not ended: it waits for a person, or was stopped.
     ChildWaits(Box<Child>),
     /// A run that a step started is to be cancelled; it may not be driven at the moment.

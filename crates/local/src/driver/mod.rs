@@ -1,12 +1,13 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
 //! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
-//! `children` (runs that runs start), `stops` (those that are to end).
+//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside).
 
 mod children;
 mod drive;
 mod driven;
 mod happening;
+mod records;
 mod stops;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct Taken {
     pub saved: u64,
     /// Its row in the list of runs, if it is new.
     pub head: Option<RunHead>,
+    /// Whether nothing of it is to be done any more: it is cancelled, and only the runs that it started are told.
+    pub quiet: bool,
 }
 
 /// What a run needs besides the store.

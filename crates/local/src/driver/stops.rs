@@ -8,12 +8,12 @@ use flow_engine::run::Input;
 use flow_engine::workflow::Workflow;
 use tokio::sync::mpsc::{WeakUnboundedSender, unbounded_channel};
 
-use super::children;
+use super::children::Child;
 use super::driven::Driven;
 use super::happening::{Happening, send};
 use super::{Services, Taken};
 use crate::start;
-use crate::store::Store;
+use crate::store::{Store, TakeUp};
 
 /// A run that is to end with the step that started it.
 pub(super) struct Stop {
@@ -21,6 +21,18 @@ pub(super) struct Stop {
     pub(super) run: Arc<str>,
     pub(super) workflow: Option<Arc<Workflow>>,
     pub(super) services: Services,
+    /// It was started here and is not driven any more.
+    pub(super) rested: Option<Child>,
+}
+
+/// What became of the wish that a run ends.
+pub(super) enum Asked {
+    /// It is driven here, and knows.
+    Told(Arc<str>),
+    /// It is to be taken up again, to end.
+    Rested(Child),
+    /// Only the store knows of it.
+    Unknown(Box<Stop>),
 }
 
 /// What the store has of it.
@@ -48,28 +60,29 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    /// Cancels a run; names it if it is driven here.
-    pub(super) fn stop(
-        &mut self,
-        stop: Stop,
-        runs: &mut HashMap<Arc<str>, Driven>,
-        store: &Arc<Store>,
-        sender: &WeakUnboundedSender<Happening>,
-    ) -> Option<Arc<str>> {
+    /// Cancels a run: now if it is driven here, else when it comes.
+    pub(super) fn stop(&mut self, mut stop: Stop, runs: &mut HashMap<Arc<str>, Driven>) -> Asked {
         let input = cancelled_by(&stop.parent);
         if let Some(driven) = runs.get_mut(&stop.run) {
             driven.take(input);
-            return Some(stop.run);
+            return Asked::Told(stop.run);
         }
         self.cancels.insert(stop.run.clone(), input);
-        let parent = runs.get_mut(&stop.parent);
-        if let Some(child) = parent.and_then(|parent| parent.rested(&stop.run)) {
-            children::start(child, store.clone(), sender.clone());
-        } else {
-            self.seeking += 1;
-            seek(stop, store.clone(), sender.clone());
+        match stop.rested.take() {
+            Some(child) => Asked::Rested(child),
+            None => Asked::Unknown(Box::new(stop)),
         }
-        None
+    }
+
+    /// Looks for a run in the store.
+    pub(super) fn seek(
+        &mut self,
+        stop: Box<Stop>,
+        store: Arc<Store>,
+        sender: WeakUnboundedSender<Happening>,
+    ) {
+        self.seeking += 1;
+        seek(*stop, store, sender);
     }
 
     /// It was looked for.
@@ -97,6 +110,11 @@ impl Stops {
                 send(sender, add);
             }
         }
+    }
+
+    /// Whether a run is to end as soon as it comes.
+    pub(super) fn ends(&self, run: &str) -> bool {
+        self.cancels.contains_key(run)
     }
 
     /// What a run that comes is to be given.
@@ -132,7 +150,16 @@ fn find(stop: &Stop, store: &Store) -> Option<Sought> {
     if row.has_ended() {
         return Some(Sought::Over);
     }
+    let goes = store.take_up(&row.run, false).ok()?;
     let stored = start::load(&reader, store.folder(), row).ok()?;
-    let taken = start::take_up(stop.workflow.clone()?, stored.events).ok()?;
-    Some(Sought::Goes(Box::new(taken)))
+    let workflow = stop.workflow.clone()?;
+    let taken = match goes {
+        TakeUp::Goes => start::take_up(workflow, stored.events),
+        // It is ended even if it kills whoever drives it.
+        TakeUp::Quarantined { .. } => {
+            let by = format!("run {}", stop.parent);
+            start::take_up_to_end(workflow, stored.events, by)
+        }
+    };
+    Some(Sought::Goes(Box::new(taken.ok()?)))
 }

@@ -182,6 +182,7 @@ impl Reader {
         };
         let projection = if let Some((_, status)) = ended {
             Projection {
+                making: Vec::new(),
                 status,
                 due: None,
                 waits_for: None,

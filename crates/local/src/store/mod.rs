@@ -1,11 +1,12 @@
 //! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
-//! Events are the only truth. The tables `runs`, `waits` and `attempts_open` are projections of them, written in the same
-//! transaction. One thread writes; whoever waits for a commit is told after it is on disk.
+//! Events are the only truth. The tables `runs`, `waits`, `attempts_open` and `made` are projections of them, written in the same
+//! transaction; `taken_up` is none. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
-//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `blobs`; then the care
-//! of it: `prune` with `refs` and `reserve`, `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `made` (what steps made
+//! outside), `taken_up` (runs that kill whoever drives them), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
+//! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
 mod blobs;
@@ -18,6 +19,7 @@ mod guard;
 mod identity;
 mod lock;
 mod log;
+mod made;
 mod open;
 mod owed;
 mod prune;
@@ -29,6 +31,7 @@ mod reserve;
 mod salvage;
 mod schema;
 mod tables;
+mod taken_up;
 mod writer;
 
 pub use backup::{Copied, restore};
@@ -41,3 +44,4 @@ pub use open::{Store, private_folder};
 pub use prune::{Old, Swept};
 pub use read::{Filter, Reader, RunRow};
 pub use salvage::Salvaged;
+pub use taken_up::{DEATHS_MAX, TakeUp};

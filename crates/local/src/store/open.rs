@@ -19,6 +19,7 @@ pub struct Store {
     folder: PathBuf,
     writer: Writer,
     blobs: Arc<BlobFolder>,
+    epoch: u64,
     _lock: Lock,
 }
 
@@ -88,6 +89,7 @@ impl Store {
             folder: folder.to_owned(),
             writer: Writer::start(target, now.mark),
             blobs,
+            epoch: now.identity.epoch,
             _lock: lock,
         })
     }
@@ -156,6 +158,16 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.work(work)
+    }
+
+    /// As [`Store::work`], and nobody waits for it.
+    pub(super) fn later(&self, work: impl FnOnce(&mut Connection) + Send + 'static) {
+        self.writer.later(work);
+    }
+
+    /// Which of its owners this process is, as the database counts them.
+    pub(super) fn epoch(&self) -> i64 {
+        i64::try_from(self.epoch).unwrap_or(i64::MAX)
     }
 
     /// What the writer waits for, if it waits: [`StoreError::Full`] or [`StoreError::Busy`].

@@ -154,7 +154,14 @@ fn delete(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
 
 fn delete_once(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for table in ["attempts_open", "waits", "events", "runs"] {
+    for table in [
+        "attempts_open",
+        "waits",
+        "taken_up",
+        "made",
+        "events",
+        "runs",
+    ] {
         transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?
             .execute([run])?;

@@ -1,5 +1,6 @@
 //! Reading beside the writer.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use flow_engine::journal::{Event, Row};
@@ -23,7 +24,7 @@ pub struct RunRow {
     pub run: String,
     /// The workflow's name.
     pub workflow: String,
-    /// `running`, `waiting`, `interrupted`, `succeeded`, `failed`, `cancelled`.
+    /// `running`, `waiting`, `interrupted`, `quarantined`, `succeeded`, `failed`, `cancelled`.
     pub status: String,
     /// When it started.
     pub started_at: Timestamp,
@@ -84,18 +85,22 @@ impl Reader {
             let quoted = filter.statuses.iter().map(|status| format!(",{status},"));
             quoted.collect::<String>()
         });
+        let quarantined = self.quarantined()?;
+        let known: Vec<&str> = quarantined.keys().map(String::as_str).collect();
+        let known = format!(",{},", known.join(","));
         let (since, before) = (filter.since.map(|at| at.0), filter.before.map(|at| at.0));
-        self.query(
+        self.query_known(
             &format!(
                 "SELECT {COLUMNS} FROM runs
-                 WHERE (?1 IS NULL OR instr(?1, ',' || status || ',') > 0)
+                 WHERE (?1 IS NULL OR instr(?1, ',' || iif(instr(?7, ',' || run || ',') > 0, 'quarantined', status) || ',') > 0)
                    AND (?2 IS NULL OR workflow = ?2)
                    AND (?3 IS NULL OR started_at >= ?3)
                    AND (?4 IS NULL OR started_at < ?4)
                    AND (?5 IS NULL OR (started_at, run) < (SELECT started_at, run FROM runs WHERE run = ?5))
                  ORDER BY started_at DESC, run DESC LIMIT ?6"
             ),
-            params![statuses, filter.workflow, since, before, filter.after, limit],
+            params![statuses, filter.workflow, since, before, filter.after, limit, known],
+            &quarantined,
         )
     }
 
@@ -219,7 +224,22 @@ impl Reader {
         sql: &str,
         parameters: impl rusqlite::Params,
     ) -> Result<Vec<RunRow>, StoreError> {
-        self.query_with(sql, parameters, row)
+        self.query_known(sql, parameters, &self.quarantined()?)
+    }
+
+    fn query_known(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        quarantined: &BTreeMap<String, u32>,
+    ) -> Result<Vec<RunRow>, StoreError> {
+        let mut rows = self.query_with(sql, parameters, row)?;
+        for row in rows.iter_mut().filter(|row| !row.has_ended()) {
+            if quarantined.contains_key(&row.run) {
+                "quarantined".clone_into(&mut row.status);
+            }
+        }
+        Ok(rows)
     }
 
     pub(super) fn query_with<T>(

@@ -24,8 +24,9 @@ impl Store {
                     head,
                     ended_at,
                     projection,
+                    rows,
                     ..
-                }) => made.push((run, head, ended_at, projection)),
+                }) => made.push((run, head, ended_at, projection, rows)),
                 Err(complaint) => complaints.push(complaint),
             }
         }
@@ -33,12 +34,13 @@ impl Store {
         self.work(move |connection| {
             let mut write = || -> rusqlite::Result<()> {
                 let transaction = connection.transaction()?;
-                for (run, head, ended_at, projection) in &made {
+                for (run, head, ended_at, projection, rows) in &made {
                     transaction.prepare_cached(
                         "INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                          ON CONFLICT (run) DO UPDATE SET workflow = ?2, started_at = ?4, bundle = ?5, sandbox = ?6",
                     )?
                     .execute(params![run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
+                    super::made::write(&transaction, run, rows, projection)?;
                     super::record::write_projection(&transaction, run, projection, *ended_at)?;
                 }
                 transaction.commit()

@@ -35,6 +35,7 @@ pub(super) fn write_one(
             row.checksum
         ])?;
     }
+    super::made::write(transaction, &commit.run, &commit.rows, projection)?;
     let last = commit.rows.last().map(|row| row.at);
     match before {
         Some(before) => write_changes(transaction, &commit.run, before, projection, last),
@@ -112,9 +113,12 @@ fn write_wait(
     projection: &Projection,
 ) -> rusqlite::Result<()> {
     if has_ended(projection) {
-        transaction
-            .prepare_cached("DELETE FROM waits WHERE run = ?1")?
-            .execute([run])?;
+        for sql in [
+            "DELETE FROM waits WHERE run = ?1",
+            "DELETE FROM taken_up WHERE run = ?1",
+        ] {
+            transaction.prepare_cached(sql)?.execute([run])?;
+        }
     } else {
         transaction
             .prepare_cached("INSERT INTO waits (run, due) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due = excluded.due")?

@@ -8,10 +8,10 @@ use crate::faults;
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 4;
 
 /// What leads from each version to the next, beginning with version 1.
-const MIGRATIONS: [&str; 1] = [IDENTITY];
+const MIGRATIONS: [&str; 3] = [IDENTITY, TAKEN_UP, MADE];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -61,6 +61,31 @@ CREATE TABLE identity (
 ) STRICT;
 CREATE INDEX runs_live ON runs (status, run) WHERE ended_at IS NULL;
 CREATE INDEX runs_ended ON runs (ended_at, run) WHERE ended_at IS NOT NULL;
+";
+
+/// Version 3: which runs were taken up and not let go, so that one that keeps killing the process is noticed.
+const TAKEN_UP: &str = "
+CREATE TABLE taken_up (
+    run    TEXT PRIMARY KEY,
+    epoch  INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    deaths INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX taken_up_often ON taken_up (run) WHERE deaths > 0;
+";
+
+/// Version 4: what steps made outside, and what they may be making (`id` is null then), so that one thing is never the
+/// value of two steps.
+const MADE: &str = "
+CREATE TABLE made (
+    run   TEXT NOT NULL,
+    step  TEXT NOT NULL,
+    what  TEXT NOT NULL,
+    id    TEXT,
+    count INTEGER,
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX made_by_id ON made (what, id);
 ";
 
 /// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer

@@ -99,6 +99,10 @@ impl Writer {
         receiver.recv().expect("the writer answers")
     }
 
+    pub(super) fn later(&self, work: impl FnOnce(&mut Connection) + Send + 'static) {
+        self.give(Job::Work(Box::new(work)));
+    }
+
     pub(super) fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
         self.shared.trouble.subscribe()
     }

@@ -54,6 +54,7 @@ fn give(
         head,
         rows,
         projection: Projection {
+            making: Vec::new(),
             status,
             due: None,
             waits_for: None,

@@ -37,6 +37,10 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
         anstream::eprintln!("run {run} is cancelled already");
         return Ok(Exit::Success);
     }
+    let mut notes = vec!["being cancelled".to_owned()];
+    if row.status == "quarantined" {
+        notes.push("quarantined: nothing more of it is done, nothing is undone".to_owned());
+    }
     let known = super::resume::known(&reader, &folders.store, row)?;
     let inputs = known.report.started.inputs.as_map().cloned();
     // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
@@ -51,7 +55,7 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     let shown = Shown {
         workflow: known.workflow,
         json: arguments.json,
-        notes: vec!["being cancelled".to_owned()],
+        notes,
     };
     let exit = match backend.cancel(cancel).await? {
         // Nobody drove it: what has to be undone is undone here.

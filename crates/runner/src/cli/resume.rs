@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Give an interrupted step its value, as STEP=JSON.
     #[arg(long, value_name = "STEP=VALUE", value_parser = inputs::pair)]
     set: Vec<(String, String)>,
+    /// Go on even if processes died in a row while they drove it.
+    #[arg(long)]
+    force: bool,
     /// Print events and the result as JSON lines on stdout.
     #[arg(long)]
     json: bool,
@@ -58,6 +61,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     let resume = Resume {
         run: run.clone(),
         decisions: decisions(&arguments),
+        force: arguments.force,
         secrets: secrets.to_texts(),
     };
     let shown = Shown {
@@ -133,8 +137,11 @@ pub(super) fn find(reader: &flow_local::store::Reader, prefix: &str) -> Result<R
 }
 
 fn newest(reader: &flow_local::store::Reader) -> Result<RunRow, Trouble> {
-    let live = |row: &RunRow| matches!(row.status.as_str(), "running" | "waiting" | "interrupted");
-    reader.runs(1000)?.into_iter().find(live).ok_or_else(|| {
+    // One that processes died of comes last: nobody means it by chance.
+    let mut live = reader.runs(1000)?;
+    live.retain(|row| !row.has_ended());
+    live.sort_by_key(|row| row.status == "quarantined");
+    live.into_iter().next().ok_or_else(|| {
         Trouble::new(
             Exit::Usage,
             "run.unknown",

@@ -1,5 +1,7 @@
 //! `flow runs` and `flow show`: what ran, what runs, and how one run stands.
 
+use std::fmt::Write;
+
 use comfy_table::{ContentArrangement, Table};
 use flow_engine::duration::Millis;
 use flow_engine::report::report;
@@ -14,6 +16,7 @@ use super::resume::{find, no_store};
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
+use crate::host::quarantine;
 use crate::load::check;
 use crate::services;
 use crate::show::style::{DIM, of_status, paint};
@@ -101,8 +104,12 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
             .waits_for
             .as_ref()
             .map(|what| format!("waits for {what}"));
-        let left = row.ended_at.is_none() && row.status != "interrupted" && !owned;
-        let left = left.then(|| "nobody drives it: flow resume".to_owned());
+        let left = match row.status.as_str() {
+            "interrupted" => None,
+            "quarantined" => Some(format!("processes died of it: flow why {}", row.run)),
+            _ => (row.ended_at.is_none() && !owned)
+                .then(|| "nobody drives it: flow resume".to_owned()),
+        };
         let sandbox = row.sandbox.then(|| "sandbox".to_owned());
         let parent = parent.as_ref().map(|parent| format!("started by {parent}"));
         let notes: Vec<String> = [waits, left, sandbox, parent]
@@ -130,10 +137,11 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     Ok(Exit::Success)
 }
 
-const STATUSES: [&str; 6] = [
+const STATUSES: [&str; 7] = [
     "running",
     "waiting",
     "interrupted",
+    "quarantined",
     "succeeded",
     "failed",
     "cancelled",
@@ -237,6 +245,13 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
         .map(|name| name.chars().count())
         .max()
         .unwrap_or(0);
+    if let Some(deaths) = reader.quarantined()?.get(&report.started.run) {
+        let (why, next) = (
+            quarantine::why(*deaths),
+            quarantine::next(&report.started.run),
+        );
+        let _ = writeln!(text, "  {status}: {why}\n  {next}");
+    }
     for (name, step) in &report.steps {
         text.push_str(&summary::step_line(name, width, step, now()));
         text.push('\n');

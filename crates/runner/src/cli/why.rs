@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use flow_engine::report::StepState;
 use flow_local::clock::now;
 use flow_local::store::Store;
 use serde_json::json;
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::resume::{find, known, no_store};
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
+use crate::host::quarantine;
 use crate::show::style::{DIM, of_status, paint};
 use crate::show::why;
 
@@ -36,7 +38,8 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
     };
     let owned = Store::is_owned(&folders.store);
     let status = row.status.clone();
-    let alone = !row.has_ended() && !owned && status != "interrupted";
+    let alone = !row.has_ended() && !owned && status != "interrupted" && status != "quarantined";
+    let deaths = reader.quarantined()?.remove(&row.run);
     let run = row.run.clone();
     let shown = known(&reader, &folders.store, row)?;
     let found = why::why(
@@ -51,7 +54,9 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
         return Err(trouble.help(format!("`flow show {run}` lists its steps")));
     }
     if arguments.json {
-        print_json(&json!({ "run": run, "status": status, "driven": owned, "steps": found }));
+        print_json(
+            &json!({ "run": run, "status": status, "driven": owned, "deaths": deaths, "steps": found }),
+        );
         return Ok(Exit::Success);
     }
     let (sign, style) = of_status(&status);
@@ -63,6 +68,15 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
     );
     if alone {
         let _ = writeln!(text, "  nobody drives it: `flow resume {run}` goes on");
+    }
+    if let Some(deaths) = deaths {
+        let (why, next) = (quarantine::why(deaths), quarantine::next(&run));
+        let _ = writeln!(text, "  {why}\n  {next}");
+        let running = shown.report.steps.iter();
+        let running = running.filter(|(_, step)| step.state == StepState::Running);
+        for (path, _) in running {
+            let _ = writeln!(text, "  `{path}` was running when the last one died");
+        }
     }
     if let Some(failure) = shown
         .report

@@ -3,13 +3,14 @@
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
 //! talk), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
-//! [`left_over`] (commands of an owner that was killed).
+//! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
 pub(crate) mod background;
 mod left_over;
 mod listen;
 pub(crate) mod order;
 pub(crate) mod owner;
+pub(crate) mod quarantine;
 mod remote;
 mod wire;
 

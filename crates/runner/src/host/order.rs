@@ -34,6 +34,8 @@ pub(crate) struct Resume {
     pub(crate) run: String,
     /// Steps and what becomes of them.
     pub(crate) decisions: Vec<(String, Resolution)>,
+    /// Even if processes died of it.
+    pub(crate) force: bool,
     pub(crate) secrets: SecretTexts,
 }
 

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use flow_connector::Connectors;
 use flow_connector::processes::Ledger;
+use flow_engine::journal::Event;
 use flow_engine::run::{IllegalInput, Input, Run};
+use flow_engine::time::Timestamp;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
 use flow_local::driver::{Decided, Driver, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
-use flow_local::store::{BlobFolder, Reader, RunRow, Store};
+use flow_local::store::{BlobFolder, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
 use tokio::sync::Mutex;
 
 use super::listen::Listener;
 use super::order::{Cancel, Resume, SecretTexts, Start};
-use super::{Driven, Following, Ready, left_over};
+use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
 use crate::{load, services};
@@ -98,6 +100,7 @@ impl Owner {
         let Resume {
             run,
             decisions,
+            force,
             secrets,
         } = resume;
         let (refusal, refused) = std::sync::mpsc::channel();
@@ -115,13 +118,19 @@ impl Owner {
             Decided::Stopping => return Err(stopping(&run)),
             Decided::NotDriven => {}
         }
-        let (mut taken, ready, project) = self.take_up(&run)?;
-        decide(&mut taken.run, &decisions)?;
-        let sandbox = taken.run.started().sandbox;
-        let services = self
-            .services(ready.connectors, secrets, project, sandbox)
-            .await?;
-        Ok(self.drive(taken, services))
+        let row = self.unfinished(&run)?;
+        match tokio::task::block_in_place(|| self.store.take_up(&run, force))? {
+            TakeUp::Goes => {}
+            TakeUp::Quarantined { deaths } => return Err(quarantine::trouble(&run, deaths)),
+        }
+        let driven = async {
+            let (events, ready) = self.load(row)?;
+            let taken = start::take_up(ready.workflow.clone(), events);
+            let mut taken = taken.map_err(|error| damaged(&run, &error))?;
+            decide(&mut taken.run, &decisions)?;
+            self.drive_on(taken, ready, secrets).await
+        };
+        self.or_let_go(&run, driven.await)
     }
 
     pub(super) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
@@ -146,14 +155,29 @@ impl Owner {
             Decided::Stopping => return Err(stopping(&run)),
             Decided::NotDriven => {}
         }
-        let (mut taken, ready, project) = self.take_up(&run)?;
-        // A machine that has not begun refuses nothing of this kind.
-        let _ = taken.run.handle(now(), asked);
-        let sandbox = taken.run.started().sandbox;
-        let services = self
-            .services(ready.connectors, secrets, project, sandbox)
-            .await?;
-        Ok(self.drive(taken, services))
+        let row = self.unfinished(&run)?;
+        let goes = tokio::task::block_in_place(|| self.store.take_up(&run, false))?;
+        let driven = async {
+            let (events, ready) = self.load(row)?;
+            let workflow = ready.workflow.clone();
+            let taken = match (goes, asked) {
+                // Whoever does something of it may die of it.
+                (TakeUp::Quarantined { .. }, Input::Cancel { by, .. }) => {
+                    start::take_up_to_end(workflow, events, by)
+                }
+                (_, asked) => start::take_up(workflow, events).map(|mut taken| {
+                    // A machine that has not begun refuses nothing of this kind.
+                    let _ = taken.run.handle(now(), asked);
+                    taken
+                }),
+            };
+            let taken = taken.map_err(|error| damaged(&run, &error))?;
+            self.drive_on(taken, ready, secrets).await
+        };
+        match goes {
+            TakeUp::Goes => self.or_let_go(&run, driven.await),
+            TakeUp::Quarantined { .. } => driven.await,
+        }
     }
 
     pub(super) async fn rest(&self, say: impl FnOnce()) {
@@ -214,8 +238,31 @@ impl Owner {
         })
     }
 
-    /// Reads a run that is not driven. Its journal cannot grow: this process owns the store.
-    fn take_up(&self, run: &str) -> Result<(Taken, Ready, Option<PathBuf>), Trouble> {
+    async fn drive_on(
+        &self,
+        mut taken: Taken,
+        ready: Ready,
+        secrets: SecretTexts,
+    ) -> Result<Driven, Trouble> {
+        if let Some(parent) = self.stopped_by(&taken.run)? {
+            // One that is to end already refuses it.
+            let _ = taken.run.handle(now(), cancelled_by(&parent));
+        }
+        let started = taken.run.started();
+        let (sandbox, project) = (started.sandbox, started.project.clone().map(PathBuf::from));
+        let services = self
+            .services(ready.connectors, secrets, project, sandbox)
+            .await?;
+        Ok(self.drive(taken, services))
+    }
+
+    /// What was noted of a run that is not driven after all is taken back.
+    fn or_let_go(&self, run: &str, driven: Result<Driven, Trouble>) -> Result<Driven, Trouble> {
+        driven.inspect_err(|_| self.store.let_go(run))
+    }
+
+    /// A run that has not ended.
+    fn unfinished(&self, run: &str) -> Result<RunRow, Trouble> {
         let row = self.row(run)?.ok_or_else(|| {
             let trouble = Trouble::new(
                 Exit::Usage,
@@ -227,16 +274,15 @@ impl Owner {
         if row.has_ended() {
             return Err(ended(&row));
         }
+        Ok(row)
+    }
+
+    /// Reads a run that is not driven. Its journal cannot grow: this process owns the store.
+    fn load(&self, row: RunRow) -> Result<(Vec<(Timestamp, Event)>, Ready), Trouble> {
         let stored = start::load(&self.reader()?, self.store.folder(), row)
             .map_err(|error| load_trouble(&error))?;
         let ready = checked(&stored.bundle)?;
-        let mut taken = start::take_up(ready.workflow.clone(), stored.events)
-            .map_err(|error| damaged(run, &error))?;
-        if let Some(parent) = self.stopped_by(&taken.run)? {
-            let _ = taken.run.handle(now(), cancelled_by(&parent));
-        }
-        let project = taken.run.started().project.clone().map(PathBuf::from);
-        Ok((taken, ready, project))
+        Ok((stored.events, ready))
     }
 
     /// The run that started this one and was over before it: its cancel may have been lost in a crash. One that was deleted,

@@ -13,7 +13,7 @@ use super::order::{Cancel, Resume, Start};
 use crate::exit::{Exit, Trouble};
 
 /// Raised when the lines change their meaning: both sides must be of one kind.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// No line is longer: a bundle of the largest workflow fits.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;

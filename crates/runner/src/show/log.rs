@@ -43,6 +43,13 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             )),
             Outcome::Lost => Some((YELLOW, format!("attempt {} was lost", ended.attempt))),
         },
+        Event::AttemptAdopted(adopted) => Some((
+            GREEN,
+            format!(
+                "found what attempt {} made: {}",
+                adopted.attempt, adopted.made.id
+            ),
+        )),
         Event::BackoffStarted(backoff) => Some((
             YELLOW,
             format!("attempt {} at {}", backoff.next, backoff.until),

@@ -15,7 +15,7 @@ pub(crate) fn of_status(status: &str) -> (&'static str, Style) {
     match status {
         "succeeded" => ("✓", GREEN),
         "failed" | "timed_out" => ("✗", RED),
-        "interrupted" => ("!", YELLOW),
+        "interrupted" | "quarantined" => ("!", YELLOW),
         "cancelled" | "skipped" => ("-", DIM),
         "backoff" => ("↻", YELLOW),
         "held" | "waiting" => ("…", BLUE),

@@ -1,5 +1,6 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
+mod adopted;
 mod bad_yaml;
 mod checks;
 mod codes;
@@ -15,6 +16,7 @@ mod main_job;
 mod nesting;
 mod owners;
 mod places;
+mod quarantine;
 mod retried;
 mod rules;
 mod snippets;

@@ -62,6 +62,11 @@ impl Simulation {
                     "{id} asks for a place, and no drawn workflow has bounds"
                 ));
             }
+            Output::Adopt(_) => {
+                return Err(format!(
+                    "{id} looks for what it made, and nothing that is drawn can be found again"
+                ));
+            }
             Output::StartChild(spec) => return self.start_child(id, spec),
             Output::StopChild { run, .. } => {
                 self.take_up(&run)?;
@@ -148,6 +153,7 @@ impl Simulation {
                 node,
                 attempt,
                 result,
+                made: None,
             };
             self.after(limit.0, Happening::Give(id.clone(), input));
             // Its own end comes late, or never.

@@ -202,6 +202,11 @@ impl<'a> Checker<'a> {
             kind: wanted,
             effect,
             on_interrupt,
+            adopt: found
+                .operation
+                .adopt
+                .clone()
+                .filter(|_| effect == Effect::Once),
         }))
     }
 
@@ -415,6 +420,7 @@ impl<'a> Checker<'a> {
             kind: OperationKind::Action,
             effect,
             on_interrupt,
+            adopt: None,
         }
     }
 

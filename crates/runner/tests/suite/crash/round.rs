@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flow_engine::journal::Row;
 use flow_engine::report::{Report, StepState, report};
-use flow_local::store::{RunRow, Store};
+use flow_local::store::{DEATHS_MAX, RunRow, Store};
 
 use super::chance::Chance;
 use super::jobs::Job;
@@ -141,8 +141,19 @@ impl Round {
         if main.has_ended() {
             return None;
         }
-        let resume = |row: &RunRow| vec!["resume".to_owned(), row.run.clone(), "--json".to_owned()];
+        // A person who pulled the plug so often knows that it was not the run.
+        let resume = |row: &RunRow| {
+            let forced = (row.status == "quarantined").then(|| "--force".to_owned());
+            let plain = ["resume", row.run.as_str(), "--json"].map(str::to_owned);
+            plain.into_iter().chain(forced).collect::<Vec<_>>()
+        };
         for row in runs.iter().filter(|row| !row.has_ended()) {
+            assert!(
+                row.status != "quarantined" || self.kills >= DEATHS_MAX as usize,
+                "{} is quarantined after {} kills",
+                row.workflow,
+                self.kills
+            );
             let decisions = self.decisions(&row.run);
             if !decisions.is_empty() {
                 self.decided.extend(decisions.iter().cloned());
@@ -161,7 +172,12 @@ impl Round {
                 continue;
             }
             let done = match path.as_str() {
-                "submit" => self.place.batches().pop(),
+                "submit" => {
+                    // What is there is found: only what is not there needs a person.
+                    let there = self.place.batches();
+                    assert!(there.is_empty(), "not adopted: {there:?}");
+                    None
+                }
                 path => effects
                     .iter()
                     .any(|effect| effect.name == path)
@@ -173,6 +189,13 @@ impl Round {
             });
         }
         decisions
+    }
+
+    /// Steps whose lost result was found again.
+    pub(super) fn adopted(&self) -> usize {
+        let runs = self.place.runs();
+        let rows = runs.iter().flat_map(|row| self.place.journal(&row.run));
+        rows.filter(|row| row.kind == "attempt_adopted").count()
     }
 
     fn value(&self, path: &str) -> serde_json::Value {

@@ -31,6 +31,7 @@ pub(super) struct Done {
     pub(super) rounds: u64,
     pub(super) kills: u64,
     pub(super) decided: u64,
+    pub(super) adopted: u64,
     pub(super) took: Duration,
 }
 
@@ -40,11 +41,12 @@ impl fmt::Display for Done {
             rounds,
             kills,
             decided,
+            adopted,
             took,
         } = self;
         write!(
             f,
-            "{rounds} rounds, {kills} kills, {decided} decisions, {took:.1?}"
+            "{rounds} rounds, {kills} kills, {decided} decisions, {adopted} adopted, {took:.1?}"
         )
     }
 }
@@ -90,6 +92,7 @@ pub(super) fn rounds(
             let mut done = done.lock().expect("no panic");
             done.rounds += 1;
             done.kills += round.kills as u64;
+            done.adopted += round.adopted() as u64;
             done.decided += round.decided.len() as u64 / 2;
         }
     };

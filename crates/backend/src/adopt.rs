@@ -1,0 +1,73 @@
+//! Looking for what an attempt made whose answer nobody heard.
+
+use std::sync::Arc;
+
+use flow_engine::run::{AdoptSpec, Failure, Found, Input};
+use flow_engine::workflow::{Does, Workflow};
+
+use crate::attempt::{finish, shell_of_adopted};
+use crate::context::StepContext;
+use crate::step::StepRunner;
+
+/// What a store knows of things that its runs made. It speaks for one step: what that made itself counts as unknown.
+pub trait Records: Send + Sync {
+    /// Whether another step of the store made this one, or took it for its own.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    fn is_recorded(&self, what: &str, id: &str) -> Result<bool, Failure>;
+
+    /// Another step of the store that may have made such a thing of that many items, or is about to, in words.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    fn rival(&self, what: &str, count: Option<u64>) -> Result<Option<String>, Failure>;
+
+    /// Takes one for this step; `false` if another one was faster.
+    fn claim(&self, what: &str, id: &str) -> bool;
+}
+
+/// Takes one look.
+pub async fn look_for(
+    workflow: &Arc<Workflow>,
+    spec: &AdoptSpec,
+    runner: &dyn StepRunner,
+    records: &dyn Records,
+    context: &StepContext,
+) -> Input {
+    let result = found(workflow, spec, runner, records, context).await;
+    Input::Adopted {
+        node: spec.node,
+        attempt: spec.attempt,
+        result,
+    }
+}
+
+async fn found(
+    workflow: &Arc<Workflow>,
+    spec: &AdoptSpec,
+    runner: &dyn StepRunner,
+    records: &dyn Records,
+    context: &StepContext,
+) -> Result<Found, Failure> {
+    let Does::Call(step) = &workflow.steps[spec.step].does else {
+        return Ok(Found::Nothing);
+    };
+    let Some(adopt) = &step.adopt else {
+        return Ok(Found::Nothing);
+    };
+    let call = shell_of_adopted(workflow, spec, context)?;
+    let found = runner
+        .look_for(&call, &spec.prepared, spec.since, records, context)
+        .await?;
+    let Found::Made { id, value } = found else {
+        return Ok(found);
+    };
+    if !records.claim(&adopt.what, &id) {
+        let why = format!("`{id}` was just taken by another step");
+        return Ok(Found::Contested(why));
+    }
+    let (values, context) = (spec.values.clone(), context.clone());
+    let value = finish(workflow.clone(), spec.step, value, values, context).await?;
+    Ok(Found::Made { id, value })
+}
