@@ -180,6 +180,10 @@ impl InputKind {
             (InputKind::List(item), Value::List(items)) => {
                 items.iter().all(|value| item.fits(value))
             }
+            // A long list is stored as lines. What its items are is not read here.
+            (InputKind::List(item), Value::Blob(blob)) => {
+                **item == InputKind::Any && blob.is_json_lines()
+            }
             (InputKind::Object(fields), Value::Map(map)) => fields
                 .iter()
                 .all(|(name, kind)| map.get(name).is_some_and(|value| kind.fits(value))),

@@ -76,7 +76,7 @@ pub(super) async fn drive(
                     Asked::Told(run) => touched.push(run),
                     Asked::Rested(child) => {
                         about_to_be += 1;
-                        children::start(child, true, store.clone(), sender.clone());
+                        children::start(*child, true, store.clone(), sender.clone());
                     }
                     Asked::Unknown(stop) => stops.seek(stop, store.clone(), sender.clone()),
                 },

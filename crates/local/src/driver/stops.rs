@@ -30,7 +30,7 @@ pub(super) enum Asked {
     /// It is driven here, and knows.
     Told(Arc<str>),
     /// It is to be taken up again, to end.
-    Rested(Child),
+    Rested(Box<Child>),
     /// Only the store knows of it.
     Unknown(Box<Stop>),
 }
@@ -69,7 +69,7 @@ impl Stops {
         }
         self.cancels.insert(stop.run.clone(), input);
         match stop.rested.take() {
-            Some(child) => Asked::Rested(child),
+            Some(child) => Asked::Rested(Box::new(child)),
             None => Asked::Unknown(Box::new(stop)),
         }
     }
