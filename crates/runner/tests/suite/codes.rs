@@ -21,6 +21,15 @@ const MODELS: &str = "steps: { a: { query: claude.models.list, pages: 1 }, b: { 
 
 const CASES: &[Case] = &[
     (
+        "batches.key",
+        &[(
+            "a.yml",
+            "steps: { a: { query: batches.pack, with: { requests: [{ custom_id: 'a b' }] } } }\n",
+        )],
+        &["run", "a.yml"],
+        4,
+    ),
+    (
         "test.shape",
         &[
             ("a.yml", MODELS),

@@ -215,3 +215,53 @@ fn content_reaches_the_service_exactly() {
     let text = answer["content"][0]["text"].as_str().expect("text");
     assert!(text.contains(content), "{text}");
 }
+
+#[test]
+fn many_requests_have_one_outcome_each_in_their_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("flow.toml"), "").expect("a project");
+    let request = |at: u32| {
+        let tokens = u32::from(at != 7) * 20;
+        format!(
+            "{{\"custom_id\":\"k{at}\",\"params\":{{\"model\":\"claude-haiku-5-5\",\"max_tokens\":{tokens},\"messages\":[{{\"role\":\"user\",\"content\":\"say {at}\"}}]}}}}\n"
+        )
+    };
+    let requests: Vec<String> = (0..25).map(request).collect();
+    std::fs::write(folder.path().join("requests.jsonl"), requests.concat()).expect("its input");
+    let workflow = r#"
+steps:
+  read: { query: file.read, with: { path: requests.jsonl } }
+  requests: { value: "{{ steps.read }}" }
+  all:
+    action: claude.message_batches.run
+    with: { requests: "{{ steps.requests }}", max_requests: 10, rounds: 8, tolerate: "1" }
+  write: { action: file.write, with: { path: outcomes.jsonl, content: "{{ steps.all.outcomes }}" } }
+outputs: { counts: "{{ steps.all.counts }}" }
+"#;
+    std::fs::write(folder.path().join("a.yml"), workflow).expect("a workflow");
+    let (code, stdout, stderr) = run(folder.path(), &["run", "a.yml", "--sandbox"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "counts:\n  invalid: 1\n  succeeded: 24\n"),
+        "{stderr}"
+    );
+    let outcomes = std::fs::read_to_string(folder.path().join("outcomes.jsonl")).expect("outcomes");
+    for (at, line) in outcomes.lines().enumerate() {
+        let outcome: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(outcome["custom_id"], format!("k{at}"));
+        let expected = if at == 7 { "invalid" } else { "succeeded" };
+        assert_eq!(outcome["outcome"], expected, "{line}");
+    }
+    assert_eq!(outcomes.lines().count(), 25);
+    let strict = workflow.replace("tolerate: \"1\"", "tolerate: \"0\"");
+    std::fs::write(folder.path().join("strict.yml"), strict).expect("a workflow");
+    let (code, _, stderr) = run(folder.path(), &["run", "strict.yml", "--sandbox"]);
+    assert_eq!(code, 4, "an outcome too few is not green: {stderr}");
+    let inside = stderr.split("`flow show ").nth(1).unwrap_or_default();
+    let inside = inside.split('`').next().unwrap_or_default();
+    let (_, _, shown) = run(folder.path(), &["show", inside]);
+    assert!(
+        shown.contains("1 of 25 requests did not succeed (1 invalid), 0 may"),
+        "{shown}"
+    );
+}

@@ -61,7 +61,7 @@ pub(super) fn pack(call: &LocalCall) -> Result<Value, Failure> {
         "results could not be told apart: {}{more}",
         wrong.join("; ")
     );
-    Err(Failure::permanent("batch.key", message).help(
+    Err(Failure::permanent("batches.key", message).help(
         "`custom_id` names a request: 1 to 64 letters, digits, `_` and `-`, another one for each",
     ))
 }
