@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_engine::run::{AdoptSpec, Failure, Found, Input};
+use flow_engine::run::{AdoptSpec, Failure, Found, Input, Prepared};
 use flow_engine::workflow::{Does, Workflow};
 
 use crate::attempt::{finish, shell_of_adopted};
@@ -17,14 +17,23 @@ pub trait Records: Send + Sync {
     /// As the store gives them.
     fn is_recorded(&self, what: &str, id: &str) -> Result<bool, Failure>;
 
-    /// Another step of the store that may have made such a thing of that many items, or is about to, in words.
+    /// The other steps of the store that may have made such a thing of that many items, or are about to.
     ///
     /// # Errors
     /// As the store gives them.
-    fn rival(&self, what: &str, count: Option<u64>) -> Result<Option<String>, Failure>;
+    fn rivals(&self, what: &str, count: Option<u64>) -> Result<Vec<Rival>, Failure>;
 
     /// Takes one for this step; `false` if another one was faster.
     fn claim(&self, what: &str, id: &str) -> bool;
+}
+
+/// Another step that may have made what is looked for.
+#[derive(Debug)]
+pub struct Rival {
+    /// Which one, in words.
+    pub words: String,
+    /// Its request; `None` if it cannot be told.
+    pub prepared: Option<Prepared>,
 }
 
 /// Takes one look.

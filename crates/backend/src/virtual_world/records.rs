@@ -1,11 +1,12 @@
 //! What the runs of a world made.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use flow_engine::run::{Failure, Making, Run};
 
 use super::Journal;
-use crate::adopt::Records;
+use crate::adopt::{Records, Rival};
 
 /// As it was when a search began.
 pub(super) struct Made {
@@ -42,10 +43,14 @@ impl Records for Made {
         Ok(self.ids.contains(&(what.to_owned(), id.to_owned())))
     }
 
-    fn rival(&self, what: &str, count: Option<u64>) -> Result<Option<String>, Failure> {
-        let mut making = self.making.iter();
-        let rival = making.find(|it| &*it.what == what && it.count == count);
-        Ok(rival.map(|it| format!("step `{}` may have made it", it.step)))
+    fn rivals(&self, what: &str, count: Option<u64>) -> Result<Vec<Rival>, Failure> {
+        let making = self.making.iter();
+        let rivals = making.filter(|it| &*it.what == what && it.count == count);
+        let rival = |step: &Arc<str>| Rival {
+            words: format!("step `{step}` may have made it"),
+            prepared: None,
+        };
+        Ok(rivals.map(|it| rival(&it.step)).collect())
     }
 
     fn claim(&self, _: &str, _: &str) -> bool {

@@ -315,8 +315,8 @@ impl StepRunner for Scripted {
             if records.is_recorded(&what, id)? {
                 return Ok(Found::Nothing);
             }
-            if let Some(rival) = records.rival(&what, prepared.count)? {
-                return Ok(Found::Contested(rival));
+            if let Some(rival) = records.rivals(&what, prepared.count)?.into_iter().next() {
+                return Ok(Found::Contested(rival.words));
             }
             let id = id.to_owned();
             Ok(Found::Made { id, value: answer })

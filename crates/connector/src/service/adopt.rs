@@ -57,8 +57,16 @@ impl Search<'_> {
         if candidates.is_empty() {
             return Ok(Found::Nothing);
         }
-        if let Some(rival) = self.records.rival(&self.entry.what, Some(count))? {
-            return Ok(Found::Contested(rival));
+        let wanted = self.keys_of(prepared).await?;
+        for rival in self.records.rivals(&self.entry.what, Some(count))? {
+            // One whose request has other keys cannot have made what has these.
+            let other = match &rival.prepared {
+                Some(prepared) => self.keys_of(prepared).await? != wanted,
+                None => false,
+            };
+            if !other {
+                return Ok(Found::Contested(rival.words));
+            }
         }
         let (path, word) = &self.rule.over;
         let over = |thing: &Value| path.read(thing).and_then(Value::as_str) == Some(&**word);
@@ -66,7 +74,7 @@ impl Search<'_> {
             let why = format!("`{id}` may be what it made, which can be told once that is over");
             return Ok(Found::NotYet(why));
         }
-        self.confirmed(candidates, prepared).await
+        self.confirmed(candidates, &wanted).await
     }
 
     /// The things of the list that are not older, and perhaps some that are.
@@ -93,16 +101,15 @@ impl Search<'_> {
     async fn confirmed(
         &self,
         candidates: Vec<(String, Value)>,
-        prepared: &Prepared,
+        wanted: &BTreeSet<String>,
     ) -> Result<Found, Failure> {
-        let (of_result, of_item) = &self.rule.keys;
-        let wanted = self.keys(self.items_of(prepared).await?, of_item).await?;
+        let (of_result, _) = &self.rule.keys;
         let (query, parameter) = &self.rule.results;
         let mut found = Vec::new();
         for (id, thing) in candidates {
             let given = Map::from_iter([(parameter.clone(), Value::from(id.as_str()))]);
             let results = self.query(query, given, None).await?;
-            if self.keys(results, of_result).await? == wanted {
+            if self.keys(results, of_result).await? == *wanted {
                 found.push((id, thing));
             }
         }
@@ -115,6 +122,11 @@ impl Search<'_> {
                 Ok(Found::Unclear(why))
             }
         }
+    }
+
+    async fn keys_of(&self, prepared: &Prepared) -> Result<BTreeSet<String>, Failure> {
+        let (_, of_item) = &self.rule.keys;
+        self.keys(self.items_of(prepared).await?, of_item).await
     }
 
     async fn items_of(&self, prepared: &Prepared) -> Result<Value, Failure> {

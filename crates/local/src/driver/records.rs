@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flow_backend::adopt::Records;
+use flow_backend::adopt::{Records, Rival};
+use flow_engine::journal::Event;
 use flow_engine::run::Failure;
 
 use crate::store::{Reader, Store, StoreError};
@@ -60,12 +61,14 @@ impl Records for StepRecords {
         Ok(owner.is_some_and(|owner| owner != self.owner))
     }
 
-    fn rival(&self, what: &str, count: Option<u64>) -> Result<Option<String>, Failure> {
-        let making = self.read(|reader| reader.making(what, count))?;
-        let rival = making.into_iter().find(|owner| *owner != self.owner);
-        Ok(rival.map(|(run, step)| {
-            format!("step `{step}` of run {run} may have made one of the same size, and what becomes of it is not decided")
-        }))
+    fn rivals(&self, what: &str, count: Option<u64>) -> Result<Vec<Rival>, Failure> {
+        self.read(|reader| {
+            let making = reader.making(what, count)?;
+            let others = making.into_iter().filter(|owner| *owner != self.owner);
+            others
+                .map(|(run, step)| rival(reader, &run, &step))
+                .collect()
+        })
     }
 
     fn claim(&self, what: &str, id: &str) -> bool {
@@ -79,4 +82,18 @@ impl Records for StepRecords {
             .or_insert_with(|| self.owner.clone());
         *owner == self.owner
     }
+}
+
+fn rival(reader: &Reader, run: &str, step: &str) -> Result<Rival, StoreError> {
+    let events = reader.journal(run)?.into_iter().rev();
+    let mut prepared = events.filter_map(|(_, event)| match event {
+        Event::AttemptPrepared(event) if event.step == step => Some(event.prepared),
+        _ => None,
+    });
+    Ok(Rival {
+        words: format!(
+            "step `{step}` of run {run} may have made one of the same size, and what becomes of it is not decided"
+        ),
+        prepared: prepared.next(),
+    })
 }

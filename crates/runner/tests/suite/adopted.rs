@@ -30,7 +30,16 @@ fn project() -> tempfile::TempDir {
 
 /// Starts one that dies before it hears of its batch; its id.
 fn unheard(folder: &Path) -> String {
-    let output = flow(folder).args(RUN).env("FLOW_FAULTS", UNHEARD).output();
+    unheard_of(folder, "tickets.jsonl")
+}
+
+fn unheard_of(folder: &Path, tickets: &str) -> String {
+    let input = format!("tickets={tickets}");
+    let arguments = ["run", "batch.yml", "--sandbox", "--input", &input];
+    let output = flow(folder)
+        .args(arguments)
+        .env("FLOW_FAULTS", UNHEARD)
+        .output();
     let output = output.expect("the binary starts");
     assert!(output.status.code().is_none(), "{:?}", texts(&output));
     let (_, stdout, _) = run(folder, &["runs", "--json", "-n", "1"]);
@@ -75,6 +84,27 @@ fn it_is_found_beside_one_that_another_run_made() {
     assert_eq!(batches(folder.path()).len(), 2);
     let (exit, stdout, _) = run(folder.path(), &["doctor", "--check"]);
     assert_eq!(exit, 0, "{stdout}");
+}
+
+#[test]
+fn two_of_the_same_size_are_told_apart_by_their_keys() {
+    let folder = project();
+    let others = TICKETS.replace("\"a\"", "\"c\"").replace("\"b\"", "\"d\"");
+    std::fs::write(folder.path().join("others.jsonl"), others).expect("a file");
+    let first = unheard(folder.path());
+    let second = unheard_of(folder.path(), "others.jsonl");
+    let mut found = Vec::new();
+    for id in [&first, &second] {
+        let (exit, _, stderr) = run(folder.path(), &["resume", id]);
+        assert_eq!(exit, 0, "{stderr}");
+        let (batch, was_adopted) = batch_of(folder.path(), id);
+        assert!(was_adopted);
+        found.push(batch);
+    }
+    found.sort();
+    let mut made = batches(folder.path());
+    made.sort();
+    assert_eq!(found, made);
 }
 
 #[test]
