@@ -9,7 +9,7 @@ use flow_backend::step::{Call, StepRunner};
 use flow_engine::catalog::{Catalog, Connector};
 use flow_engine::collections::IndexMap;
 use flow_engine::run::{Failure, Found, Prepared};
-use flow_engine::source::SourceFile;
+use flow_engine::source::{SourceFile, Span};
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use crate::blocking::blocking;
 use crate::builtin;
 use crate::descriptor::operation::{Operation, Wire};
-use crate::descriptor::service::{ErrorRules, Service};
+use crate::descriptor::service::{ErrorRules, Service, TlsRule};
 use crate::descriptor::{DescriptorError, load};
 use crate::local::{self, Local};
 use crate::processes::Ledger;
@@ -26,6 +26,7 @@ use crate::request::Request;
 use crate::request::build::{Built, build};
 use crate::request::secrets::Opener;
 use crate::service::adopt::Search;
+use crate::service::credentials::{self, Asking, Tokens, ask, tls};
 use crate::service::perform::{Performer, Reading};
 use crate::service::settings::{Override, Settings};
 use crate::transport::{Transport, TransportLimits};
@@ -38,6 +39,7 @@ pub struct Connectors {
     overrides: HashMap<Arc<str>, Override>,
     keys: Arc<HashMap<Arc<str>, SecretString>>,
     transport: Transport,
+    tokens: Tokens,
     limits: TransportLimits,
     /// How errors are read where no descriptor says so.
     plain_errors: ErrorRules,
@@ -63,6 +65,7 @@ impl Connectors {
             overrides: HashMap::new(),
             keys: Arc::default(),
             transport: Transport::new(limits.clone()),
+            tokens: Tokens::default(),
             limits,
             plain_errors: ErrorRules::default(),
             notes: Vec::new(),
@@ -94,6 +97,7 @@ impl Connectors {
                 file,
                 path: "handle".to_owned(),
                 at: None,
+                span: Span::default(),
                 message: format!("`{}` is a local connector", service.handle),
             });
         }
@@ -232,8 +236,7 @@ impl Connectors {
         call: &Call,
         context: &StepContext,
     ) -> Result<Built, Failure> {
-        let sandbox = self.overrides.get(&service.handle);
-        let settings = Settings::resolve(service, &call.connection.settings, sandbox)?;
+        let settings = self.settings(service, call)?;
         let (service, operation) = (service.clone(), call.operation.clone());
         let (arguments, context) = (call.arguments.clone(), context.clone());
         blocking(move || {
@@ -243,9 +246,14 @@ impl Connectors {
         .await
     }
 
+    fn settings(&self, service: &Service, call: &Call) -> Result<Settings, Failure> {
+        let sandbox = self.overrides.get(&service.handle);
+        Settings::resolve(service, &call.connection.settings, sandbox)
+    }
+
     async fn send_request(
         &self,
-        service: &Service,
+        service: &Arc<Service>,
         call: &Call,
         request: &Request,
         context: &StepContext,
@@ -259,13 +267,57 @@ impl Connectors {
             with_response: call.with_response,
             accept: Vec::new(),
         };
-        let result = self
-            .performer(&service.errors, context)
-            .perform(request, &reading)
-            .await;
+        let plain = self.performer(&service.errors, context);
+        let result = if service.credentials.is_empty() && service.tls == TlsRule::default() {
+            plain.perform(request, &reading).await
+        } else {
+            self.send_with_credentials(service, call, plain, request, &reading)
+                .await
+        };
         match result {
             Err(failure) if call.repeated && gone(request, &failure) => Ok(Value::Null),
             result => result,
+        }
+    }
+
+    /// Sends a request whose credentials are made now. A token that is refused is fetched anew, once.
+    async fn send_with_credentials(
+        &self,
+        service: &Arc<Service>,
+        call: &Call,
+        plain: Performer<'_>,
+        request: &Request,
+        reading: &Reading,
+    ) -> Result<Value, Failure> {
+        let settings = self.settings(service, call)?;
+        let identity = {
+            let (service, settings) = (service.clone(), settings.clone());
+            let (opener, context) = (plain.opener.clone(), plain.context.clone());
+            blocking(move || tls::identity(&service, &settings, &opener, &context)).await?
+        };
+        let basic = credentials::basic_of(service, &settings, &plain.opener)?;
+        let plain = Performer {
+            opener: credentials::with(&plain.opener, basic),
+            identity: identity.as_ref(),
+            ..plain
+        };
+        let Some(rule) = credentials::oauth_of(service, &settings) else {
+            return plain.perform(request, reading).await;
+        };
+        let asking = Asking::new(service, rule, &settings, &plain.opener)?;
+        let key = asking.key();
+        let mut worn = None;
+        loop {
+            let fetch = || -> BoxFuture<'_, _> { Box::pin(ask(&plain, &asking)) };
+            let token = self.tokens.get(key, worn.as_ref(), fetch).await?;
+            let performer = Performer {
+                opener: credentials::with(&plain.opener, [credentials::token_handle(&token)]),
+                ..plain
+            };
+            match performer.perform(request, reading).await {
+                Err(failure) if failure.status == Some(401) && worn.is_none() => worn = Some(token),
+                result => return result,
+            }
         }
     }
 
@@ -278,6 +330,7 @@ impl Connectors {
                 secrets: context.secrets.clone(),
                 overrides: self.keys.clone(),
             },
+            identity: None,
             context,
             ledger: self.ledger.as_ref(),
         }

@@ -1,7 +1,7 @@
 //! Services as data for `flow`: descriptors, requests, answers, the HTTP client, and the local connectors.
 //!
 //! Read in this order: [`descriptor`] (the format), `connectors` (what is loaded, and who performs a call), `service`
-//! (one operation of a service), `request` and `response` (pure), `transport` (the one file that opens a socket), `local`
+//! (one operation of a service), [`openapi`] (a descriptor out of somebody's document), `request` and `response` (pure), `transport` (the one file that opens a socket), `local`
 //! (files, data, commands on this machine), [`processes`] (what commands leave behind).
 
 mod arguments;
@@ -10,6 +10,7 @@ mod builtin;
 mod connectors;
 pub mod descriptor;
 mod local;
+pub mod openapi;
 pub mod processes;
 mod project;
 mod request;

@@ -7,16 +7,17 @@ pub(crate) mod failure;
 mod limits;
 mod upload;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flow_backend::context::StepContext;
 use flow_engine::run::{Done, Failure, FailureKind};
-use flow_engine::value::Value;
+use flow_engine::value::{Hash, Value};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, ClientBuilder, Method, Url};
 use secrecy::ExposeSecret;
 
 pub(crate) use answer::{Answer, AnswerBody};
@@ -25,6 +26,7 @@ use upload::Upload;
 
 use crate::request::secrets::Opener;
 use crate::request::{Request, query};
+use crate::service::credentials::tls::{TlsIdentity, wrong};
 
 /// Headers that may go to another origin.
 const HARMLESS: [header::HeaderName; 3] =
@@ -38,7 +40,12 @@ pub(crate) struct Transport {
     open: OnceLock<Result<Client, String>>,
     /// Dials public addresses only.
     guarded: OnceLock<Result<Client, String>>,
+    /// Dial what the author wrote, with certificates of their own.
+    identified: Mutex<HashMap<Hash, Client>>,
 }
+
+/// How many clients with certificates of their own are kept; beyond, all are made anew.
+const IDENTIFIED_MAX: usize = 32;
 
 /// One exchange: what is sent, and on whose behalf.
 pub(crate) struct Exchange<'a> {
@@ -46,6 +53,8 @@ pub(crate) struct Exchange<'a> {
     /// Whose credentials the request holds: it goes there with them, elsewhere without. `None` for its own address.
     pub(crate) home: Option<&'a str>,
     pub(crate) opener: &'a Opener,
+    /// The certificates of whoever is at home.
+    pub(crate) identity: Option<&'a TlsIdentity>,
     pub(crate) context: &'a StepContext,
     /// Whether the answer is a stream, which has no limit on its whole time.
     pub(crate) stream: bool,
@@ -57,6 +66,7 @@ impl Transport {
             limits,
             open: OnceLock::new(),
             guarded: OnceLock::new(),
+            identified: Mutex::default(),
         }
     }
 
@@ -68,11 +78,8 @@ impl Transport {
             context,
             ..
         } = exchange;
-        let mut url = address_of(request, opener)?;
-        let home = match exchange.home {
-            Some(home) => parse_url(home)?,
-            None => url.clone(),
-        };
+        let home = parse_url(exchange.home.unwrap_or(&request.url))?;
+        let mut url = address_of(request, opener, &home)?;
         let mut method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
             Failure::permanent(
                 "call.method",
@@ -83,7 +90,10 @@ impl Transport {
         let mut upload = Some(Upload::new(request, opener, context).await?);
         for _ in 0..=self.limits.redirects {
             let own = url.origin() == home.origin();
-            let client = self.client_for(&url, own)?;
+            let client = match exchange.identity.filter(|_| own) {
+                Some(identity) => self.identified(identity)?,
+                None => self.client_for(&url, own)?.clone(),
+            };
             let mut builder = client.request(method.clone(), url.clone());
             builder = builder.headers(if own {
                 headers.clone()
@@ -133,7 +143,7 @@ impl Transport {
             address::check_literal(url)?;
         }
         let slot = if guarded { &self.guarded } else { &self.open };
-        slot.get_or_init(|| client(&self.limits, guarded))
+        slot.get_or_init(|| client(|| builder(&self.limits, guarded)))
             .as_ref()
             .map_err(|message| {
                 Failure::permanent(
@@ -141,6 +151,23 @@ impl Transport {
                     format!("the HTTP client cannot be made: {message}"),
                 )
             })
+    }
+
+    /// The client that shows these certificates.
+    fn identified(&self, identity: &TlsIdentity) -> Result<Client, Failure> {
+        let mut clients = self
+            .identified
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&identity.id) {
+            return Ok(client.clone());
+        }
+        let client = identified(&self.limits, identity)?;
+        if clients.len() >= IDENTIFIED_MAX {
+            clients.clear();
+        }
+        clients.insert(identity.id, client.clone());
+        Ok(client)
     }
 
     /// Waits for the head of the answer; the clock runs only while nothing is sent.
@@ -176,22 +203,23 @@ impl Transport {
     }
 }
 
-fn client(limits: &TransportLimits, guarded: bool) -> Result<Client, String> {
-    let builder = || {
-        let builder = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(limits.connect)
-            .http1_max_headers(HEADERS_MAX)
-            .pool_max_idle_per_host(64)
-            .tcp_keepalive(std::time::Duration::from_secs(60));
-        if guarded {
-            builder.dns_resolver(Arc::new(PublicOnly))
-        } else {
-            builder
-        }
-    };
+fn builder(limits: &TransportLimits, guarded: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(limits.connect)
+        .http1_max_headers(HEADERS_MAX)
+        .pool_max_idle_per_host(64)
+        .tcp_keepalive(std::time::Duration::from_secs(60));
+    if guarded {
+        builder.dns_resolver(Arc::new(PublicOnly))
+    } else {
+        builder
+    }
+}
+
+fn client(builder: impl Fn() -> ClientBuilder) -> Result<Client, String> {
     builder().build().or_else(|_| {
         // No certificates on this machine (a slim container): those that Mozilla trusts.
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
@@ -201,6 +229,35 @@ fn client(limits: &TransportLimits, guarded: bool) -> Result<Client, String> {
             .build()
             .map_err(|error| error.without_url().to_string())
     })
+}
+
+/// A client with certificates of its own.
+fn identified(limits: &TransportLimits, identity: &TlsIdentity) -> Result<Client, Failure> {
+    let unreadable = |what: &str| {
+        wrong(&format!(
+            "{what} cannot be used: it is not the PEM that is expected"
+        ))
+    };
+    let shown = match &identity.client {
+        Some(pem) => Some(
+            reqwest::Identity::from_pem(pem.expose_secret().as_bytes())
+                .map_err(|_| unreadable("the certificate or its private key"))?,
+        ),
+        None => None,
+    };
+    let authority = match &identity.authority {
+        Some(pem) => reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+            .map_err(|_| unreadable("the certificate of the authority"))?,
+        None => Vec::new(),
+    };
+    let made = client(|| {
+        let builder = builder(limits, false).tls_certs_merge(authority.clone());
+        match &shown {
+            Some(identity) => builder.identity(identity.clone()),
+            None => builder,
+        }
+    });
+    made.map_err(|_| unreadable("the certificate, its private key or the authority"))
 }
 
 /// How many headers an answer may have.
@@ -224,10 +281,15 @@ impl Resolve for PublicOnly {
     }
 }
 
-fn address_of(request: &Request, opener: &Opener) -> Result<Url, Failure> {
+/// The address with its query; a key in the query is for home only.
+fn address_of(request: &Request, opener: &Opener, home: &Url) -> Result<Url, Failure> {
     let mut url = parse_url(&request.url)?;
-    if !request.query.is_empty() {
-        let added = query::joined(&request.query, opener)?;
+    let own = url.origin() == home.origin();
+    let fields = request.query.iter();
+    let fields = fields.filter(|(_, value)| own || !matches!(value, Value::Secret(_)));
+    let fields: Vec<_> = fields.cloned().collect();
+    if !fields.is_empty() {
+        let added = query::joined(&fields, opener)?;
         let whole = match url.query() {
             Some(own) if !own.is_empty() => format!("{own}&{added}"),
             _ => added,

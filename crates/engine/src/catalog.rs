@@ -43,8 +43,38 @@ pub struct Setting {
     pub one_of: Vec<Arc<str>>,
     /// Name of the secret that is used if the workflow says nothing.
     pub default_secret: Option<Arc<str>>,
+    /// What must hold for the default secret to be needed.
+    pub needed_if: Vec<SettingIs>,
     /// One sentence.
     pub description: Arc<str>,
+}
+
+/// Another setting has a certain value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingIs {
+    /// Its name.
+    pub setting: Arc<str>,
+    /// The value.
+    pub value: Arc<str>,
+    /// Whether it has the value if nothing is said.
+    pub by_default: bool,
+}
+
+impl Setting {
+    /// The secret that is used if nothing is said, unless what is said of other settings makes it needless. `given` is
+    /// what is said of a setting: nothing, something that is not known yet, or a text.
+    pub fn secret_if<'a>(
+        &self,
+        given: impl Fn(&str) -> Option<Option<&'a str>>,
+    ) -> Option<&Arc<str>> {
+        let holds = |rule: &SettingIs| match given(&rule.setting) {
+            None => rule.by_default,
+            Some(None) => true,
+            Some(Some(text)) => *text == *rule.value,
+        };
+        let needed = self.needed_if.iter().all(holds);
+        self.default_secret.as_ref().filter(|_| needed)
+    }
 }
 
 /// What a step of this operation is.

@@ -75,7 +75,7 @@ pub(crate) fn bundle(workflow: &Workflow, connectors: &Connectors) -> Bundle {
 }
 
 /// The documents in a folder: `x.yaml`, `x.json`, or `x.service.json` with `x.resources.json`.
-fn user_descriptors(folder: &Path) -> Result<Vec<Vec<SourceFile>>, Trouble> {
+pub(crate) fn user_descriptors(folder: &Path) -> Result<Vec<Vec<SourceFile>>, Trouble> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(Vec::new());
     };
@@ -99,13 +99,7 @@ fn user_descriptors(folder: &Path) -> Result<Vec<Vec<SourceFile>>, Trouble> {
             .to_string_lossy()
             .into_owned();
         let stem = name.split('.').next().unwrap_or(&name).to_owned();
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            Trouble::new(
-                Exit::Invalid,
-                "descriptor.syntax",
-                format!("{}: {error}", path.display()),
-            )
-        })?;
+        let source = descriptor(&path)?;
         let documents = groups.entry(stem).or_default();
         // The service comes before its resources.
         let at = if name.contains(".service.") {
@@ -113,14 +107,23 @@ fn user_descriptors(folder: &Path) -> Result<Vec<Vec<SourceFile>>, Trouble> {
         } else {
             documents.len()
         };
-        documents.insert(at, SourceFile::new(path.display().to_string(), text));
+        documents.insert(at, source);
     }
     Ok(groups.into_values().collect())
 }
 
-fn descriptor_trouble(error: &flow_connector::DescriptorError) -> Trouble {
+/// One text of a descriptor.
+pub(crate) fn descriptor(path: &Path) -> Result<SourceFile, Trouble> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Trouble::new(Exit::Invalid, "descriptor.syntax", message)
+    })?;
+    Ok(SourceFile::new(path.display().to_string(), text))
+}
+
+pub(crate) fn descriptor_trouble(error: &flow_connector::DescriptorError) -> Trouble {
     Trouble::new(Exit::Invalid, error.code, error.to_string())
-        .help("`docs/connectors.md` describes the format")
+        .help("`docs/connector-format.md` describes the format")
 }
 
 /// Starts the sandbox, if it is wanted, and points the connectors that it serves at it.

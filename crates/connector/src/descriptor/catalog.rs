@@ -1,6 +1,8 @@
 //! A service as the engine's catalog lists it.
 
-use flow_engine::catalog::{Connector, Setting};
+use std::sync::Arc;
+
+use flow_engine::catalog::{Connector, Setting, SettingIs};
 
 use super::service::Service;
 
@@ -15,6 +17,11 @@ impl Service {
                     secret: rule.secret,
                     one_of: rule.one_of.clone(),
                     default_secret: rule.default_secret.clone(),
+                    needed_if: rule
+                        .when
+                        .iter()
+                        .map(|(other, value)| self.condition(other, value))
+                        .collect(),
                     description: rule.description.clone(),
                 };
                 (name.clone(), setting)
@@ -26,6 +33,7 @@ impl Service {
                 secret: false,
                 one_of: Vec::new(),
                 default_secret: None,
+                needed_if: Vec::new(),
                 description: "Another address of the same service.".into(),
             });
         Connector {
@@ -39,6 +47,18 @@ impl Service {
                 .iter()
                 .map(|(name, operation)| (name.clone(), operation.entry.clone()))
                 .collect(),
+        }
+    }
+
+    fn condition(&self, setting: &Arc<str>, value: &Arc<str>) -> SettingIs {
+        let default = self
+            .settings
+            .get(setting)
+            .and_then(|rule| rule.default.as_ref());
+        SettingIs {
+            setting: setting.clone(),
+            value: value.clone(),
+            by_default: default == Some(value),
         }
     }
 }

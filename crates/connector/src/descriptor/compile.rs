@@ -3,18 +3,39 @@
 use std::sync::Arc;
 
 use flow_engine::collections::IndexMap;
-use flow_engine::types::Type;
-use serde_json::Value as Json;
 
-use super::compile_operation;
-use super::document::{AuthDocument, Document, ErrorsDocument, HeaderDocument, ServiceDocument};
+use super::document::{Document, ErrorsDocument, HeaderDocument, ServiceDocument};
 use super::error::DescriptorError;
-use super::service::{ErrorRules, HeaderRule, NamedTypes, Path, Service, SettingRule};
+use super::service::{ErrorRules, HeaderRule, Path, Service, SettingRule};
 use super::template::{Template, TemplatePart, snake_case};
 use super::triggers;
+use super::{compile_auth, compile_operation, named_types};
 
-/// Checks a document and makes a service of it. Errors have a path, no place.
-pub(super) fn service(document: &Document) -> Result<Service, DescriptorError> {
+/// Checks a document and makes a service of it; it is to be used only if there are no errors. Errors have a path, no place.
+pub(super) fn service(document: &Document) -> (Option<Service>, Vec<DescriptorError>) {
+    let mut service = match outline(document) {
+        Ok(service) => service,
+        Err(error) => return (None, vec![error]),
+    };
+    let mut errors = Vec::new();
+    let types = named_types::read(&document.types).unwrap_or_else(|error| {
+        errors.push(error);
+        named_types::unknown(&document.types)
+    });
+    for (index, resource) in document.resources.iter().enumerate() {
+        let path = format!("resources[{index}]");
+        let written = &document.service;
+        compile_operation::add(&mut service, written, resource, &types, &path, &mut errors);
+        // Triggers look with operations: those that are wrong are said once.
+        if errors.is_empty() {
+            errors.extend(triggers::add(&mut service, resource, &types, &path).err());
+        }
+    }
+    (Some(service), errors)
+}
+
+/// The service without its operations.
+fn outline(document: &Document) -> Result<Service, DescriptorError> {
     if !is_handle(&document.handle) {
         let message =
             "a handle is made of small letters, digits, `-` and `_`, and begins with a letter";
@@ -33,6 +54,8 @@ pub(super) fn service(document: &Document) -> Result<Service, DescriptorError> {
             .collect(),
         base_url: setting_template(&written.base_url.value, "service.baseURL")?,
         headers: headers(&written.headers, "service.headers")?,
+        credentials: Vec::new(),
+        tls: compile_auth::tls(written.tls.as_ref())?,
         settings: IndexMap::default(),
         beta_header: written
             .beta_header
@@ -46,14 +69,8 @@ pub(super) fn service(document: &Document) -> Result<Service, DescriptorError> {
             .collect(),
         operations: IndexMap::default(),
     };
-    let credential = add_auth(&mut service, written.auth.as_ref())?;
-    add_settings(&mut service, written, credential.as_deref());
-    let types = named_types(&document.types)?;
-    for (index, resource) in document.resources.iter().enumerate() {
-        let path = format!("resources[{index}]");
-        compile_operation::add(&mut service, written, resource, &types, &path)?;
-        triggers::add(&mut service, resource, &types, &path)?;
-    }
+    let secrets = compile_auth::add(&mut service, &written.auth.0)?;
+    add_settings(&mut service, written, &secrets);
     Ok(service)
 }
 
@@ -66,7 +83,7 @@ fn is_handle(handle: &str) -> bool {
 }
 
 /// A text whose holes are settings: their names are brought into the form of settings.
-fn setting_template(text: &str, path: &str) -> Result<Template, DescriptorError> {
+pub(super) fn setting_template(text: &str, path: &str) -> Result<Template, DescriptorError> {
     let mut template = Template::parse(text)
         .map_err(|message| DescriptorError::at("descriptor.template", path, message))?;
     for part in &mut template.parts {
@@ -89,70 +106,23 @@ pub(super) fn headers(
             let message = "not the name of a header";
             return Err(DescriptorError::at("descriptor.shape", path, message));
         }
-        let when = header
-            .when
-            .iter()
-            .map(|(setting, value)| (snake_case(setting).into(), value.as_str().into()));
         Ok(HeaderRule {
             name: name.to_ascii_lowercase().into(),
             value: setting_template(&header.value, &path)?,
-            when: when.collect(),
+            when: conditions(&header.when),
         })
     };
     written.iter().map(rule).collect()
 }
 
-/// Adds the header of the `auth` section, if `headers` does not have it, and gives the name of the credential's setting.
-fn add_auth(
-    service: &mut Service,
-    auth: Option<&AuthDocument>,
-) -> Result<Option<Arc<str>>, DescriptorError> {
-    let Some(auth) = auth else {
-        return Ok(None);
-    };
-    let (token, prefix) = match auth.method.as_str() {
-        "none" => return Ok(None),
-        "api_token" => (&auth.params.api_token, ""),
-        "bearer" => (&auth.params.bearer, "Bearer "),
-        other => {
-            let message =
-                format!("`{other}` is not a method that is known: `api_token`, `bearer`, `none`");
-            return Err(DescriptorError::at(
-                "descriptor.auth",
-                "service.auth.method",
-                message,
-            ));
-        }
-    };
-    let Some(token) = token else {
-        let message = format!("the parameters of `{}` are missing", auth.method);
-        return Err(DescriptorError::at(
-            "descriptor.auth",
-            "service.auth.params",
-            message,
-        ));
-    };
-    let mut value = setting_template(&token.token.value, "service.auth.params")?;
-    let credential = value.holes().next().cloned();
-    if !prefix.is_empty() {
-        value.parts.insert(0, TemplatePart::Text(prefix.into()));
-    }
-    let name = token
-        .header_name
-        .as_ref()
-        .map_or("authorization", |name| &name.value);
-    let name: Arc<str> = name.to_ascii_lowercase().into();
-    if !service.headers.iter().any(|header| header.name == name) {
-        service.headers.push(HeaderRule {
-            name,
-            value,
-            when: Vec::new(),
-        });
-    }
-    Ok(credential)
+/// Settings that must have certain values.
+pub(super) fn conditions(written: &IndexMap<String, String>) -> Vec<(Arc<str>, Arc<str>)> {
+    let condition =
+        |(setting, value): (&String, &String)| (snake_case(setting).into(), value.as_str().into());
+    written.iter().map(condition).collect()
 }
 
-fn add_settings(service: &mut Service, written: &ServiceDocument, credential: Option<&str>) {
+fn add_settings(service: &mut Service, written: &ServiceDocument, secrets: &[Arc<str>]) {
     for (name, setting) in &written.settings {
         let rule = SettingRule {
             secret: setting.secret,
@@ -163,17 +133,13 @@ fn add_settings(service: &mut Service, written: &ServiceDocument, credential: Op
                 .iter()
                 .map(|value| value.as_str().into())
                 .collect(),
+            when: conditions(&setting.when),
             description: setting.description.as_str().into(),
         };
         service.settings.insert(snake_case(name).into(), rule);
     }
-    let holes = service
-        .headers
-        .iter()
-        .flat_map(|header| header.value.holes());
-    let holes: Vec<Arc<str>> = holes.chain(service.base_url.holes()).cloned().collect();
-    for hole in holes {
-        let secret = credential == Some(&*hole);
+    for hole in compile_auth::holes(service) {
+        let secret = secrets.contains(&hole);
         let default_secret =
             format!("{}_{hole}", service.handle.replace('-', "_")).to_ascii_uppercase();
         service.settings.entry(hole).or_insert_with(|| SettingRule {
@@ -218,34 +184,4 @@ fn error_rules(written: &ErrorsDocument) -> Result<ErrorRules, DescriptorError> 
             .collect(),
         statuses,
     })
-}
-
-fn named_types(written: &IndexMap<String, Json>) -> Result<NamedTypes, DescriptorError> {
-    let read = |(name, schema): (&String, &Json)| {
-        let ty = Type::from_schema(schema).map_err(|error| {
-            DescriptorError::at(
-                "descriptor.schema",
-                format!("types.{name}"),
-                error.to_string(),
-            )
-        })?;
-        Ok((name.as_str().into(), ty))
-    };
-    written.iter().map(read).collect()
-}
-
-/// A type that is written as the name of one of `types`, or as a schema.
-pub(super) fn type_of(
-    written: &Json,
-    types: &NamedTypes,
-    path: &str,
-) -> Result<Type, DescriptorError> {
-    match written {
-        Json::String(name) => types.get(name.as_str()).cloned().ok_or_else(|| {
-            let message = format!("`{name}` is not one of the descriptor's types");
-            DescriptorError::at("descriptor.reference", path, message)
-        }),
-        schema => Type::from_schema(schema)
-            .map_err(|error| DescriptorError::at("descriptor.schema", path, error.to_string())),
-    }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use flow_engine::types::Type;
 use flow_engine::value::View;
 
-use super::compile::type_of;
 use super::compile_operation::Compiler;
 use super::error::DescriptorError;
 use super::fields;
+use super::named_types::type_of;
 use super::operation::{Answer, NextPage, Pagination};
 use super::resource::{AnswerDocument, OperationDocument, PaginationDocument};
 use super::service::Path;
@@ -114,6 +114,19 @@ pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> 
             NextPage::Number {
                 param: param.as_str().into(),
                 first: *first,
+                total: total.as_deref().map(Path::parse),
+            },
+        ),
+        PaginationDocument::Offset {
+            items,
+            param,
+            limit,
+            total,
+        } => pagination(
+            items,
+            NextPage::Offset {
+                param: param.as_str().into(),
+                limit: limit.as_deref().map(Arc::from),
                 total: total.as_deref().map(Path::parse),
             },
         ),

@@ -25,7 +25,8 @@ pub(super) fn add(
     resource: &ResourceDocument,
     types: &NamedTypes,
     path: &str,
-) -> Result<(), DescriptorError> {
+    errors: &mut Vec<DescriptorError>,
+) {
     for (name, document) in &resource.operations {
         let compiler = Compiler {
             service: written,
@@ -34,13 +35,15 @@ pub(super) fn add(
             name,
             path: format!("{path}.operations.{name}"),
         };
-        let document = compiler.resolved(document)?;
         let full: Arc<str> = format!("{}.{name}", resource.handle).into();
-        service
-            .operations
-            .insert(full, compiler.operation(&document)?);
+        let resolved = compiler.resolved(document);
+        match resolved.and_then(|document| compiler.operation(&document)) {
+            Ok(operation) => {
+                service.operations.insert(full, operation);
+            }
+            Err(error) => errors.push(error),
+        }
     }
-    Ok(())
 }
 
 /// What is known while an operation is compiled.
@@ -104,6 +107,7 @@ impl Compiler<'_> {
                 own.beta
             },
             accept: own.accept.or_else(|| base.accept.clone()),
+            content_type: own.content_type.or_else(|| base.content_type.clone()),
             answer: own.answer.or(base.answer),
             assemble: own.assemble.or_else(|| base.assemble.clone()),
             pagination: own.pagination.or_else(|| base.pagination.clone()),
@@ -205,6 +209,9 @@ impl Compiler<'_> {
             adopt: self.adoption(document)?,
             parameters,
         };
+        let is_form = places
+            .values()
+            .any(|place| matches!(place, Place::Form { .. }));
         let has_body = places.values().any(|place| matches!(place, Place::Body(_)));
         let wire = Wire {
             method: method.as_str().into(),
@@ -214,12 +221,13 @@ impl Compiler<'_> {
             constants: constants(&document.constants),
             template,
             multipart,
+            is_form,
             has_body,
-            content_type: self
-                .service
+            content_type: document
                 .content_type
-                .as_deref()
-                .unwrap_or("application/json")
+                .as_ref()
+                .or(self.service.content_type.as_ref())
+                .map_or("application/json", |media| media)
                 .into(),
             headers: headers(&document.headers, &format!("{}.headers", self.path))?,
             beta: [&self.service.beta, &self.resource.beta, &document.beta]

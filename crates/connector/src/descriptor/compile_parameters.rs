@@ -8,10 +8,10 @@ use flow_engine::types::{Field, Record, Type};
 use flow_engine::value::Value;
 
 use super::body_template::BodyTemplate;
-use super::compile::type_of;
 use super::compile_operation::Compiler;
 use super::error::DescriptorError;
 use super::fields;
+use super::named_types::type_of;
 use super::operation::Place;
 use super::resource::{OperationDocument, ParameterDocument, PartDocument, PlaceDocument};
 use super::service::NamedTypes;
@@ -126,6 +126,10 @@ impl Compiler<'_> {
             },
             PlaceDocument::Header => Place::Header(wire_name.to_ascii_lowercase().into()),
             PlaceDocument::Body => Place::Body(wire_name),
+            PlaceDocument::Form => Place::Form {
+                name: wire_name,
+                arrays: written.arrays.unwrap_or(self.service.arrays),
+            },
             PlaceDocument::Multipart => Place::Multipart {
                 name: wire_name,
                 content: written.content.unwrap_or(PartDocument::Text),

@@ -6,6 +6,7 @@ use flow_engine::collections::IndexMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::auth_document::{AuthDocuments, TlsDocument};
 use super::resource::ResourceDocument;
 use super::text::Text;
 
@@ -68,9 +69,12 @@ pub struct ServiceDocument {
     /// Headers of every request. One whose holes name an optional setting that is not set is not sent.
     #[serde(default)]
     pub headers: IndexMap<String, HeaderDocument>,
-    /// How requests are authenticated.
+    /// How requests are authenticated: one way, or several.
     #[serde(default)]
-    pub auth: Option<AuthDocument>,
+    pub auth: AuthDocuments,
+    /// The certificate that a connection shows, and the authority whose certificates it trusts besides the usual ones.
+    #[serde(default)]
+    pub tls: Option<TlsDocument>,
     /// What a connection may set. Holes of headers that are not listed here are settings too: secret ones, if it is the
     /// token of `auth`.
     #[serde(default)]
@@ -103,40 +107,6 @@ pub struct HeaderDocument {
     pub when: IndexMap<String, String>,
 }
 
-/// How requests are authenticated.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct AuthDocument {
-    /// `api_token` (a header with a token), `bearer` (`authorization: Bearer TOKEN`) or `none`.
-    pub method: String,
-    /// By method: the token and, for `api_token`, its header.
-    #[serde(default)]
-    pub params: AuthParams,
-}
-
-/// Parameters of the methods.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct AuthParams {
-    /// Of `api_token`.
-    #[serde(default)]
-    pub api_token: Option<TokenDocument>,
-    /// Of `bearer`.
-    #[serde(default)]
-    pub bearer: Option<TokenDocument>,
-}
-
-/// A token and where it goes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct TokenDocument {
-    /// The token: a hole that names a setting.
-    pub token: Text,
-    /// The header; `authorization` if missing.
-    #[serde(default)]
-    pub header_name: Option<Text>,
-}
-
 /// One thing that a connection may set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -153,6 +123,9 @@ pub struct SettingDocument {
     /// The only values allowed.
     #[serde(default, rename = "enum")]
     pub one_of: Vec<String>,
+    /// Settings that must have these values for the default secret to be needed.
+    #[serde(default)]
+    pub when: IndexMap<String, String>,
     /// One sentence.
     #[serde(default)]
     pub description: String,

@@ -1,6 +1,6 @@
 //! What can be wrong with a descriptor, and where.
 
-use flow_engine::source::Position;
+use flow_engine::source::{Position, Span};
 
 /// Why a descriptor cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,8 @@ pub struct DescriptorError {
     pub path: String,
     /// Where it stands, if that is known.
     pub at: Option<Position>,
+    /// The same as a part of the text; empty if it is not known.
+    pub span: Span,
     /// What is wrong there.
     pub message: String,
 }
@@ -31,6 +33,7 @@ impl DescriptorError {
             file: String::new(),
             path: path.into(),
             at: None,
+            span: Span::default(),
             message: message.into(),
         }
     }

@@ -1,6 +1,6 @@
 //! From one or two texts to a checked service, with the place of every error.
 
-use flow_engine::source::{Position, SourceFile};
+use flow_engine::source::{Position, SourceFile, Span};
 use flow_engine::yaml::{self, Node, NodeKind};
 use serde::de::DeserializeOwned;
 
@@ -19,43 +19,91 @@ pub const DESCRIPTOR_BYTES_MAX: usize = 4 << 20;
 /// # Errors
 /// The first [`DescriptorError`], with source, path and place.
 pub fn load(sources: &[SourceFile]) -> Result<Service, DescriptorError> {
+    let (service, errors) = read_all(sources);
+    match errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => service.ok_or_else(no_service),
+    }
+}
+
+/// Everything that is wrong with a descriptor, in the order of its text; empty if it can be used. What a text that cannot
+/// be read as a document has besides is not known.
+pub fn check(sources: &[SourceFile]) -> Vec<DescriptorError> {
+    read_all(sources).1
+}
+
+fn no_service() -> DescriptorError {
+    let message = "no service document: one of the texts must be a map with `handle` and `service`";
+    DescriptorError::at("descriptor.incomplete", "", message)
+}
+
+fn read_all(sources: &[SourceFile]) -> (Option<Service>, Vec<DescriptorError>) {
     let mut service: Option<(&SourceFile, Document)> = None;
     let mut lists: Vec<(&SourceFile, Vec<ResourceDocument>)> = Vec::new();
+    let mut errors = Vec::new();
     for source in sources {
-        check_size(source)?;
-        if is_list(source.text()) {
-            lists.push((source, read(source)?));
-        } else if let Some((first, _)) = &service {
-            let message = format!("a second service document; the first is `{}`", first.name());
-            return Err(placed(
-                DescriptorError::at("descriptor.shape", "", message),
-                source,
-            ));
-        } else {
-            service = Some((source, read(source)?));
-        }
+        let read = check_size(source).and_then(|()| {
+            if is_list(source.text()) {
+                lists.push((source, read(source)?));
+            } else if let Some((first, _)) = &service {
+                let message = format!("a second service document; the first is `{}`", first.name());
+                return Err(Tree::of(source).placed(DescriptorError::at(
+                    "descriptor.shape",
+                    "",
+                    message,
+                )));
+            } else {
+                service = Some((source, read(source)?));
+            }
+            Ok(())
+        });
+        errors.extend(read.err());
+    }
+    if !errors.is_empty() {
+        return (None, errors);
     }
     let Some((source, mut document)) = service else {
-        let message =
-            "no service document: one of the texts must be a map with `handle` and `service`";
-        return Err(DescriptorError::at("descriptor.incomplete", "", message));
+        let error = no_service();
+        let named = sources
+            .first()
+            .map_or(String::new(), |source| source.name().to_owned());
+        return (
+            None,
+            vec![DescriptorError {
+                file: if sources.len() == 1 {
+                    named
+                } else {
+                    String::new()
+                },
+                ..error
+            }],
+        );
     };
     let own = document.resources.len();
     for (_, list) in &mut lists {
         document.resources.append(list);
     }
-    let compiled = compile::service(&document).map_err(|error| match lists.first() {
+    let (service, errors) = compile::service(&document);
+    let (tree, list) = if errors.is_empty() {
+        (None, None)
+    } else {
+        let list = lists.first().map(|(list, _)| Tree::of(list));
+        (Some(Tree::of(source)), list)
+    };
+    let placed = |error: DescriptorError| match (&tree, &list) {
         // Resources of a text of their own are counted from its first.
-        Some((list, _)) => match in_list(&error.path, own) {
-            Some(path) => placed(DescriptorError { path, ..error }, list),
-            None => placed(error, source),
+        (Some(tree), Some(list)) => match in_list(&error.path, own) {
+            Some(path) => list.placed(DescriptorError { path, ..error }),
+            None => tree.placed(error),
         },
-        None => placed(error, source),
-    })?;
-    Ok(Service {
+        (Some(tree), None) => tree.placed(error),
+        _ => error,
+    };
+    let service = service.map(|service| Service {
         sources: sources.to_vec(),
-        ..compiled
-    })
+        ..service
+    });
+    (service, errors.into_iter().map(placed).collect())
 }
 
 fn check_size(source: &SourceFile) -> Result<(), DescriptorError> {
@@ -86,6 +134,7 @@ pub(crate) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Descri
         file: source.name().to_owned(),
         path: if path == "." { String::new() } else { path },
         at,
+        span: at.map_or_else(Span::default, |at| word_at(source, at)),
         message,
     };
     if text.trim_start().starts_with(['{', '[']) {
@@ -133,7 +182,7 @@ pub(crate) fn read<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Descri
             .map_err(|error| failed_yaml(&error, String::new()))?;
         return serde_path_to_error::deserialize(tree).map_err(|error| {
             let path = error.path().to_string();
-            placed(failed_yaml(error.inner(), path), source)
+            Tree::of(source).placed(failed_yaml(error.inner(), path))
         });
     }
     let deserializer = serde_yaml::Deserializer::from_str(text);
@@ -154,37 +203,73 @@ fn in_list(path: &str, own: usize) -> Option<String> {
     Some(format!("[{index}]{rest}"))
 }
 
-fn placed(error: DescriptorError, source: &SourceFile) -> DescriptorError {
-    let (root, _) = yaml::read(source);
-    let offset = find(&root, &error.path);
-    DescriptorError {
-        file: source.name().to_owned(),
-        at: Some(source.position(offset)),
-        ..error
+/// A text as a tree, for places of errors.
+struct Tree<'a> {
+    source: &'a SourceFile,
+    root: Node,
+}
+
+impl<'a> Tree<'a> {
+    fn of(source: &'a SourceFile) -> Tree<'a> {
+        let (root, _) = yaml::read(source);
+        Tree { source, root }
+    }
+
+    /// The error with its place: the deepest node on its path that the text has.
+    fn placed(&self, error: DescriptorError) -> DescriptorError {
+        let span = self.find(&error.path);
+        DescriptorError {
+            file: self.source.name().to_owned(),
+            at: Some(self.source.position(span.start)),
+            span,
+            ..error
+        }
+    }
+
+    fn find(&self, path: &str) -> Span {
+        let mut node = &self.root;
+        let mut span = Span::at(self.root.span.start as usize);
+        for part in path.split(['.', '[', ']']).filter(|part| !part.is_empty()) {
+            let next = match &node.kind {
+                NodeKind::Map(entries) => entries
+                    .iter()
+                    .find(|entry| &*entry.key == part)
+                    .map(|entry| (entry.key_span, &entry.value)),
+                NodeKind::List(items) => part
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index))
+                    .map(|item| (Span::at(item.span.start as usize), item)),
+                _ => None,
+            };
+            let Some((place, inner)) = next else {
+                return span;
+            };
+            (span, node) = (place, inner);
+        }
+        span
     }
 }
 
-/// Offset of the deepest node on the path that the text has.
-fn find(root: &Node, path: &str) -> u32 {
-    let mut node = root;
-    let mut offset = root.span.start;
-    for part in path.split(['.', '[', ']']).filter(|part| !part.is_empty()) {
-        let next = match &node.kind {
-            NodeKind::Map(entries) => entries
-                .iter()
-                .find(|entry| &*entry.key == part)
-                .map(|entry| (entry.key_span.start, &entry.value)),
-            NodeKind::List(items) => part
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get(index))
-                .map(|item| (item.span.start, item)),
-            _ => None,
-        };
-        let Some((start, inner)) = next else {
-            return offset;
-        };
-        (offset, node) = (start, inner);
-    }
-    offset
+/// The word at a position.
+fn word_at(source: &SourceFile, at: Position) -> Span {
+    let text = source.text();
+    let line = text
+        .split_inclusive('\n')
+        .take(at.line.saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    let rest = text.get(line..).unwrap_or_default();
+    let start = line
+        + rest
+            .chars()
+            .take_while(|letter| *letter != '\n')
+            .take(at.column.saturating_sub(1))
+            .map(char::len_utf8)
+            .sum::<usize>();
+    let word = text.get(start..).unwrap_or_default();
+    let end = word
+        .find(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '-'))
+        .unwrap_or(word.len());
+    Span::new(start, start + end)
 }

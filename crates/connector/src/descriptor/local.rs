@@ -11,11 +11,11 @@ use flow_engine::types::Type;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::compile::type_of;
 use super::compile_parameters::parameter;
 use super::document::Meta;
 use super::error::DescriptorError;
 use super::load::read;
+use super::named_types::type_of;
 use super::resource::ParameterDocument;
 use super::service::NamedTypes;
 

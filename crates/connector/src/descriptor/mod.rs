@@ -1,15 +1,17 @@
-//! Connectors as data. Read in this order: [`document`] and [`resource`] (the format, as it is written), `text` and
+//! Connectors as data. Read in this order: [`document`], [`auth_document`] and [`resource`] (the format, as it is written), `text` and
 //! `template` (texts with holes), `body_template` (a JSON text with holes, as a tree), `load` (text to document, with places
-//! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_operation`,
+//! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_auth`, `compile_operation`,
 //! `compile_parameters`, `compile_answer`, `compile_adopt`, `fields` and
 //! `triggers` (document to service), `catalog` (service to the engine's catalog),
 //! `local` (the local connectors' parameters), `schema` (the format, for editors).
 
+pub mod auth_document;
 mod body_template;
 mod catalog;
 mod compile;
 mod compile_adopt;
 mod compile_answer;
+mod compile_auth;
 mod compile_operation;
 mod compile_parameters;
 pub mod document;
@@ -17,6 +19,7 @@ mod error;
 mod fields;
 mod load;
 pub(crate) mod local;
+mod named_types;
 pub mod operation;
 pub mod resource;
 mod schema;
@@ -31,7 +34,7 @@ pub use body_template::{BodyTemplate, BodyTemplateError};
 pub use error::DescriptorError;
 #[cfg(test)]
 pub(crate) use load::read;
-pub use load::{DESCRIPTOR_BYTES_MAX, load};
+pub use load::{DESCRIPTOR_BYTES_MAX, check, load};
 pub use schema::schema;
 pub use template::{Template, TemplatePart};
 pub use text::{Placeholder, Text};

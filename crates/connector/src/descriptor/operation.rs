@@ -42,6 +42,8 @@ pub struct Wire {
     pub template: Option<BodyTemplate>,
     /// Whether the body is a form of parts.
     pub multipart: bool,
+    /// Whether the body is a form of names and texts.
+    pub is_form: bool,
     /// Whether a request without body members has the body `{}` (POST with declared members).
     pub has_body: bool,
     /// Media type of the body.
@@ -105,6 +107,13 @@ pub enum Place {
     Header(Arc<str>),
     /// A member of the body.
     Body(Arc<str>),
+    /// A field of a form.
+    Form {
+        /// Its name there.
+        name: Arc<str>,
+        /// How a list is written.
+        arrays: ArrayStyle,
+    },
     /// The hole of the body template with its name.
     Template,
     /// A part of a multipart body.
@@ -167,6 +176,15 @@ pub enum NextPage {
         /// Number of the first page.
         first: u64,
         /// Path of the number of pages.
+        total: Option<Path>,
+    },
+    /// The number of items to skip.
+    Offset {
+        /// Query parameter that takes it.
+        param: Arc<str>,
+        /// Query parameter that says how many are wanted.
+        limit: Option<Arc<str>>,
+        /// Path of the number of all items.
         total: Option<Path>,
     },
     /// The `Link` header.

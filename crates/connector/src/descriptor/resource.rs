@@ -116,6 +116,8 @@ pub struct OperationDocument {
     pub beta: Vec<String>,
     /// Value of the `accept` header; else by `answer`.
     pub accept: Option<String>,
+    /// Media type of its request bodies, if not that of the service.
+    pub content_type: Option<String>,
     /// `json` (default), `jsonl`, `sse`, `binary` or `empty`.
     pub answer: Option<AnswerDocument>,
     /// How the events of an `sse` answer become one value: `message` joins the deltas of a message. Without it the value
@@ -224,6 +226,8 @@ pub enum PlaceDocument {
     Header,
     /// A member of the body.
     Body,
+    /// A field of a body that is a form (`application/x-www-form-urlencoded`).
+    Form,
     /// A hole of the body template.
     Template,
     /// A part of a multipart body.
@@ -317,6 +321,21 @@ pub enum PaginationDocument {
         #[serde(default)]
         total: Option<String>,
     },
+    /// The answer is a part of the list, from a number on; an empty one, or one that is shorter than was asked for, ends it.
+    Offset {
+        /// Path of the items; empty if the answer is the list.
+        #[serde(default)]
+        items: String,
+        /// Query parameter that takes the number of items to skip.
+        #[serde(default = "offset")]
+        param: String,
+        /// Query parameter that says how many items are wanted.
+        #[serde(default)]
+        limit: Option<String>,
+        /// Path of the number of all items, if the answer tells it.
+        #[serde(default)]
+        total: Option<String>,
+    },
     /// What an operation named `list` does without this key: items are the answer itself, or its `data`, `items` or
     /// `results`; it goes on by `has_more` and `last_id`, or by `next_page`, whichever the answer has.
     Detect {},
@@ -353,6 +372,9 @@ fn next_page() -> String {
 }
 fn page() -> String {
     "page".to_owned()
+}
+fn offset() -> String {
+    "offset".to_owned()
 }
 fn one() -> u64 {
     1

@@ -18,9 +18,12 @@ mod tests {
 
     use serde::de::DeserializeOwned;
 
+    use super::super::auth_document::{
+        AuthDocument, AuthParams, BasicDocument, OauthDocument, TlsDocument, TokenDocument,
+    };
     use super::super::document::{
-        AuthDocument, AuthParams, Document, ErrorsDocument, HeaderDocument, Meta, ServiceDocument,
-        SettingDocument, StatusDocument, TokenDocument,
+        Document, ErrorsDocument, HeaderDocument, Meta, ServiceDocument, SettingDocument,
+        StatusDocument,
     };
     use super::super::resource::{
         EdgeDocument, FieldDocument, LevelDocument, OperationDocument, ParameterDocument,
@@ -54,6 +57,9 @@ mod tests {
         check::<AuthDocument>("/$defs/auth/properties");
         check::<AuthParams>("/$defs/auth/properties/params/properties");
         check::<TokenDocument>("/$defs/token/properties");
+        check::<BasicDocument>("/$defs/basic/properties");
+        check::<OauthDocument>("/$defs/oauth/properties");
+        check::<TlsDocument>("/$defs/tls/properties");
         check::<SettingDocument>("/$defs/setting/properties");
         check::<ErrorsDocument>("/$defs/errors/properties");
         check::<StatusDocument>(

@@ -7,6 +7,7 @@ use flow_engine::run::{Done, FailureKind};
 use flow_engine::source::SourceFile;
 use flow_engine::types::Type;
 
+use super::auth_document::ClientAuthDocument;
 use super::operation::Operation;
 use super::template::Template;
 
@@ -25,8 +26,12 @@ pub struct Service {
     pub aliases: Vec<Arc<str>>,
     /// Address that all paths are relative to, with holes for settings.
     pub base_url: Template,
-    /// Headers of every request, credentials among them.
+    /// Headers of every request, credentials that are no more than a header among them.
     pub headers: Vec<HeaderRule>,
+    /// The other credentials.
+    pub credentials: Vec<CredentialRule>,
+    /// TLS beyond the usual.
+    pub tls: TlsRule,
     /// What a connection may set, besides `base_url`.
     pub settings: IndexMap<Arc<str>, SettingRule>,
     /// Header that collects beta values.
@@ -50,6 +55,57 @@ pub struct HeaderRule {
     pub when: Vec<(Arc<str>, Arc<str>)>,
 }
 
+/// A credential that is used if its settings are there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CredentialRule {
+    /// What it is.
+    pub credential: Credential,
+    /// Settings that must have these values.
+    pub when: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// A credential that is more than a header with holes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Credential {
+    /// A token in this query parameter.
+    Query(Arc<str>, Template),
+    /// A name and a password.
+    Basic {
+        /// The name.
+        username: Template,
+        /// The password.
+        password: Template,
+    },
+    /// A token that is fetched.
+    Oauth(OauthRule),
+}
+
+/// How a token is fetched with client credentials.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OauthRule {
+    /// Where; a path is one of the service's own address.
+    pub token_url: Template,
+    /// Who asks.
+    pub client_id: Template,
+    /// The secret.
+    pub client_secret: Template,
+    /// What is asked for.
+    pub scopes: Vec<Template>,
+    /// How the client says who it is.
+    pub client_auth: ClientAuthDocument,
+    /// More members of the form.
+    pub form: Vec<(Arc<str>, Template)>,
+}
+
+/// PEM, or the paths of PEM files in the project.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TlsRule {
+    /// The certificate that the client shows, and its private key.
+    pub identity: Option<(Template, Template)>,
+    /// An authority that is trusted besides the usual ones.
+    pub authority: Option<Template>,
+}
+
 /// One thing that a connection may set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SettingRule {
@@ -61,6 +117,8 @@ pub struct SettingRule {
     pub default: Option<Arc<str>>,
     /// The only values allowed; empty for any.
     pub one_of: Vec<Arc<str>>,
+    /// Settings that must have these values for the default secret to be needed.
+    pub when: Vec<(Arc<str>, Arc<str>)>,
     /// One sentence.
     pub description: Arc<str>,
 }
@@ -86,7 +144,7 @@ pub struct ErrorRules {
     pub statuses: Vec<(u16, FailureKind, Done)>,
 }
 
-/// Members of maps, from the outside in.
+/// Members of maps and numbers of items, from the outside in; `-1` is the last item.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Path(pub Vec<Arc<str>>);
 
@@ -106,7 +164,16 @@ impl Path {
         &self,
         body: &'a flow_engine::value::Value,
     ) -> Option<&'a flow_engine::value::Value> {
-        self.0.iter().try_fold(body, |value, key| value.get(key))
+        self.0.iter().try_fold(body, |value, key| match value {
+            flow_engine::value::Value::List(items) => {
+                let at = match key.strip_prefix('-') {
+                    Some(back) => items.len().checked_sub(back.parse().ok()?)?,
+                    None => key.parse().ok()?,
+                };
+                items.get(at)
+            }
+            value => value.get(key),
+        })
     }
 }
 

@@ -15,11 +15,11 @@ use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
 use flow_engine::types::Type;
 
-use super::compile::type_of;
 use super::compile_operation::capitalised;
 use super::compile_parameters::parameter;
 use super::error::DescriptorError;
 use super::fields;
+use super::named_types::type_of;
 use super::operation::{Operation, Place};
 use super::resource::{EdgeDocument, ResourceDocument, TriggerDocument, WebhookDocument};
 use super::service::{NamedTypes, Service};

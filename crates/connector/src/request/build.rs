@@ -12,6 +12,7 @@ use crate::descriptor::operation::{Operation, Place, Wire};
 use crate::descriptor::resource::PartDocument;
 use crate::descriptor::service::Service;
 use crate::descriptor::{Template, TemplatePart};
+use crate::service::credentials;
 use crate::service::settings::Settings;
 
 /// A request, and how many items it holds.
@@ -43,6 +44,7 @@ pub(crate) fn build(
     add_headers(&mut request, service, wire, settings);
     let mut members = Map::new();
     let mut parts = Vec::new();
+    let mut form = Vec::new();
     let mut whole = None;
     for (name, value) in arguments.iter() {
         match wire.places.get(name) {
@@ -61,6 +63,7 @@ pub(crate) fn build(
             Some(Place::Multipart { name, content }) => {
                 add_parts(&mut parts, name, *content, value, context)?;
             }
+            Some(Place::Form { name, arrays }) => query::add(&mut form, name, *arrays, value)?,
             Some(Place::BodyWhole) => whole = Some(value.clone()),
             None => members.insert(name.clone(), value.clone()),
         }
@@ -68,7 +71,12 @@ pub(crate) fn build(
     for (name, value) in wire.constants.iter() {
         members.insert(name.clone(), value.clone());
     }
-    request.body = body(wire, &arguments, members, parts, whole);
+    credentials::add(&mut request, service, settings);
+    request.body = if wire.is_form {
+        Body::Form(form)
+    } else {
+        body(wire, &arguments, members, parts, whole)
+    };
     if matches!(request.body, Body::Json(_)) && &*wire.content_type != "application/json" {
         request.headers.push((
             "content-type".into(),

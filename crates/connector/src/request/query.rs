@@ -10,7 +10,8 @@ use super::secrets::Opener;
 use crate::descriptor::document::ArrayStyle;
 use secrecy::ExposeSecret;
 
-/// Adds a parameter: a list in its style, a map as `name[key]`, null not at all.
+/// Adds a parameter: a list in its style (its lists and maps by number, `name[0][key]`), a map as `name[key]`, null not at
+/// all.
 pub(crate) fn add(
     query: &mut Vec<(Arc<str>, Value)>,
     name: &Arc<str>,
@@ -33,8 +34,13 @@ pub(crate) fn add(
                     ArrayStyle::Brackets => format!("{name}[]").into(),
                     _ => name.clone(),
                 };
-                for item in items.iter() {
-                    query.push((name.clone(), scalar(&name, item)?));
+                for (at, item) in items.iter().enumerate() {
+                    if matches!(item, Value::List(_) | Value::Map(_)) {
+                        let base = name.trim_end_matches("[]");
+                        add(query, &format!("{base}[{at}]").into(), arrays, item)?;
+                    } else {
+                        query.push((name.clone(), scalar(&name, item)?));
+                    }
                 }
             }
         },
@@ -136,6 +142,8 @@ mod tests {
             ArrayStyle::Repeat,
             "ids%5Bgt%5D=%C3%A9",
         );
+        let maps = Value::list([Value::map([("a", Value::from(1_i64))])]);
+        check(&maps, ArrayStyle::Brackets, "ids%5B0%5D%5Ba%5D=1");
         check(&Value::Null, ArrayStyle::Repeat, "");
         check(&Value::from(true), ArrayStyle::Repeat, "ids=true");
     }

@@ -92,6 +92,29 @@ pub(crate) fn next(
                 Next::Query(param.clone(), Value::from((number + 1).to_string()))
             })
         }
+        NextPage::Offset {
+            param,
+            limit,
+            total,
+        } => {
+            let asked = |name: &Arc<str>| {
+                let found = request.query.iter().find(|(known, _)| known == name);
+                found.and_then(|(_, value)| value.as_str()?.parse::<u64>().ok())
+            };
+            let count = count as u64;
+            let end = asked(param).unwrap_or(0).saturating_add(count);
+            let total = total.as_ref().and_then(|path| path.read(body)?.as_u64());
+            let short = limit
+                .as_ref()
+                .and_then(asked)
+                .is_some_and(|wanted| count < wanted);
+            let is_last = count == 0 || short || total.is_some_and(|total| end >= total);
+            Ok(if is_last {
+                Next::End
+            } else {
+                Next::Query(param.clone(), Value::from(end.to_string()))
+            })
+        }
         NextPage::Link => Ok(link
             .and_then(|link| next_link(link, url))
             .map_or(Next::End, Next::Address)),

@@ -1,5 +1,7 @@
 //! Lists over several pages.
 
+use std::sync::Arc;
+
 use flow_engine::run::{Done, Failure, FailureKind};
 use flow_engine::value::Value;
 
@@ -22,6 +24,7 @@ impl Performer<'_> {
         let mut sink = ItemSink::new(self.context.blobs.clone());
         let mut seen = page::Seen::default();
         let mut response_of_first = None;
+        let mut read = 0_u32;
         let wanted = reading.pages.unwrap_or(u32::MAX).max(1);
         for number in 1..=wanted {
             if number > self.limits.pages {
@@ -63,6 +66,7 @@ impl Performer<'_> {
                 Ok(sink)
             })
             .await?;
+            read = number;
             if number < wanted {
                 seen.note(&next)?;
             }
@@ -71,11 +75,22 @@ impl Performer<'_> {
                 page::Next::Query(name, value) => request.set_query(&name, value),
                 page::Next::Address(address) => {
                     request.url = address.into();
-                    request.query.clear();
+                    // What the address does not say again: a key.
+                    request
+                        .query
+                        .retain(|(_, value)| matches!(value, Value::Secret(_)));
                 }
             }
         }
         let list = blocking(move || sink.finish()).await?;
-        Ok(with_response(list, response_of_first))
+        let response = response_of_first.map(|response| match response {
+            Value::Map(map) => {
+                let mut map = Arc::unwrap_or_clone(map);
+                map.insert("pages", Value::from(read));
+                Value::from(map)
+            }
+            other => other,
+        });
+        Ok(with_response(list, response))
     }
 }

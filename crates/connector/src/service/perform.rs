@@ -7,6 +7,7 @@ use flow_backend::context::StepContext;
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Map, Value, View};
 
+use super::credentials::tls::TlsIdentity;
 use crate::blocking::blocking;
 use crate::descriptor::operation::{Answer as AnswerKind, Pagination};
 use crate::descriptor::service::ErrorRules;
@@ -22,6 +23,8 @@ pub(crate) struct Performer<'a> {
     pub(crate) limits: &'a TransportLimits,
     pub(crate) errors: &'a ErrorRules,
     pub(crate) opener: Opener,
+    /// What it shows and trusts besides the usual, at the request's own address.
+    pub(crate) identity: Option<&'a TlsIdentity>,
     pub(crate) context: &'a StepContext,
     /// Where commands are noted down, if anywhere.
     pub(crate) ledger: Option<&'a Arc<Ledger>>,
@@ -71,7 +74,7 @@ impl Performer<'_> {
     }
 
     /// One exchange whose status is a success.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         request: &Request,
         home: Option<&str>,
@@ -83,6 +86,7 @@ impl Performer<'_> {
             request,
             home,
             opener: &self.opener,
+            identity: self.identity,
             context: self.context,
             stream,
         };

@@ -6,7 +6,7 @@ use flow_engine::finding::nearest;
 use flow_engine::run::Failure;
 use flow_engine::value::{Map, Secret, SecretPart, Value};
 
-use crate::descriptor::service::{HeaderRule, Service};
+use crate::descriptor::service::{HeaderRule, Service, SettingRule};
 use crate::descriptor::{Template, TemplatePart};
 
 /// Where all calls of a connector go, whatever its connections say: a sandbox.
@@ -18,7 +18,7 @@ pub(crate) struct Override {
 }
 
 /// Settings with their defaults.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Address without a slash at its end.
     pub(crate) base_url: String,
@@ -58,7 +58,9 @@ impl Settings {
                 }
                 (Some(value), _) => text(name, value)?,
                 (None, _) => match (&rule.default_secret, &rule.default) {
-                    (Some(secret), _) if rule.secret => Value::from(Secret::named(secret.clone())),
+                    (Some(secret), _) if rule.secret && needed(service, given, rule) => {
+                        Value::from(Secret::named(secret.clone()))
+                    }
                     (_, Some(default)) => Value::from(default.clone()),
                     _ => continue,
                 },
@@ -83,7 +85,7 @@ impl Settings {
         };
         let base_url = match (own, other) {
             (Some(own), Some(other)) => moved(own, other),
-            (None, Some(other)) => other.trim_end_matches('/').to_owned(),
+            (None, Some(other)) => moved(&with_unset(&service.base_url), other),
             (Some(own), None) => own.trim_end_matches('/').to_owned(),
             (None, None) => {
                 let message = format!(
@@ -99,14 +101,29 @@ impl Settings {
 
     /// A header's value, if its settings are there and as they must be.
     pub(crate) fn header(&self, rule: &HeaderRule) -> Option<Value> {
-        let holds = |(name, wanted): &(Arc<str>, Arc<str>)| {
-            self.values.get(name).and_then(Value::as_str) == Some(wanted)
-        };
-        rule.when
-            .iter()
-            .all(holds)
-            .then(|| fill(&rule.value, &self.values))
+        self.hold(&rule.when)
+            .then(|| self.filled(&rule.value))
             .flatten()
+    }
+
+    /// Whether these settings have these values.
+    pub(crate) fn hold(&self, when: &[(Arc<str>, Arc<str>)]) -> bool {
+        when.iter()
+            .all(|(name, wanted)| self.text(name) == Some(wanted))
+    }
+
+    /// A text with its settings, a handle if a secret is in it; `None` if one that it names is not set.
+    pub(crate) fn filled(&self, template: &Template) -> Option<Value> {
+        fill(template, &self.values)
+    }
+
+    /// An address as it is, or a path of the service's own address.
+    pub(crate) fn joined(&self, address: &str) -> String {
+        if address.contains("://") {
+            return address.to_owned();
+        }
+        let slash = if address.starts_with('/') { "" } else { "/" };
+        format!("{}{slash}{address}", self.base_url)
     }
 
     /// A setting's text.
@@ -132,8 +149,16 @@ impl Settings {
     }
 }
 
+/// Whether the settings are such that a default secret is needed.
+fn needed(service: &Service, given: &Map, rule: &SettingRule) -> bool {
+    rule.when.iter().all(|(name, wanted)| {
+        let default = || service.settings.get(name)?.default.as_deref();
+        given.get(name).and_then(Value::as_str).or_else(default) == Some(wanted)
+    })
+}
+
 /// A key must not cross a network unencrypted: plain http is for this machine only.
-fn refuse_clear_text(connector: &str, base_url: &str) -> Result<(), Failure> {
+pub(crate) fn refuse_clear_text(connector: &str, base_url: &str) -> Result<(), Failure> {
     let Ok(url) = reqwest::Url::parse(base_url) else {
         let message =
             format!("the address `{base_url}` of the connection to `{connector}` is not a URL");
@@ -165,6 +190,20 @@ fn moved(own: &str, other: &str) -> String {
         Some(path) if !has_path => format!("{other}{}", path.trim_end_matches('/')),
         _ => other.to_owned(),
     }
+}
+
+/// An address some of whose settings are not set, for its path: one with such a hole in the path has none.
+fn with_unset(template: &Template) -> String {
+    let mut text = String::new();
+    for part in &template.parts {
+        match part {
+            TemplatePart::Text(piece) => text.push_str(piece),
+            TemplatePart::Hole(_) if text.is_empty() => text.push_str("https://unset"),
+            TemplatePart::Hole(_) if text.matches('/').count() > 2 => return String::new(),
+            TemplatePart::Hole(_) => text.push_str("unset"),
+        }
+    }
+    text
 }
 
 /// A setting as text, or a handle; a list is joined by commas.

@@ -191,7 +191,7 @@ fn errors_have_a_code_a_path_and_a_place() {
     );
     check(
         "- handle: r\n",
-        "descriptor.incomplete no service document: one of the texts must be a map with `handle` and `service`",
+        "descriptor.incomplete d.yaml: no service document: one of the texts must be a map with `handle` and `service`",
     );
     check(
         "handle: X y\nservice: { baseURL: a }\n",
@@ -222,7 +222,7 @@ fn errors_have_a_code_a_path_and_a_place() {
     let auth = "handle: x\nservice:\n  baseURL: https://x.example\n  auth: { method: magic }\n";
     check(
         auth,
-        "descriptor.auth d.yaml:4:11: `service.auth.method`: `magic` is not a method that is known: `api_token`, `bearer`, `none`",
+        "descriptor.auth d.yaml:4:11: `service.auth.method`: `magic` is not a method that is known: `api_token`, `bearer`, `basic`, `oauth2`, `none`",
     );
     let large = format!("handle: {}", "x".repeat(5 << 20));
     check(

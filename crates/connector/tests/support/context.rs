@@ -38,6 +38,10 @@ impl Bench {
             ("ANTHROPIC_API_KEY", "sk-test"),
             ("NOTES_API_KEY", "notes-key"),
             ("TOKEN", "hush hush"),
+            ("SHOP_PASSWORD", "open sesame"),
+            ("SHOP_CLIENT_SECRET", "s3cret/+&"),
+            ("CLIENT_KEY", include_str!("../tls/client.key")),
+            ("CLIENT_CERTIFICATE", include_str!("../tls/client.pem")),
         ];
         let context = StepContext {
             blobs: Arc::new(Store(folder.path().join("blobs"))),

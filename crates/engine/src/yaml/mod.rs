@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::source::Span;
 
 pub use place::TextPlace;
-pub use read::read;
+pub use read::{Limits, read, read_within};
 
 /// A node of the tree; a copy of one shares what is below it.
 #[derive(Debug, Clone)]

@@ -23,10 +23,35 @@ const MERGES_MAX: usize = 10_000;
 /// The tags that a workflow may use.
 const TAGS: [&str; 3] = ["text", "template", "raw"];
 
+/// How large a text may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the text.
+    pub bytes: usize,
+    /// Nodes, aliases expanded.
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    /// Those of workflows.
+    fn default() -> Limits {
+        Limits {
+            bytes: FILE_BYTES_MAX,
+            nodes: NODES_MAX,
+        }
+    }
+}
+
 /// Reads a text as one YAML document. What cannot be read becomes a hole, with a finding.
 pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
+    read_within(source, Limits::default())
+}
+
+/// Reads a text as one YAML document, within limits of the caller's.
+pub fn read_within(source: &SourceFile, limits: Limits) -> (Node, Vec<Finding>) {
     let mut reader = Reader {
         source,
+        limits,
         findings: Vec::new(),
         anchors: HashMap::default(),
         nodes: 0,
@@ -42,6 +67,7 @@ pub fn read(source: &SourceFile) -> (Node, Vec<Finding>) {
 
 struct Reader<'a> {
     source: &'a SourceFile,
+    limits: Limits,
     findings: Vec<Finding>,
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
@@ -89,8 +115,8 @@ fn hole(span: Span) -> Node {
 
 impl Reader<'_> {
     fn run(&mut self) {
-        if self.source.text().len() > FILE_BYTES_MAX {
-            let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+        if self.source.text().len() > self.limits.bytes {
+            let message = format!("the file is larger than {} MiB", self.limits.bytes >> 20);
             let finding = Finding::error("yaml.too_large", Span::at(0), message);
             self.findings
                 .push(finding.help("put long texts into files of their own, with `!text`"));
@@ -376,20 +402,21 @@ impl Reader<'_> {
     fn count(&mut self, nodes: usize, span: Span) -> bool {
         let aliases = nodes > 1;
         self.nodes += nodes;
-        if self.nodes <= NODES_MAX {
+        let limit = self.limits.nodes;
+        if self.nodes <= limit {
             return true;
         }
         let finding = if aliases {
             Finding::error(
                 "yaml.alias_budget",
                 span,
-                format!("aliases make more than {NODES_MAX} nodes of this file"),
+                format!("aliases make more than {limit} nodes of this file"),
             )
         } else {
             Finding::error(
                 "yaml.too_many_nodes",
                 span,
-                format!("the file has more than {NODES_MAX} nodes"),
+                format!("the file has more than {limit} nodes"),
             )
         };
         self.findings.push(

@@ -57,10 +57,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
     let given = parameters(&arguments.operation, operation, &arguments.parameters)?;
     let sandboxed = arguments.sandbox && SANDBOX_SERVES.contains(&&*connector);
     let given_settings = given_settings(&catalog, &connector, &arguments.settings)?;
-    let (mut settings, secrets) = credentials(&catalog, &connector, sandboxed)?;
-    for (name, value) in given_settings.iter() {
-        settings.insert(name.clone(), value.clone());
-    }
+    let (settings, secrets) = credentials(&catalog, &connector, &given_settings, sandboxed)?;
     let (connectors, sandbox) = services::sandboxed(sandboxed, connectors, &folders.store).await?;
     let temporary = tempfile::tempdir().map_err(|error| unwritable(&error))?;
     let blobs = Arc::new(BlobFolder::open(temporary.path())?);
@@ -146,7 +143,7 @@ fn find<'a>(
 }
 
 /// Types what was given: text stays text where text is expected, anything else is read as JSON if it is.
-fn parameters(
+pub(super) fn parameters(
     written: &str,
     operation: &Operation,
     pairs: &[(String, String)],
@@ -217,20 +214,22 @@ fn any(text: &str) -> Value {
     json::parse(text.as_bytes()).unwrap_or_else(|_| Value::from(text))
 }
 
-/// The default credentials of a connector, looked up.
-fn credentials(
+/// What is given, with the default credentials of a connector besides, looked up.
+pub(super) fn credentials(
     catalog: &Catalog,
     connector: &str,
+    given: &Map,
     sandboxed: bool,
 ) -> Result<(Map, EnvironmentSecrets), Trouble> {
-    let mut settings = Map::new();
+    let mut settings = given.clone();
+    let said = |name: &str| Some(Some(given.get(name)?.as_str().unwrap_or_default()));
     let mut names: Vec<Arc<str>> = Vec::new();
     for (key, setting) in catalog
         .connector(connector)
         .into_iter()
         .flat_map(|connector| &connector.settings)
     {
-        if let Some(secret) = &setting.default_secret {
+        if let Some(secret) = setting.secret_if(said) {
             settings.insert(key.clone(), Value::from(Secret::named(secret.clone())));
             names.push(secret.clone());
         }
@@ -258,7 +257,7 @@ fn credentials(
 }
 
 /// Settings from the command line; credentials do not belong there, where every process can read them.
-fn given_settings(
+pub(super) fn given_settings(
     catalog: &Catalog,
     connector: &str,
     pairs: &[(String, String)],
@@ -353,7 +352,7 @@ fn trouble(failure: Failure) -> Trouble {
     }
 }
 
-fn unwritable(error: &io::Error) -> Trouble {
+pub(super) fn unwritable(error: &io::Error) -> Trouble {
     let folder = std::env::temp_dir();
     Trouble::new(
         Exit::Unavailable,

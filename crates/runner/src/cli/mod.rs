@@ -4,6 +4,7 @@ mod backup;
 mod call;
 mod cancel;
 mod check;
+mod connector;
 mod connectors;
 mod diff;
 mod doctor;
@@ -88,6 +89,9 @@ enum Command {
     Call(call::Arguments),
     /// List connectors, their operations, or the parameters of one.
     Connectors(connectors::Arguments),
+    /// Make, check and try descriptors: connectors of your own.
+    #[command(subcommand)]
+    Connector(connector::Command),
     /// Print a JSON Schema for editors.
     Schema(schema::Arguments),
     /// Serve the loopback Claude API.
@@ -182,6 +186,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Call(arguments) => call::call(arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
+        Command::Connector(command) => connector::run(command).await,
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments).await,
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::load::Checked;
 
 /// Version of the shape; members may be added to it without a new one.
-const SHAPE: u32 = 1;
+pub(crate) const SHAPE: u32 = 1;
 
 /// All files and their findings.
 pub(crate) fn log(files: &[Checked], skipped: &[String]) -> Value {

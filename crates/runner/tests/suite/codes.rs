@@ -386,6 +386,69 @@ const CASES: &[Case] = &[
         3,
     ),
     (
+        "connection.certificate",
+        &[
+            ("connectors/shop.yaml", AUTHORITY),
+            ("notes.txt", "no certificate"),
+        ],
+        &["call", "shop.orders.list"],
+        4,
+    ),
+    (
+        "openapi.version",
+        &[("api.yaml", "swagger: '2.0'\npaths: {}\n")],
+        &["connector", "import", "api.yaml"],
+        3,
+    ),
+    (
+        "openapi.not_openapi",
+        &[("api.yaml", "steps: {}\n")],
+        &["connector", "import", "api.yaml"],
+        3,
+    ),
+    (
+        "openapi.nothing",
+        &[("api.yaml", API)],
+        &["connector", "import", "api.yaml", "--only", "customers"],
+        3,
+    ),
+    (
+        "openapi.exists",
+        &[("api.yaml", API), ("connectors/shop.yaml", SHOP)],
+        &["connector", "import", "api.yaml"],
+        2,
+    ),
+    (
+        "yaml.unclosed",
+        &[("api.json", "{\"openapi\": \"3.0.0\"\n")],
+        &["connector", "import", "api.json"],
+        3,
+    ),
+    (
+        "descriptor.reference",
+        &[("api.yaml", API)],
+        &["connector", "import", "api.yaml", "--name", "file"],
+        3,
+    ),
+    (
+        "descriptor.template",
+        &[("connectors/shop.yaml", QUERY)],
+        &["connector", "check"],
+        3,
+    ),
+    (
+        "file.unreadable",
+        &[("connectors/shop.yaml", SHOP)],
+        &["connector", "check", "shopp"],
+        2,
+    ),
+    (
+        "check.unknown_connector",
+        &[],
+        &["connector", "test", "file"],
+        2,
+    ),
+    (
         "sandbox.faults",
         &[("faults.yml", "- then: { explode: true }\n")],
         &["sandbox", "--faults", "faults.yml"],
@@ -396,12 +459,22 @@ const CASES: &[Case] = &[
 /// A path with a question mark.
 const QUERY: &str = "handle: shop\nservice: { baseURL: 'https://shop.example.com' }\nresources:\n  - handle: orders\n    operations: { list: { method: GET, path: '/orders?status={{status}}' } }\n";
 
+/// A connector that trusts what a file says.
+const AUTHORITY: &str = "handle: shop\nservice: { baseURL: 'https://shop.example.com', tls: { authority: notes.txt } }\nresources:\n  - handle: orders\n    operations: { list: { method: GET } }\n";
+
+/// A document of a service.
+const API: &str = "openapi: 3.0.0\ninfo: { title: Shop }\nservers: [{ url: 'https://shop.example.com' }]\npaths: { /orders: { get: { responses: { '200': { description: ok } } } } }\n";
+
 /// Codes that no test can bring about by what a person writes, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("call.prepared", "a journal of a newer version"),
     (
         "descriptor.condition",
         "a service whose answer does not fit its own descriptor",
+    ),
+    (
+        "openapi.too_large",
+        "a document of many megabytes; those of the import come near it",
     ),
     ("descriptor.look", "the checker refuses what leads to it"),
     (
@@ -418,10 +491,6 @@ const WITHOUT: &[(&str, &str)] = &[
     ),
     ("file.too_many", "a folder of more than 100,000 entries"),
     ("http.client", "a machine without certificates"),
-    (
-        "http.tls",
-        "a server with a certificate of its own; only real addresses are dialled with TLS",
-    ),
     ("internal.error", "a bug"),
     ("internal.not_a_call", "a bug"),
     ("internal.not_a_hold", "a bug"),

@@ -5,6 +5,7 @@ mod bad_yaml;
 mod checks;
 mod codes;
 mod commands;
+mod connector;
 #[cfg(unix)]
 mod crash;
 mod docs;

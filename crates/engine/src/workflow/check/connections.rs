@@ -157,20 +157,22 @@ impl Checker<'_> {
         limits: Option<Limits>,
         span: Span,
     ) {
-        for (key, setting) in &connector.settings {
-            let Some(secret) = setting
-                .default_secret
-                .as_ref()
-                .filter(|_| !settings.iter().any(|(given, _)| given == key))
-            else {
-                continue;
-            };
+        let written = |name: &str| {
+            let (_, tree) = settings.iter().find(|(given, _)| **given == *name)?;
+            Some(tree.constant().and_then(Value::as_str))
+        };
+        let needed = connector.settings.iter().filter_map(|(key, setting)| {
+            let secret = setting.secret_if(written)?;
+            (written(key).is_none()).then(|| (key.clone(), secret.clone()))
+        });
+        let needed: Vec<(Arc<str>, Arc<str>)> = needed.collect();
+        for (key, secret) in needed {
             settings.push((
-                key.clone(),
+                key,
                 Tree::of(Value::from(Secret::named(secret.clone())), span),
             ));
             self.secrets.push(SecretUse {
-                name: secret.clone(),
+                name: secret,
                 span,
                 connection: Some(name.clone()),
             });
