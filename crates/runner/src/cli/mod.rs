@@ -168,7 +168,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
     match command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
-        Command::Retry(arguments) => retry::retry(arguments).await,
+        Command::Retry(arguments) => Box::pin(retry::retry(arguments)).await,
         Command::Cancel(arguments) => cancel::cancel(arguments).await,
         Command::Logs(arguments) => logs::logs(&arguments).await,
         Command::Why(arguments) => why::why(&arguments),
