@@ -13,7 +13,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::value::Value;
+use flow_engine::value::{Secret, Value};
 
 pub(crate) use spill::{INLINE_BYTES_MAX, size, spill, store, store_failure};
 pub(crate) use write::{WriteError, body, json, measure};
@@ -89,6 +89,28 @@ impl Request {
     /// Whether it has a header of this lower-case name.
     pub(crate) fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(known, _)| &**known == name)
+    }
+
+    /// The secrets in its query, its headers and its body.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let mut found = Vec::new();
+        let mut look = |value: &Value| {
+            value.walk(&mut |value| {
+                if let Value::Secret(secret) = value {
+                    found.push((**secret).clone());
+                }
+            });
+        };
+        let pairs = self.query.iter().chain(&self.headers);
+        pairs.for_each(|(_, value)| look(value));
+        match &self.body {
+            Body::Json(value) => look(value),
+            Body::Form(fields) => fields.iter().for_each(|(_, value)| look(value)),
+            Body::Multipart { parts, .. } => parts.iter().for_each(|part| look(&part.content)),
+            Body::Raw { content, .. } => look(content),
+            Body::Empty => {}
+        }
+        found
     }
 
     /// Sets a query parameter: in place of the one of that name, or at the end.

@@ -8,6 +8,9 @@ use flow_engine::run::Failure;
 use flow_engine::value::{Secret, SecretPart};
 use secrecy::{ExposeSecret, SecretString};
 
+/// Shorter secrets are not looked for in texts.
+const MASKED_CHARS_MIN: usize = 4;
+
 /// What turns handles into texts: the store of secrets; the keys of connections that were redirected (a sandbox); or
 /// nothing, for hashes, where a secret stands as its name.
 #[derive(Clone)]
@@ -59,5 +62,25 @@ impl Opener {
                 Ok(SecretString::from(text))
             }
         }
+    }
+
+    /// A text of somebody else without these secrets, each whole and each of its named parts, and without what stands for
+    /// handles here: a service may repeat what it was asked with.
+    pub(crate) fn masked(&self, text: &str, secrets: &[Secret]) -> String {
+        let named = secrets.iter().flat_map(Secret::names).map(Secret::named);
+        let all = secrets.iter().cloned().chain(named);
+        let mut known: Vec<SecretString> =
+            all.filter_map(|secret| self.text(&secret).ok()).collect();
+        if let Opener::Open { overrides, .. } = self {
+            known.extend(overrides.values().cloned());
+        }
+        let mut clean = text.to_owned();
+        for known in known.iter().map(ExposeSecret::expose_secret) {
+            // Shorter ones would mask half the text.
+            if known.chars().count() >= MASKED_CHARS_MIN && clean.contains(known) {
+                clean = clean.replace(known, "***");
+            }
+        }
+        clean
     }
 }

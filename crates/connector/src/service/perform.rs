@@ -94,7 +94,11 @@ impl Performer<'_> {
         if (200..300).contains(&answer.status) || accept.contains(&answer.status) {
             return Ok(answer);
         }
-        Err(self.failure_of(&mut answer).await)
+        let failure = self.failure_of(&mut answer).await;
+        Err(Failure {
+            message: self.opener.masked(&failure.message, &request.secrets()),
+            ..failure
+        })
     }
 
     /// What an answer without success means.

@@ -231,7 +231,7 @@ async fn a_token_that_is_over_is_fetched_anew() {
 
 #[tokio::test]
 async fn a_refusal_is_told_without_the_secret() {
-    let body = r#"{"error":"invalid_client","error_description":"s3cret/+& is wrong"}"#;
+    let body = r#"{"error":{"message":"s3cret/+& of ada"}}"#;
     let server = Server::always(400, &[], body).await;
     let failure = bench(OAUTH, CLIENT)
         .perform("shop.orders.read", &server.settings(), r#"{"id":"7"}"#)
@@ -240,7 +240,7 @@ async fn a_refusal_is_told_without_the_secret() {
     assert_eq!(failure.code, "connection.token");
     assert_eq!(
         failure.message,
-        "the token endpoint answered 400: invalid_client"
+        "the token endpoint answered 400: *** of ada"
     );
     let server = Server::always(200, &[], "{}").await;
     let failure = bench(POST, CLIENT)
@@ -250,6 +250,22 @@ async fn a_refusal_is_told_without_the_secret() {
     assert_eq!(
         failure.message,
         "the token endpoint answered with no `access_token`"
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_a_secret_is_not_quoted() {
+    let body = r#"{"message":"the key hush hush of `Bearer hush hush` is wrong"}"#;
+    let server = Server::always(403, &[], body).await;
+    let auth = "{ method: bearer, params: { bearer: { token: '{{token}}' } } }";
+    let settings = "{ token: { secret: true, defaultSecret: TOKEN } }";
+    let failure = bench(auth, settings)
+        .perform("shop.orders.read", &server.settings(), ORDER)
+        .await
+        .expect_err("it refuses");
+    assert_eq!(
+        failure.message,
+        "the service answered 403: the key *** of `***` is wrong"
     );
 }
 

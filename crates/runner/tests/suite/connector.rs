@@ -1,6 +1,6 @@
 //! `flow connector`: from a document of a service to a connector that was tried against it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -72,13 +72,24 @@ fn exchange(
     log: &Mutex<Vec<String>>,
     answer: fn(&str) -> (u16, &'static str),
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    for line in lines {
-        if line?.is_empty() {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = || {
+        let mut line = String::new();
+        reader
+            .read_line(&mut line)
+            .map(|_| line.trim_end().to_owned())
+    };
+    let (first, mut length) = (line()?, 0);
+    loop {
+        let header = line()?.to_ascii_lowercase();
+        if header.is_empty() {
             break;
         }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
     }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
     let request = first.trim_end_matches(" HTTP/1.1").to_owned();
     let (status, body) = answer(&request);
     log.lock().expect("no test panics with it").push(request);
@@ -281,4 +292,61 @@ fn what_only_reads_is_tried_against_the_service() {
         &["connector", "test", "shop", "--base-url", &url],
     );
     assert!(code == 3 && err.contains("[secret.missing]"), "{err}");
+}
+
+const DEPOT: &str = "handle: depot\nservice:\n  baseURL: https://depot.example/v1\n  auth: { method: oauth2, params: { oauth2: { tokenURL: /token, clientId: flow, clientSecret: '{{client_secret}}' } } }\n  settings: { client_secret: { secret: true, defaultSecret: DEPOT_SECRET } }\nresources:\n  - handle: boxes\n    endpoint: /boxes\n    operations:\n      create: { method: POST, parameters: { name: {} } }\n      break: { method: POST, path: /break, parameters: { name: {} } }\n";
+
+fn depot(request: &str) -> (u16, &'static str) {
+    match request {
+        "POST /v1/token" => (200, r#"{"access_token":"tok-en-tok-en"}"#),
+        "POST /v1/boxes" => (201, r#"{"id":1}"#),
+        _ => (400, r#"{"message":"tok-en-tok-en is odd"}"#),
+    }
+}
+
+#[test]
+fn what_a_run_leaves_behind_holds_no_credential() {
+    let (url, asked) = serve(depot);
+    let workflow = format!(
+        "connections: {{ depot: {{ base_url: '{url}' }} }}\nsteps:\n  a: {{ action: depot.boxes.create, with: {{ name: x }} }}\n  b: {{ action: depot.boxes.break, with: {{ name: x }}, needs: a }}\n"
+    );
+    let folder = project(&[("connectors/depot.yaml", DEPOT), ("a.yml", &workflow)]);
+    let mut command = flow(folder.path());
+    let output = command
+        .args(["run", "a.yml"])
+        .env("DEPOT_SECRET", "hush-hush-hush")
+        .output();
+    let (code, out, err) = texts(&output.expect("the binary starts"));
+    assert_eq!(code, 4, "{out}{err}");
+    assert!(
+        err.contains("*** is odd") || out.contains("*** is odd"),
+        "{out}{err}"
+    );
+    let seen = asked.lock().expect("no test panics with it").clone();
+    assert_eq!(
+        seen,
+        ["POST /v1/token", "POST /v1/boxes", "POST /v1/boxes/break"]
+    );
+    let mut left = vec![out.into_bytes(), err.into_bytes()];
+    files(&folder.path().join(".flow"), &mut left);
+    assert!(left.len() > 3);
+    for secret in ["hush-hush-hush", "tok-en-tok-en", "Zmxvdzpo"] {
+        let holds = |bytes: &Vec<u8>| {
+            bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes())
+        };
+        assert!(!left.iter().any(holds), "{secret}");
+    }
+}
+
+fn files(folder: &std::path::Path, found: &mut Vec<Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            found.push(bytes);
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) use tokens::{Token, Tokens};
 
 /// Stand for what is made when the request is sent. No secret of a user can have these names: they are no identifiers.
 const BASIC: &str = "name and password";
+const PASSWORD: &str = "password alone";
 const TOKEN: &str = "access token";
 
 /// Adds the handles of a service's credentials to a request.
@@ -58,12 +59,12 @@ pub(crate) fn add(request: &mut Request, service: &Service, settings: &Settings)
     }
 }
 
-/// What the handle of a name and a password stands for, if the service has one.
+/// What the handles of a name and a password stand for, if the service has them.
 pub(crate) fn basic_of(
     service: &Service,
     settings: &Settings,
     opener: &Opener,
-) -> Result<Option<(Arc<str>, SecretString)>, Failure> {
+) -> Result<Vec<(Arc<str>, SecretString)>, Failure> {
     let found = service
         .credentials
         .iter()
@@ -74,11 +75,13 @@ pub(crate) fn basic_of(
             _ => None,
         });
     let Some((username, password)) = found else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let username = opened(&username, opener)?;
     let password = password.map_or(Ok(SecretString::default()), |text| opened(&text, opener))?;
-    Ok(Some((BASIC.into(), basic::encoded(&username, &password))))
+    let encoded = basic::encoded(&username, &password);
+    // The password itself is not sent, but known: a service may repeat it.
+    Ok(vec![(BASIC.into(), encoded), (PASSWORD.into(), password)])
 }
 
 /// How the token of a service is fetched, if it has one and a connection's settings ask for it.

@@ -156,7 +156,7 @@ pub(crate) async fn ask(performer: &Performer<'_>, asking: &Asking) -> Result<To
     };
     let request = asking.request();
     let answer = performer.exchange(&request, None, AnswerKind::Json, &[]);
-    let mut answer = answer.await.map_err(|failure| refused(failure, asking))?;
+    let mut answer = answer.await.map_err(refused)?;
     let bytes = answer.body.whole(ANSWER_BYTES_MAX).await?;
     let said = json::parse(&bytes).unwrap_or_default();
     let text = said
@@ -189,22 +189,17 @@ pub(crate) async fn ask(performer: &Performer<'_>, asking: &Asking) -> Result<To
     })
 }
 
-/// A refusal in the words of the endpoint; it never repeats what it was asked with.
-fn refused(failure: Failure, asking: &Asking) -> Failure {
+/// A refusal in the words of the endpoint.
+fn refused(failure: Failure) -> Failure {
     if failure.status.is_none() {
         return Failure {
             done: Done::NotDone,
             ..failure
         };
     }
-    let mut message = failure.message.clone();
-    for secret in [&asking.client_secret, &asking.client_id] {
-        let text = secret.expose_secret();
-        if !text.is_empty() {
-            message = message.replace(text, "***");
-        }
-    }
-    let message = message.replacen("the service", "the token endpoint", 1);
+    let message = failure
+        .message
+        .replacen("the service", "the token endpoint", 1);
     Failure {
         code: "connection.token".to_owned(),
         done: Done::NotDone,
