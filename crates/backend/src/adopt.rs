@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_engine::run::{AdoptSpec, Failure, Found, Input, Prepared};
 use flow_engine::workflow::{Does, Workflow};
 
-use crate::attempt::{finish, shell_of_adopted};
+use crate::attempt::{finish, shell_of_call};
 use crate::context::StepContext;
 use crate::step::StepRunner;
 
@@ -65,14 +65,16 @@ async fn found(
     let Some(adopt) = &step.adopt else {
         return Ok(Found::Nothing);
     };
-    let call = shell_of_adopted(workflow, spec, context)?;
+    let AdoptSpec { step, attempt, .. } = *spec;
+    let call = shell_of_call(workflow, step, attempt, &spec.key, &spec.values, context)?;
     let found = runner
         .look_for(&call, &spec.prepared, spec.since, records, context)
         .await?;
     let Found::Made { id, value } = found else {
         return Ok(found);
     };
-    if !records.claim(&adopt.what, &id) {
+    // The step that made it may have heard of it only while this one looked.
+    if records.is_recorded(&adopt.what, &id)? || !records.claim(&adopt.what, &id) {
         let why = format!("`{id}` was just taken by another step");
         return Ok(Found::Contested(why));
     }

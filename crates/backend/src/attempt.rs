@@ -11,8 +11,8 @@ use flow_engine::run::evaluate::{Control, SEGMENTS, What, arguments, evaluate};
 use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{
-    AdoptSpec, AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input,
-    LookSpec, Values, Window,
+    AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, LookSpec, Values,
+    Window,
 };
 use flow_engine::value::{INLINE_BYTES_MAX, Map, Value};
 use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
@@ -97,7 +97,7 @@ async fn whole(
     context: &StepContext,
 ) -> Result<(Value, Option<String>), Failure> {
     let value = if let Half::Send(prepared) = half {
-        let call = shell_of_call(workflow, spec, context)?;
+        let call = shell_of(workflow, spec, context)?;
         runner.send(&call, prepared, context).await?
     } else {
         let call = call_of(workflow, spec, context).await?;
@@ -128,7 +128,10 @@ pub(crate) async fn finish(
     if !value.is_longer_than(INLINE_BYTES_MAX) {
         match apply_output(&workflow, step, value.clone(), &*values) {
             Ok(value) if !value.is_longer_than(INLINE_BYTES_MAX) => return Ok(value),
-            Ok(_) | Err(Stop::NeedsContent) => {}
+            Ok(value) => {
+                return blocking(move || spill(value, &*context.blobs).map_err(done)).await;
+            }
+            Err(Stop::NeedsContent) => {}
             Err(Stop::Failed(failure)) => return Err(done(failure)),
         }
     }
@@ -243,7 +246,7 @@ async fn call_of(
             "the step calls no operation",
         ));
     };
-    let call = shell_of_call(workflow, spec, context)?;
+    let call = shell_of(workflow, spec, context)?;
     let functions = functions(workflow, &step.call, spec, context);
     let arguments = match render(workflow, &step.call, &*spec.values) {
         Ok(arguments) => arguments,
@@ -279,46 +282,39 @@ fn render_stored(
 }
 
 /// A call without its arguments: what is known of it after a restart.
-fn shell_of_call(
+pub(crate) fn shell_of_call(
     workflow: &Workflow,
-    spec: &AttemptSpec,
+    step: usize,
+    attempt: AttemptNo,
+    key: &Arc<str>,
+    values: &Values,
     context: &StepContext,
 ) -> Result<Call, Failure> {
-    let Does::Call(step) = &workflow.steps[spec.step].does else {
+    let Does::Call(step) = &workflow.steps[step].does else {
         return Err(Failure::permanent(
             "internal.not_a_call",
             "the step calls no operation",
         ));
     };
     Ok(Call {
-        connection: connection_of(workflow, &step.call, &spec.values, context)?,
+        connection: connection_of(workflow, &step.call, values, context)?,
         operation: step.call.operation.clone(),
         arguments: Map::new(),
         functions: IndexMap::default(),
         pages: step.call.pages,
         with_response: step.call.with_response,
-        repeated: spec.attempt > AttemptNo::FIRST,
-        key: spec.key.clone(),
+        repeated: attempt > AttemptNo::FIRST,
+        key: key.clone(),
     })
 }
 
-/// The call of a lost attempt, without its arguments.
-pub(crate) fn shell_of_adopted(
+fn shell_of(
     workflow: &Workflow,
-    spec: &AdoptSpec,
+    spec: &AttemptSpec,
     context: &StepContext,
 ) -> Result<Call, Failure> {
-    let attempt = AttemptSpec {
-        node: spec.node,
-        path: spec.path.clone(),
-        step: spec.step,
-        attempt: spec.attempt,
-        half: Half::Whole,
-        timeout: None,
-        key: spec.key.clone(),
-        values: spec.values.clone(),
-    };
-    shell_of_call(workflow, &attempt, context)
+    let AttemptSpec { step, attempt, .. } = *spec;
+    shell_of_call(workflow, step, attempt, &spec.key, &spec.values, context)
 }
 
 fn functions(

@@ -4,15 +4,12 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use flow_engine::run::{Failure, Items, Values, items_of_loop};
-use flow_engine::value::{Blob, Value, View};
+use flow_engine::value::{Blob, INLINE_BYTES_MAX, Value, View};
 use flow_engine::workflow::{Stop, Workflow};
 
 use crate::context::{BlobWriter, Blobs};
 use crate::segment::{is_held, not_stored};
 use crate::spill::spill;
-
-/// So many items are a list until all are known.
-const LISTED_MAX: usize = 4096;
 
 /// `{source, keyed, count}` of the loop of a step; blocking.
 ///
@@ -25,7 +22,7 @@ pub(crate) fn picked(
     blobs: &dyn Blobs,
 ) -> Result<Value, Failure> {
     let reading = values.reading(blobs);
-    let mut sink = Sink::new(blobs, LISTED_MAX);
+    let mut sink = Sink::new(blobs, INLINE_BYTES_MAX);
     let mut items = items_of_loop(workflow, step, &reading, &mut |item| sink.push(item));
     if sink.refused {
         // A stored value or a secret came late: lines cannot hold it, a list can.
@@ -43,7 +40,8 @@ pub(crate) fn picked(
 
 struct Sink<'a> {
     blobs: &'a dyn Blobs,
-    listed_max: usize,
+    /// How many bytes may still be kept in the list; without a bound all are.
+    left: usize,
     listed: Vec<Value>,
     stored: Option<BufWriter<Box<dyn BlobWriter>>>,
     view: Option<Arc<View>>,
@@ -53,10 +51,10 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    fn new(blobs: &'a dyn Blobs, listed_max: usize) -> Sink<'a> {
+    fn new(blobs: &'a dyn Blobs, left: usize) -> Sink<'a> {
         Sink {
             blobs,
-            listed_max,
+            left,
             listed: Vec::new(),
             stored: None,
             view: None,
@@ -73,12 +71,13 @@ impl<'a> Sink<'a> {
         if self.stored.is_some() {
             return self.line(&item);
         }
+        let fits = self.left == usize::MAX || item.fits_into(&mut self.left);
         self.listed.push(item);
-        if self.listed.len() < self.listed_max {
+        if fits {
             return Ok(());
         }
         if self.listed.iter().any(is_held) {
-            self.listed_max = usize::MAX;
+            self.left = usize::MAX;
             return Ok(());
         }
         let created = self.blobs.create().map_err(|error| not_stored(&error))?;
@@ -132,13 +131,13 @@ mod tests {
     #[test]
     fn few_items_are_a_list_and_many_are_lines() {
         let blobs = MemoryBlobs::default();
-        let mut sink = Sink::new(&blobs, 3);
+        let mut sink = Sink::new(&blobs, 20);
         (0..2_u64).for_each(|n| sink.push(Value::from(n)).expect("room"));
         assert_eq!(
             sink.finish(),
             Ok(Value::list([Value::from(0_u64), Value::from(1_u64)]))
         );
-        let mut sink = Sink::new(&blobs, 3);
+        let mut sink = Sink::new(&blobs, 20);
         (0..5_u64).for_each(|n| sink.push(Value::from(n)).expect("room"));
         let stored = sink.finish();
         assert!(
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn what_lines_cannot_hold_stays_in_a_list() {
         let blobs = MemoryBlobs::default();
-        let mut early = Sink::new(&blobs, 2);
+        let mut early = Sink::new(&blobs, 16);
         early.push(blob()).expect("room");
         (0..5_u64).for_each(|n| early.push(Value::from(n)).expect("room"));
         assert_eq!(
@@ -159,7 +158,7 @@ mod tests {
                 .map(|list| list.as_list().map(<[Value]>::len)),
             Ok(Some(6))
         );
-        let mut late = Sink::new(&blobs, 2);
+        let mut late = Sink::new(&blobs, 8);
         (0..2_u64).for_each(|n| late.push(Value::from(n)).expect("room"));
         assert!(late.push(blob()).is_err() && late.refused);
     }

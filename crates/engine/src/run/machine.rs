@@ -249,6 +249,11 @@ impl Run {
         }
     }
 
+    /// Whether it is over.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// What the store keeps beside the journal.
     pub fn projection(&self) -> Projection {
         let active = || self.active.iter().map(|id| &self.nodes[*id]);

@@ -9,7 +9,12 @@ impl Value {
     /// Whether its JSON is likely longer than `bytes`: escapes are not counted. Stops as soon as it is certain.
     pub fn is_longer_than(&self, bytes: usize) -> bool {
         let mut left = bytes;
-        !fits(self, &mut left)
+        !self.fits_into(&mut left)
+    }
+
+    /// The same for one value after another: takes what this one needs of what is `left`; `false` if it does not fit.
+    pub fn fits_into(&self, left: &mut usize) -> bool {
+        fits(self, left)
     }
 }
 

@@ -477,14 +477,10 @@ impl Driven {
 
     /// Whether nothing more will happen to it here, and what to say of that.
     pub(super) fn is_over(&self) -> bool {
-        let ended = matches!(
-            self.run.projection().status,
-            "succeeded" | "failed" | "cancelled"
-        );
         if self.saving > 0 {
             return false;
         }
-        if ended {
+        if self.run.has_ended() {
             return true;
         }
         if self.stopping {

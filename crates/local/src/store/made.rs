@@ -12,11 +12,14 @@ pub(super) fn write(
     transaction: &Transaction<'_>,
     run: &str,
     rows: &[Row],
+    before: Option<&Projection>,
     projection: &Projection,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM made WHERE run = ?1 AND id IS NULL")?
-        .execute([run])?;
+    if before.is_none_or(|before| !before.making.is_empty()) {
+        transaction
+            .prepare_cached("DELETE FROM made WHERE run = ?1 AND id IS NULL")?
+            .execute([run])?;
+    }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO made (run, step, what, id, count) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (run, step) DO UPDATE SET what = excluded.what, id = excluded.id, count = excluded.count",

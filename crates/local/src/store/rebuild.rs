@@ -40,7 +40,7 @@ impl Store {
                          ON CONFLICT (run) DO UPDATE SET workflow = ?2, started_at = ?4, bundle = ?5, sandbox = ?6",
                     )?
                     .execute(params![run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
-                    super::made::write(&transaction, run, rows, projection)?;
+                    super::made::write(&transaction, run, rows, None, projection)?;
                     super::record::write_projection(&transaction, run, projection, *ended_at)?;
                 }
                 transaction.commit()

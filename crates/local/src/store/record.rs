@@ -35,7 +35,7 @@ pub(super) fn write_one(
             row.checksum
         ])?;
     }
-    super::made::write(transaction, &commit.run, &commit.rows, projection)?;
+    super::made::write(transaction, &commit.run, &commit.rows, before, projection)?;
     let last = commit.rows.last().map(|row| row.at);
     match before {
         Some(before) => write_changes(transaction, &commit.run, before, projection, last),

@@ -101,7 +101,8 @@ impl Checker<'_> {
             self.findings.push(wrong(message));
             return None;
         }
-        self.checked(&read, path, node)
+        let help = format!("`flow check {}` shows them all", read.name());
+        self.checked(&read, path, help, node)
     }
 
     /// Checks the workflow of a source that is started by this one.
@@ -109,6 +110,7 @@ impl Checker<'_> {
         &mut self,
         read: &SourceFile,
         path: &str,
+        help: String,
         node: &Node,
     ) -> Option<Arc<Workflow>> {
         let wrong = |message: String| Finding::error("check.child", node.span, message);
@@ -133,9 +135,7 @@ impl Checker<'_> {
             place.line,
             first.message
         );
-        let name = read.name().to_owned();
-        self.findings
-            .push(wrong(message).help(format!("`flow check {name}` shows them all")));
+        self.findings.push(wrong(message).help(help));
         None
     }
 }

@@ -37,7 +37,11 @@ impl Checker<'_> {
                 text.push_str(&self.declaration(&found.connection, *span));
             }
             let source = SourceFile::new(name.as_str(), text);
-            let child = self.checked(&source, &name, node)?;
+            let help = format!(
+                "the operation is a workflow of its own, with the settings of `{}` as they are written here: write them out, without anchors and aliases",
+                found.connection
+            );
+            let child = self.checked(&source, &name, help, node)?;
             self.children.insert(workflow.clone(), child);
         }
         Some(ChildCall {
