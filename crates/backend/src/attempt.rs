@@ -1,4 +1,4 @@
-//! One attempt, one look, one evaluation: what a driver does between an output of the machine and the next input.
+//! One attempt, one evaluation: what a driver does between an output of the machine and the next input.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,14 +8,12 @@ use flow_engine::collections::IndexMap;
 use flow_engine::eval::window;
 use flow_engine::expr::{Roots, Scope};
 use flow_engine::run::evaluate::{Control, SEGMENTS, What, arguments, evaluate};
-use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{
-    AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, LookSpec, Values,
-    Window,
+    AttemptNo, AttemptSpec, Done, Failure, FailureKind, FetchSpec, Half, Input, Values, Window,
 };
 use flow_engine::value::{INLINE_BYTES_MAX, Map, Value};
-use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
+use flow_engine::workflow::{Argument, CallShape, Does, Stop, Workflow};
 use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
@@ -141,57 +139,6 @@ pub(crate) async fn finish(
         spill(value, &*context.blobs).map_err(done)
     };
     blocking(work).await
-}
-
-/// Lets a trigger look. For a step, its `output:` is applied to what was found first.
-pub async fn take_look(
-    workflow: &Arc<Workflow>,
-    watch: &Watch,
-    step: Option<usize>,
-    spec: LookSpec,
-    runner: &dyn StepRunner,
-    context: &StepContext,
-) -> Result<LookOutcome, Failure> {
-    let Some(query) = query_of(watch) else {
-        return Err(Failure::permanent(
-            "descriptor.look",
-            "this trigger has no query to look with",
-        ));
-    };
-    let call = Call {
-        connection: connection_of(workflow, &watch.call, &spec.values, context)?,
-        operation: query,
-        arguments: spec.arguments.as_map().cloned().unwrap_or_default(),
-        functions: IndexMap::default(),
-        pages: None,
-        with_response: false,
-        repeated: false,
-        key: "".into(),
-    };
-    let page = runner.perform(&call, context).await?;
-    let (workflow, watch, context) = (workflow.clone(), watch.clone(), context.clone());
-    blocking(move || {
-        let (state, blobs) = (spec.state.as_ref(), &*context.blobs);
-        let mut outcome = look(&workflow, &watch, state, &page, &spec.values, blobs)?;
-        if let (Some(step), Some(first)) = (step, outcome.found.first_mut()) {
-            let value = std::mem::take(first);
-            let reading = spec.values.reading(blobs);
-            let value =
-                apply_output(&workflow, step, value, &reading).map_err(Stop::into_failure)?;
-            *first = spill(value, blobs)?;
-        }
-        Ok(outcome)
-    })
-    .await
-}
-
-fn query_of(watch: &Watch) -> Option<Arc<str>> {
-    use flow_engine::catalog::Look;
-    match &watch.look {
-        Look::Level(level) => Some(level.query.clone()),
-        Look::Edge(edge) => Some(edge.query.clone()),
-        Look::Either { .. } | Look::Time | Look::Signal => None,
-    }
 }
 
 /// Evaluates a control expression that reads stored values.
@@ -358,7 +305,7 @@ fn functions(
 }
 
 /// The connection of a call, its settings rendered; a local connector needs none.
-fn connection_of(
+pub(crate) fn connection_of(
     workflow: &Workflow,
     call: &CallShape,
     values: &Values,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_backend::attempt::take_look;
 use flow_backend::context::StepContext;
+use flow_backend::look::take_look;
 use flow_engine::expr::Scope;
 use flow_engine::run::evaluate::arguments;
 use flow_engine::run::{Failure, LookSpec, NodeId, Values};
@@ -55,7 +55,7 @@ pub async fn next_event(
                 } else {
                     found.into_iter().next()
                 } {
-                    return Ok(event);
+                    return Ok(event.item);
                 }
                 state = outcome.state.or(state);
                 failing = FAILING_FIRST;

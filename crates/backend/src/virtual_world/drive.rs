@@ -17,7 +17,8 @@ use super::records::Made;
 use super::script::{Scripted, Word};
 use super::{Child, Journal, Rest, World};
 use crate::adopt::look_for;
-use crate::attempt::{evaluate_control, fetch, perform, take_look};
+use crate::attempt::{evaluate_control, fetch, perform};
+use crate::look::take_look;
 use crate::range::{Pace, RANGE_TIME, perform_range};
 use crate::segment::store_results;
 
@@ -298,9 +299,9 @@ impl World {
             bundle: parent.started().bundle.clone(),
             inputs: spec.inputs,
             started_by: StartedBy {
-                name: None,
                 kind: "workflow".to_owned(),
                 key: Some(parent.id().to_owned()),
+                ..StartedBy::default()
             },
             trigger: Value::map::<&str>([]),
             sandbox: parent.started().sandbox,

@@ -160,11 +160,7 @@ impl World {
         inputs: Value,
         trigger: Value,
     ) -> (Journal, Rest) {
-        let started_by = StartedBy {
-            name: None,
-            kind: "manual".to_owned(),
-            key: None,
-        };
+        let started_by = StartedBy::manual();
         self.run_by(workflow, inputs, trigger, started_by).await
     }
 

@@ -18,11 +18,7 @@ fn begun(text: &str) -> Run {
         workflow: workflow.name.to_string(),
         bundle: String::new(),
         inputs: Value::map::<&str>([]),
-        started_by: StartedBy {
-            name: None,
-            kind: "manual".to_owned(),
-            key: None,
-        },
+        started_by: StartedBy::manual(),
         trigger: Value::map::<&str>([]),
         sandbox: false,
         seed: 1,

@@ -225,7 +225,7 @@ pub struct Reused {
 }
 
 /// What started a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartedBy {
     /// The trigger's name under `on:`, if one did.
     pub name: Option<String>,
@@ -233,6 +233,22 @@ pub struct StartedBy {
     pub kind: String,
     /// What makes the event unique.
     pub key: Option<String>,
+    /// When the run was due, of a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// When the one before was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_previous: Option<Timestamp>,
+}
+
+impl StartedBy {
+    /// A person did, without a key.
+    pub fn manual() -> StartedBy {
+        StartedBy {
+            kind: "manual".to_owned(),
+            ..StartedBy::default()
+        }
+    }
 }
 
 /// See [`Event::VarsRendered`].

@@ -159,7 +159,7 @@ impl Run {
                     hold.failures = 0;
                 }
                 if let Some(first) = outcome.found.into_iter().next() {
-                    self.hold_fired(id, first);
+                    self.hold_fired(id, first.item);
                     return;
                 }
                 if let Some(state) = outcome.state {

@@ -2,12 +2,13 @@
 
 use crate::collections::HashSet;
 
+use super::values::Reading;
 use super::{Failure, Values};
 use crate::catalog::{Edge, Look, News};
 use crate::eval::{BlobRead, items};
 use crate::expr::{Expression, Scope};
 use crate::value::Value;
-use crate::workflow::{Stop, Watch, Workflow};
+use crate::workflow::{Bare, Stop, Watch, Workflow};
 
 /// What a look saw.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +16,16 @@ pub struct LookOutcome {
     /// What the next look is compared with; `None` if it is as before.
     pub state: Option<Value>,
     /// What happened, oldest first.
-    pub found: Vec<Value>,
+    pub found: Vec<Sighted>,
+}
+
+/// One thing that a look found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighted {
+    /// Tells it from other things that the trigger finds.
+    pub key: String,
+    /// What it is.
+    pub item: Value,
 }
 
 /// Compares `page`, what the trigger's query gave, with `state`, what the look before left.
@@ -38,7 +48,13 @@ pub fn look(
             let holds = condition(&level.condition, page, values, blobs)?;
             LookOutcome {
                 state: None,
-                found: holds.then(|| page.clone()).into_iter().collect(),
+                found: holds
+                    .then(|| Sighted {
+                        key: key_of(page.get("id"), page),
+                        item: page.clone(),
+                    })
+                    .into_iter()
+                    .collect(),
             }
         }
         Look::Edge(edge) => edge_outcome(edge, state, page, values, blobs)?,
@@ -49,19 +65,29 @@ pub fn look(
     };
     if let Some(bare) = &watch.condition {
         let mut kept = Vec::new();
-        for item in outcome.found {
-            let reading = values.reading(blobs);
-            let locals = [("result", item.clone())];
-            if bare
-                .eval_bool(&Scope::new(&reading).with(&locals), &workflow.source)
-                .map_err(Stop::into_failure)?
-            {
-                kept.push(item);
+        for sighted in outcome.found {
+            if lets_through(workflow, Some(bare), &sighted.item, &values.reading(blobs))? {
+                kept.push(sighted);
             }
         }
         outcome.found = kept;
     }
     Ok(outcome)
+}
+
+/// Whether `where`, if there is one, holds for an item.
+pub(super) fn lets_through(
+    workflow: &Workflow,
+    condition: Option<&Bare>,
+    item: &Value,
+    reading: &Reading<'_>,
+) -> Result<bool, Failure> {
+    let Some(bare) = condition else {
+        return Ok(true);
+    };
+    let locals = [("result", item.clone())];
+    bare.eval_bool(&Scope::new(reading).with(&locals), &workflow.source)
+        .map_err(Stop::into_failure)
 }
 
 fn edge_outcome(
@@ -79,7 +105,7 @@ fn edge_outcome(
             News::Appeared | News::Vanished => true,
             News::Became(text) => condition(text, &item, values, blobs)?,
         };
-        let key = key_of(&item, &edge.key);
+        let key = key_of(item.get(&edge.key), &item);
         if counts {
             counted.push(key.clone());
         }
@@ -100,18 +126,21 @@ fn edge_outcome(
     };
     let there: HashSet<&String> = counted.iter().collect();
     let same = there.len() == seen.len() && there.iter().all(|key| seen.contains(*key));
-    let mut found: Vec<Value> = match edge.news {
+    let mut found: Vec<Sighted> = match edge.news {
         News::Vanished => {
             let mut gone: Vec<_> = seen.iter().filter(|key| !there.contains(key)).collect();
             gone.sort();
             gone.into_iter()
-                .map(|key| Value::map([(&*edge.key, Value::from(key.as_str()))]))
+                .map(|key| Sighted {
+                    key: key.clone(),
+                    item: Value::map([(&*edge.key, Value::from(key.as_str()))]),
+                })
                 .collect()
         }
         _ => now
             .into_iter()
             .filter(|(key, _, counts)| *counts && !seen.contains(key))
-            .map(|(_, item, _)| item)
+            .map(|(key, item, _)| Sighted { key, item })
             .collect(),
     };
     // Services list the newest first.
@@ -129,8 +158,8 @@ fn keys(keys: Vec<String>) -> Value {
 }
 
 /// The key of an item; an item without one is known by its content.
-fn key_of(item: &Value, member: &str) -> String {
-    match item.get(member) {
+pub(super) fn key_of(key: Option<&Value>, item: &Value) -> String {
+    match key {
         Some(Value::String(text)) => text.to_string(),
         Some(Value::Null) | None => {
             crate::value::Hash::of(crate::value::journal::to_string(item).as_bytes()).to_string()

@@ -14,7 +14,7 @@
 //! `ranges` and `by_range` (many items in one task), `storing` (what they gave), `ending` (groups, undo, finally), `recover`,
 //! `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
-//! see), [`look`] (triggers).
+//! see), [`look`] and [`poll`] (triggers).
 
 mod adopt;
 mod apply;
@@ -36,6 +36,7 @@ mod machine;
 mod node;
 mod path;
 mod places;
+pub mod poll;
 mod prepared;
 mod ranges;
 mod recover;

@@ -133,19 +133,7 @@ pub fn apply_output(
     let locals = [("result", value.clone())];
     let scope = Scope::new(roots);
     let scope = scope.with(&locals);
-    let path = |path: &OutputPath| {
-        path.path.query(&value, roots.blobs()).map_err(|error| {
-            if error.needs_content {
-                return Stop::NeedsContent;
-            }
-            let failure = Failure::permanent(error.code, error.message).at(path.span);
-            Stop::Failed(
-                error
-                    .help
-                    .map_or(failure.clone(), |help| failure.help(help)),
-            )
-        })
-    };
+    let path = |path: &OutputPath| path.read(&value, roots.blobs());
     match output {
         Output::Path(one) => path(one),
         Output::Tree(tree) => tree.render(&scope, &workflow.source),
@@ -160,6 +148,26 @@ pub fn apply_output(
             }
             Ok(Value::from(map))
         }
+    }
+}
+
+impl OutputPath {
+    /// What it finds in a value.
+    ///
+    /// # Errors
+    /// [`Stop`] with the place of the path.
+    pub fn read(&self, value: &Value, blobs: Option<&dyn BlobRead>) -> Result<Value, Stop> {
+        self.path.query(value, blobs).map_err(|error| {
+            if error.needs_content {
+                return Stop::NeedsContent;
+            }
+            let failure = Failure::permanent(error.code, error.message).at(self.span);
+            Stop::Failed(
+                error
+                    .help
+                    .map_or(failure.clone(), |help| failure.help(help)),
+            )
+        })
     }
 }
 
@@ -346,12 +354,17 @@ pub(super) fn about(started: &RunStarted, at: Timestamp) -> Value {
         ("key", Value::from(by.key.as_deref())),
         ("at", Value::from(at.to_string())),
     ]);
-    Value::map([
-        ("id", Value::from(started.run.as_str())),
-        ("name", Value::from(started.workflow.as_str())),
-        ("started_at", Value::from(at.to_string())),
-        ("trigger", trigger),
-    ])
+    let mut about = Map::new();
+    about.insert("id", Value::from(started.run.as_str()));
+    about.insert("name", Value::from(started.workflow.as_str()));
+    about.insert("started_at", Value::from(at.to_string()));
+    about.insert("trigger", trigger);
+    if let Some(due) = by.due {
+        about.insert("due", Value::from(due.to_string()));
+        let previous = by.due_previous.map(|due| due.to_string());
+        about.insert("due_previous", Value::from(previous.as_deref()));
+    }
+    Value::from(about)
 }
 
 /// `error` of a failure.

@@ -210,4 +210,13 @@ impl Starts {
             Starts::File(_) => "file",
         }
     }
+
+    /// The kind of start that runs see as `run.trigger.kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Starts::Every(..) => "schedule",
+            Starts::Poll(_) => "poll",
+            _ => self.word(),
+        }
+    }
 }

@@ -136,9 +136,9 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         workflow,
         inputs: child.spec.inputs.clone(),
         started_by: StartedBy {
-            name: None,
             kind: "workflow".to_owned(),
             key: Some(child.parent.to_string()),
+            ..StartedBy::default()
         },
         trigger: Value::map::<&str>([]),
         sandbox: child.sandbox,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flow_backend::adopt::look_for;
-use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
+use flow_backend::attempt::{evaluate_control, fetch, perform};
 use flow_backend::context::StepContext;
+use flow_backend::look::take_look;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;

@@ -1,11 +1,12 @@
 //! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
 //! Events are the only truth. The tables `runs`, `waits`, `attempts_open` and `made` are projections of them, written in the same
-//! transaction; `taken_up` is none. One thread writes; whoever waits for a commit is told after it is on disk.
+//! transaction; `taken_up` is none. What triggers noticed (`occurrences`, `triggers`) is a truth of its own, from before there is a run. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
 //! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `made` (what steps made
-//! outside), `taken_up` (runs that kill whoever drives them), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
+//! outside), `taken_up` (runs that kill whoever drives them), `occurrences` and
+//! `triggers` (what starts runs), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
 //! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
@@ -20,6 +21,7 @@ mod identity;
 mod lock;
 mod log;
 mod made;
+mod occurrences;
 mod open;
 mod owed;
 mod prune;
@@ -32,6 +34,7 @@ mod salvage;
 mod schema;
 mod tables;
 mod taken_up;
+mod triggers;
 mod writer;
 
 pub use backup::{Copied, restore};
@@ -40,8 +43,10 @@ pub use commit::{Commit, RunHead};
 pub use doctor::{Complaint, Findings, Replay};
 pub use error::StoreError;
 pub use facts::{Facts, sqlite_version};
+pub use occurrences::{Noted, Notice, Occurrence, Outcome, Queued, Seen};
 pub use open::{Store, private_folder};
 pub use prune::{Old, Swept};
 pub use read::{Filter, Reader, RunRow};
 pub use salvage::Salvaged;
 pub use taken_up::{DEATHS_MAX, TakeUp};
+pub use triggers::{Look, LookOutcome, TriggerRow};

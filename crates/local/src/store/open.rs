@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::examine::{examine, look, take_back_half_made};
 use super::guard::Guard;
 use super::identity::{self, Inside, Mark, Outside};
 use super::lock::Lock;
-use super::writer::{Target, Writer};
-use super::{BlobFolder, Commit, Reader, StoreError, reserve, schema};
+use super::writer::{Target, Write, Writer};
+use super::{BlobFolder, Commit, Notice, Reader, StoreError, reserve, schema};
 
 /// A store that this process owns.
 pub struct Store {
@@ -149,7 +149,28 @@ impl Store {
     /// Hands a commit to the writer; its `done` is called after it is on disk, or could not be put there. Where there is
     /// no space the writer keeps it and tries again.
     pub fn commit(&self, commit: Commit) {
-        self.writer.send(commit);
+        self.writer.send(Write::Run(commit));
+    }
+
+    pub(super) fn write_notice(&self, notice: Notice) {
+        self.writer.send(Write::Notice(notice));
+    }
+
+    /// Changes tables in a transaction of its own. Blocking.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let path = database(&self.folder);
+        self.work(move |connection| {
+            let changed = || -> rusqlite::Result<()> {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                change(&transaction)?;
+                transaction.commit()
+            };
+            changed().map_err(|error| StoreError::sqlite(&path, &error))
+        })
     }
 
     /// Does something with the database between two commits, on the writer's thread. Blocking.

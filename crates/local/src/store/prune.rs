@@ -99,6 +99,12 @@ impl Reader {
             row.get::<_, String>(0)
         })?;
         found.extend(bundles.iter().filter_map(|bundle| Hash::parse(bundle)));
+        let sql = "SELECT payload FROM occurrences WHERE state = 'queued'";
+        if self.has_table("occurrences")? {
+            for payload in self.query_with(sql, [], |row| row.get::<_, String>(0))? {
+                refs::of_text(&payload, &mut found);
+            }
+        }
         Ok(found)
     }
 }

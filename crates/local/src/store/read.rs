@@ -255,6 +255,12 @@ impl Reader {
         all().map_err(|error| StoreError::sqlite(&self.path, &error))
     }
 
+    /// Whether a table is there: a store of an older version, of which nobody has become the owner since, lacks some.
+    pub(super) fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1";
+        Ok(self.query_with(sql, [name], |row| row.get::<_, i64>(0))? != [0])
+    }
+
     fn corrupt(&self, message: String) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),

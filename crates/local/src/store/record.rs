@@ -20,6 +20,7 @@ pub(super) fn write_one(
         transaction
             .prepare_cached("INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![commit.run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
+        super::occurrences::started(transaction, &commit.run)?;
     }
     let mut insert = transaction
         .prepare_cached("INSERT INTO events (run, seq, format, at, kind, body, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;

@@ -23,6 +23,15 @@ pub(super) fn of_row(row: &Row, found: &mut BTreeSet<Hash>) {
     of_json(&body, found);
 }
 
+/// The blobs of a value in the journal's form.
+pub(super) fn of_text(text: &str, found: &mut BTreeSet<Hash>) {
+    if text.contains("$blob")
+        && let Ok(value) = serde_json::from_str::<Value>(text)
+    {
+        of_json(&value, found);
+    }
+}
+
 fn of_json(value: &Value, found: &mut BTreeSet<Hash>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| of_json(item, found)),

@@ -8,10 +8,10 @@ use crate::faults;
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// What leads from each version to the next, beginning with version 1.
-const MIGRATIONS: [&str; 3] = [IDENTITY, TAKEN_UP, MADE];
+const MIGRATIONS: [&str; 4] = [IDENTITY, TAKEN_UP, MADE, NOTICED];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -86,6 +86,40 @@ CREATE TABLE made (
     PRIMARY KEY (run, step)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX made_by_id ON made (what, id);
+";
+
+/// Version 5: what triggers noticed, and what they remember.
+const NOTICED: &str = "
+CREATE TABLE occurrences (
+    id       INTEGER PRIMARY KEY,
+    workflow TEXT NOT NULL,
+    trigger  TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    due      INTEGER,
+    payload  TEXT NOT NULL,
+    digest   TEXT,
+    state    TEXT NOT NULL,
+    reason   TEXT,
+    run      TEXT
+) STRICT;
+CREATE UNIQUE INDEX occurrences_once ON occurrences (workflow, trigger, key);
+CREATE INDEX occurrences_queued ON occurrences (workflow, id) WHERE state = 'queued';
+CREATE INDEX occurrences_by_run ON occurrences (run) WHERE run IS NOT NULL;
+
+CREATE TABLE triggers (
+    workflow  TEXT NOT NULL,
+    trigger   TEXT NOT NULL,
+    meaning   TEXT NOT NULL,
+    position  TEXT,
+    paused_at INTEGER,
+    looked_at INTEGER,
+    saw_at    INTEGER,
+    found_at  INTEGER,
+    failures  INTEGER NOT NULL DEFAULT 0,
+    error     TEXT,
+    PRIMARY KEY (workflow, trigger)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer

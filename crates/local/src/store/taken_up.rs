@@ -62,9 +62,7 @@ impl Reader {
     pub fn quarantined(&self) -> Result<BTreeMap<String, u32>, StoreError> {
         let sqlite = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
         let mut found = BTreeMap::new();
-        // A store of an older version, of which nobody has become the owner since.
-        let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'taken_up'";
-        if self.query_with(table, [], |row| row.get::<_, i64>(0))? == [0] {
+        if !self.has_table("taken_up")? {
             return Ok(found);
         }
         let sql = "SELECT run, epoch, seq, deaths FROM taken_up WHERE deaths > 0";

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::guard::Guard;
 use super::identity::Mark;
 use super::record::{has_ended, write_one};
-use super::{Commit, StoreError, log};
+use super::{Commit, Noted, Notice, StoreError, log, occurrences};
 use crate::faults;
 
 /// How many commits one transaction takes at most.
@@ -37,8 +37,34 @@ pub(super) struct Target {
 }
 
 enum Job {
-    Commit(Box<Commit>),
+    Write(Box<Write>),
     Work(Box<dyn FnOnce(&mut Connection) + Send>),
+}
+
+/// What shares a transaction with others.
+pub(super) enum Write {
+    /// A round of a run.
+    Run(Commit),
+    /// What a trigger noticed.
+    Notice(Notice),
+}
+
+impl Write {
+    /// The run whose journal it adds to.
+    fn run(&self) -> Option<&str> {
+        match self {
+            Write::Run(commit) => Some(&commit.run),
+            Write::Notice(_) => None,
+        }
+    }
+
+    /// Tells whoever handed it in.
+    fn done(self, result: Result<Vec<Noted>, StoreError>) {
+        match self {
+            Write::Run(commit) => (commit.done)(result.map(|_| ())),
+            Write::Notice(notice) => (notice.done)(result),
+        }
+    }
 }
 
 /// What the handle and the thread share.
@@ -84,8 +110,8 @@ impl Writer {
         }
     }
 
-    pub(super) fn send(&self, commit: Commit) {
-        self.give(Job::Commit(Box::new(commit)));
+    pub(super) fn send(&self, write: Write) {
+        self.give(Job::Write(Box::new(write)));
     }
 
     pub(super) fn work<T: Send + 'static>(
@@ -175,11 +201,11 @@ impl Writing {
                     self.known.clear();
                     work(&mut self.target.connection);
                 }
-                Job::Commit(first) => {
+                Job::Write(first) => {
                     let mut group = vec![*first];
                     while group.len() < GROUP_MAX {
                         match receiver.try_recv() {
-                            Ok(Job::Commit(commit)) => group.push(*commit),
+                            Ok(Job::Write(write)) => group.push(*write),
                             Ok(work) => {
                                 held = Some(work);
                                 break;
@@ -198,47 +224,56 @@ impl Writing {
     }
 
     /// Writes a group and tells everybody in it.
-    fn take(&mut self, group: Vec<Commit>) {
-        let (lost, group): (Vec<Commit>, Vec<Commit>) = group
-            .into_iter()
-            .partition(|commit| self.fatal.is_some() || self.broken.contains_key(&commit.run));
-        for commit in lost {
-            let error = self.fatal.clone();
-            let error = error.unwrap_or_else(|| self.broken[&commit.run].clone());
-            (commit.done)(Err(error));
+    fn take(&mut self, group: Vec<Write>) {
+        let mut whole = Vec::with_capacity(group.len());
+        for write in group {
+            let broken = write.run().and_then(|run| self.broken.get(run));
+            match self.fatal.as_ref().or(broken).cloned() {
+                Some(error) => write.done(Err(error)),
+                None => whole.push(write),
+            }
         }
+        let group = whole;
         if group.is_empty() {
             return;
         }
         let result = self.persist(&group);
         if result.as_ref().is_err_and(StoreError::is_local) && group.len() > 1 {
             // One of them met what is wrong; the others are whole.
-            for commit in group {
-                self.take(vec![commit]);
+            for write in group {
+                self.take(vec![write]);
             }
             return;
         }
-        for commit in group {
-            if let Err(error) = &result {
-                self.broken.insert(commit.run.clone(), error.clone());
+        match result {
+            Ok(noted) => group
+                .into_iter()
+                .zip(noted)
+                .for_each(|(write, noted)| write.done(Ok(noted))),
+            Err(error) => {
+                for write in group {
+                    if let Some(run) = write.run() {
+                        self.broken.insert(run.to_owned(), error.clone());
+                    }
+                    write.done(Err(error.clone()));
+                }
             }
-            (commit.done)(result.clone());
         }
     }
 
-    /// Writes a group, waiting where waiting helps.
-    fn persist(&mut self, group: &[Commit]) -> Result<(), StoreError> {
+    /// Writes a group, waiting where waiting helps. Gives what the store says to each.
+    fn persist(&mut self, group: &[Write]) -> Result<Vec<Vec<Noted>>, StoreError> {
         loop {
             let result = self.target.guard.check().and_then(|()| self.write(group));
             match result {
-                Ok(()) => {
+                Ok(noted) => {
                     self.say(None);
                     // What went into a file that has left the folder is not acknowledged.
                     let still = self.target.guard.check();
                     if let Err(error) = &still {
                         self.fatal = Some(error.clone());
                     }
-                    return still;
+                    return still.map(|()| noted);
                 }
                 Err(error) if error.passes() && !self.shared.given_up.load(Ordering::Acquire) => {
                     self.say(Some(error));
@@ -263,22 +298,29 @@ impl Writing {
         });
     }
 
-    fn write(&mut self, group: &[Commit]) -> Result<(), StoreError> {
+    fn write(&mut self, group: &[Write]) -> Result<Vec<Vec<Noted>>, StoreError> {
         self.bound_pages()?;
         let next = self.last_mark + 1;
         let (target, known) = (&mut self.target, &self.known);
         let mut written: HashMap<&str, &Projection> = HashMap::new();
-        let mut write = || -> rusqlite::Result<()> {
+        let mut write = || -> rusqlite::Result<Vec<Vec<Noted>>> {
+            let mut noted = Vec::with_capacity(group.len());
             faults::point("store.begin.before");
             let transaction = target
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
             faults::point("store.begin.after");
-            for commit in group {
-                let run = commit.run.as_str();
-                let before = written.get(run).copied().or_else(|| known.get(run));
-                write_one(&transaction, commit, before)?;
-                written.insert(run, &commit.projection);
+            for write in group {
+                noted.push(match write {
+                    Write::Notice(notice) => occurrences::write(&transaction, notice)?,
+                    Write::Run(commit) => {
+                        let run = commit.run.as_str();
+                        let before = written.get(run).copied().or_else(|| known.get(run));
+                        write_one(&transaction, commit, before)?;
+                        written.insert(run, &commit.projection);
+                        Vec::new()
+                    }
+                });
             }
             transaction
                 .prepare_cached("UPDATE identity SET mark = ?1")?
@@ -286,9 +328,9 @@ impl Writing {
             faults::point("store.commit.before");
             transaction.commit()?;
             faults::point("store.commit.after");
-            Ok(())
+            Ok(noted)
         };
-        write().map_err(|error| StoreError::sqlite(&target.path, &error))?;
+        let noted = write().map_err(|error| StoreError::sqlite(&target.path, &error))?;
         target.mark.note(next);
         self.last_mark = next;
         for (run, projection) in written {
@@ -298,7 +340,7 @@ impl Writing {
                 self.known.insert(run.to_owned(), projection.clone());
             }
         }
-        Ok(())
+        Ok(noted)
     }
 
     fn bound_pages(&mut self) -> Result<(), StoreError> {

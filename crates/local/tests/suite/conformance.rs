@@ -44,11 +44,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         workflow: workflow.clone(),
         bundle: Bundle::new(&workflow, std::collections::BTreeMap::new()),
         inputs: Value::map::<&str>([]),
-        started_by: StartedBy {
-            name: None,
-            kind: "manual".to_owned(),
-            key: None,
-        },
+        started_by: StartedBy::manual(),
         trigger: Value::map::<&str>([]),
         sandbox: false,
         project: None,

@@ -85,7 +85,6 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
         bundle: bundle.hash.to_string(),
         inputs: Value::map([("large", Value::from(value.clone()))]),
         started_by: StartedBy {
-            name: None,
             kind: if parent.is_some() {
                 "workflow"
             } else {
@@ -93,6 +92,7 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
             }
             .to_owned(),
             key: parent.map(str::to_owned),
+            ..StartedBy::default()
         },
         trigger: Value::Null,
         sandbox: false,

@@ -183,7 +183,7 @@ fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
     StartedBy {
         name: trigger.map(|trigger| trigger.name.to_string()),
         kind: kind.to_owned(),
-        key: None,
+        ..StartedBy::default()
     }
 }
 

@@ -22,18 +22,11 @@ pub(super) fn trigger_of<'w>(case: &Case, workflow: &'w Workflow) -> Option<&'w 
 
 /// What a trigger is called in the run that it starts.
 pub(super) fn started_by(trigger: Option<&Trigger>) -> StartedBy {
-    let kind = match trigger.map(|trigger| &trigger.starts) {
-        None => "manual",
-        Some(starts) => match starts.word() {
-            "every" => "schedule",
-            "trigger" => "poll",
-            word => word,
-        },
-    };
+    let kind = trigger.map_or("manual", |trigger| trigger.starts.kind());
     StartedBy {
         name: trigger.map(|trigger| trigger.name.to_string()),
         kind: kind.to_owned(),
-        key: None,
+        ..StartedBy::default()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
+use flow_backend::attempt::{evaluate_control, fetch, perform};
 use flow_backend::context::{Secrets, StepContext};
+use flow_backend::look::take_look;
 use flow_backend::range::{Pace, RANGE_TIME, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::duration::Millis;

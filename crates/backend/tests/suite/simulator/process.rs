@@ -74,11 +74,7 @@ pub(super) fn started(id: &str, workflow: &Arc<Workflow>, inputs: Value, seed: u
         workflow: workflow.name.to_string(),
         bundle: "pinned".to_owned(),
         inputs,
-        started_by: StartedBy {
-            name: None,
-            kind: "manual".to_owned(),
-            key: None,
-        },
+        started_by: StartedBy::manual(),
         trigger: Value::map::<&str>([]),
         sandbox: false,
         seed,

@@ -1,0 +1,252 @@
+//! `poll:` under `on:`: what one look at a query's items finds, and what the next look begins with.
+//!
+//! What a look remembers is a map: `keys`, those of the items that are there; `gone`, those that were there not long ago,
+//! with the time they left, so that an item that moves between two pages is not taken for a new one; `asked`, the
+//! positions of a cursor with the time each was known, oldest first.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::collections::HashSet;
+
+use super::look::{LookOutcome, Sighted, key_of, lets_through};
+use super::{Failure, Values};
+use crate::eval::{BlobRead, items};
+use crate::expr::Scope;
+use crate::time::Timestamp;
+use crate::value::{Hash, Value, journal};
+use crate::workflow::trigger::Items;
+use crate::workflow::{Bare, Stop, Workflow};
+
+/// So long the key of an item that is not there any more is known.
+const GONE_KEPT_MS: i64 = 24 * 3600 * 1000;
+/// How many such keys are known at most.
+const GONE_KEPT: usize = 10_000;
+/// A look asks from the position that was known this long ago: what came late is still seen.
+const OVERLAP_MS: i64 = 10 * 60 * 1000;
+
+/// The position that the query is asked from, if it has a cursor and one is known.
+pub fn asked_from(polled: &Items, state: Option<&Value>, now: Timestamp) -> Option<Value> {
+    polled.cursor.as_ref()?;
+    let known = positions(state);
+    let old = known.iter().rposition(|(at, _)| now.0 - at >= OVERLAP_MS);
+    known.get(old.unwrap_or(0)).map(|(_, value)| value.clone())
+}
+
+/// A look at the items of a query.
+#[derive(Debug, Clone)]
+pub struct ItemsLook {
+    /// What is looked at.
+    pub polled: Items,
+    /// Picks what counts, over `result`.
+    pub condition: Option<Bare>,
+    /// What the look before left.
+    pub state: Option<Value>,
+    /// When the query was asked.
+    pub now: Timestamp,
+}
+
+/// Compares the items of `page` with what the look before left. The first look finds nothing but with `backfill:`.
+///
+/// # Errors
+/// A failure of the path, the key, the position or `where`, with its place.
+pub fn look_for_items(
+    workflow: &Workflow,
+    look: &ItemsLook,
+    page: &Value,
+    values: &Values,
+    blobs: &dyn BlobRead,
+) -> Result<LookOutcome, Failure> {
+    let ItemsLook {
+        polled,
+        condition,
+        state,
+        now,
+    } = look;
+    let (condition, state, now) = (condition.as_ref(), state.as_ref(), *now);
+    let list = match &polled.items {
+        Some(path) => path.read(page, Some(blobs)).map_err(Stop::into_failure)?,
+        None => page.clone(),
+    };
+    let reading = values.reading(blobs);
+    let of_item = |bare: &Bare, item: &Value| {
+        let locals = [("item", item.clone())];
+        bare.eval(&Scope::new(&reading).with(&locals), &workflow.source)
+            .map_err(Stop::into_failure)
+    };
+    let before = Before::of(state, now);
+    let is_first = state.is_none() && !polled.backfill;
+    let mut keys: Vec<Arc<str>> = Vec::new();
+    let mut there: HashSet<Arc<str>> = HashSet::default();
+    let mut found: Vec<(Option<Value>, Sighted)> = Vec::new();
+    let mut latest = positions(state).pop().map(|(_, value)| value);
+    for item in items(&list, blobs)? {
+        let item = item?;
+        let key = match &polled.key {
+            Some(bare) => key_of(Some(&of_item(bare, &item)?), &item),
+            None => key_of(item.get("id"), &item),
+        };
+        let key: Arc<str> = if polled.changed {
+            let content = Hash::of(journal::to_string(&item).as_bytes());
+            format!("{key}@{content}").into()
+        } else {
+            key.into()
+        };
+        let position = match &polled.cursor {
+            Some(cursor) => Some(of_item(&cursor.from, &item)?),
+            None => None,
+        };
+        if let Some(position) = &position
+            && latest
+                .as_ref()
+                .is_none_or(|latest| order(position, latest).is_gt())
+        {
+            latest = Some(position.clone());
+        }
+        if !there.insert(key.clone()) {
+            continue;
+        }
+        keys.push(key.clone());
+        if !is_first && !before.knows(&key) && lets_through(workflow, condition, &item, &reading)? {
+            found.push((
+                position,
+                Sighted {
+                    key: key.to_string(),
+                    item,
+                },
+            ));
+        }
+    }
+    // Whoever waited longest comes first, where that can be told.
+    found.sort_by(|(one, _), (other, _)| match (one, other) {
+        (Some(one), Some(other)) => order(one, other),
+        _ => Ordering::Equal,
+    });
+    let state = before.then(&keys, &there, latest, now);
+    Ok(LookOutcome {
+        state: Some(state),
+        found: found.into_iter().map(|(_, sighted)| sighted).collect(),
+    })
+}
+
+/// Hands several items to one run: lists of up to `size`, each with a key of its own.
+pub fn in_batches(found: Vec<Sighted>, size: u32) -> Vec<Sighted> {
+    let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
+    let batch = |sighted: &[Sighted]| {
+        let keys: Vec<&str> = sighted.iter().map(|sighted| &*sighted.key).collect();
+        let items = sighted.iter().map(|sighted| sighted.item.clone());
+        Sighted {
+            key: Hash::of(keys.join("\n").as_bytes()).to_string(),
+            item: Value::list(items),
+        }
+    };
+    found.chunks(size).map(batch).collect()
+}
+
+/// What was known before a look.
+struct Before {
+    /// In the order of the look before.
+    keys: Vec<Arc<str>>,
+    gone: Vec<(Arc<str>, i64)>,
+    known: HashSet<Arc<str>>,
+    asked: Vec<(i64, Value)>,
+}
+
+impl Before {
+    fn of(state: Option<&Value>, now: Timestamp) -> Before {
+        let list = |name: &str| state.and_then(|state| state.get(name)?.as_list());
+        let text = |value: &Value| value.as_str().map(Arc::<str>::from);
+        let keys: Vec<Arc<str>> = list("keys")
+            .unwrap_or_default()
+            .iter()
+            .filter_map(text)
+            .collect();
+        let gone: Vec<(Arc<str>, i64)> = timed(list("gone"))
+            .filter_map(|(at, key)| Some((text(&key)?, at)))
+            .filter(|(_, at)| now.0 - at < GONE_KEPT_MS)
+            .collect();
+        let known = keys
+            .iter()
+            .chain(gone.iter().map(|(key, _)| key))
+            .cloned()
+            .collect();
+        Before {
+            keys,
+            gone,
+            known,
+            asked: positions(state),
+        }
+    }
+
+    fn knows(&self, key: &Arc<str>) -> bool {
+        self.known.contains(key)
+    }
+
+    /// What the next look begins with.
+    fn then(
+        self,
+        keys: &[Arc<str>],
+        there: &HashSet<Arc<str>>,
+        latest: Option<Value>,
+        now: Timestamp,
+    ) -> Value {
+        let left = self.keys.into_iter().map(|key| (key, now.0));
+        let mut gone: Vec<(Arc<str>, i64)> = self
+            .gone
+            .into_iter()
+            .chain(left)
+            .filter(|(key, _)| !there.contains(key))
+            .collect();
+        let too_many = gone.len().saturating_sub(GONE_KEPT);
+        gone.drain(..too_many);
+        let mut asked = self.asked;
+        if let Some(latest) = latest {
+            match asked.last() {
+                Some((_, known)) if *known == latest => {}
+                _ => asked.push((now.0, latest)),
+            }
+        }
+        // One that is old enough to ask from, and all that are younger.
+        let old = asked.iter().rposition(|(at, _)| now.0 - at >= OVERLAP_MS);
+        asked.drain(..old.unwrap_or(0));
+        let pair = |at: i64, value: Value| Value::list([Value::from(at), value]);
+        Value::map([
+            (
+                "keys",
+                Value::list(keys.iter().map(|key| Value::from(&**key))),
+            ),
+            (
+                "gone",
+                Value::list(gone.iter().map(|(key, at)| pair(*at, Value::from(&**key)))),
+            ),
+            (
+                "asked",
+                Value::list(asked.into_iter().map(|(at, value)| pair(at, value))),
+            ),
+        ])
+    }
+}
+
+/// The positions that are known, oldest first.
+fn positions(state: Option<&Value>) -> Vec<(i64, Value)> {
+    timed(state.and_then(|state| state.get("asked")?.as_list())).collect()
+}
+
+fn timed(list: Option<&[Value]>) -> impl Iterator<Item = (i64, Value)> {
+    let pair = |value: &Value| match value.as_list()? {
+        [at, value] => Some((at.as_i64()?, value.clone())),
+        _ => None,
+    };
+    list.unwrap_or_default().iter().filter_map(pair)
+}
+
+/// Numbers by their size, texts letter by letter: what the service said, never our clock.
+fn order(one: &Value, other: &Value) -> Ordering {
+    match (one.as_str(), other.as_str()) {
+        (Some(one), Some(other)) => one.cmp(other),
+        _ => match (one.as_f64(), other.as_f64()) {
+            (Some(one), Some(other)) => one.total_cmp(&other),
+            _ => Ordering::Equal,
+        },
+    }
+}
