@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use crate::blocking::blocking;
 use crate::builtin;
 use crate::descriptor::operation::{Operation, Wire};
+use crate::descriptor::resource::{FieldDocument, SelectorPart};
 use crate::descriptor::service::{ErrorRules, Service, TlsRule};
 use crate::descriptor::{DescriptorError, load};
 use crate::local::{self, Local};
@@ -176,6 +177,29 @@ impl Connectors {
     pub fn service(&self, name: &str) -> Option<&Service> {
         let name = self.aliases.get(name).map_or(name, |handle| handle);
         self.services.get(name).map(AsRef::as_ref)
+    }
+
+    /// What `trigger` means in a run that a delivered event starts: the fields that the descriptor names, each by its
+    /// selector (null where the body has no such place); the body as it came if it names none.
+    pub fn delivered(&self, connector: &str, event: &str, body: &Value) -> Value {
+        let operation = self
+            .service(connector)
+            .and_then(|service| service.operations.get(event));
+        let fields = operation.map_or(&[][..], |operation| &operation.payload);
+        if fields.is_empty() {
+            return body.clone();
+        }
+        let value = |field: &FieldDocument| {
+            let found = field
+                .selector
+                .iter()
+                .try_fold(body, |value, part| match part {
+                    SelectorPart::Key(key) => value.get(key),
+                    SelectorPart::Index(index) => value.as_list()?.get(*index),
+                });
+            found.cloned().unwrap_or(Value::Null)
+        };
+        Value::map(fields.iter().map(|field| (&*field.name, value(field))))
     }
 
     /// What the engine is to know of them.

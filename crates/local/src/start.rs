@@ -20,8 +20,8 @@ pub struct NewRun {
     pub run: String,
     /// The checked workflow.
     pub workflow: Arc<Workflow>,
-    /// Everything that it was checked from.
-    pub bundle: Bundle,
+    /// Everything that it was checked from; see [`pin`].
+    pub bundle: Pinned,
     /// Typed and checked inputs.
     pub inputs: Value,
     /// What started it.
@@ -56,22 +56,31 @@ pub fn id_of_key(workflow: &str, key: &str) -> String {
     hash.to_string()[..26].to_owned()
 }
 
-/// Makes a run; its bundle is on disk when this returns, its first event when the driver has saved it. Blocking.
+/// A bundle that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned(Hash);
+
+/// Puts a bundle on disk: what runs of it mean is fixed from here on. Blocking.
 ///
 /// # Errors
-/// If the bundle cannot be stored.
-pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
+/// If it cannot be stored.
+pub fn pin(store: &Store, bundle: &Bundle) -> Result<Pinned, StoreError> {
     faults::point("run.bundle.before");
-    let bundle = store
+    let blob = store
         .blobs()
-        .put(new.bundle.to_json().as_bytes(), "application/json")
+        .put(bundle.to_json().as_bytes(), "application/json")
         .map_err(|error| StoreError::io(store.folder(), &error))?;
     faults::point("run.bundle.after");
+    Ok(Pinned(blob.hash))
+}
+
+/// Makes a run; its first event is on disk when the driver has saved it.
+pub fn start(new: NewRun) -> Taken {
     let at = now();
     let head = RunHead {
         workflow: new.workflow.name.to_string(),
         started_at: at.0,
-        bundle: bundle.hash.to_string(),
+        bundle: new.bundle.0.to_string(),
         sandbox: new.sandbox,
     };
     let started = RunStarted {
@@ -87,12 +96,12 @@ pub fn start(store: &Store, new: NewRun) -> Result<Taken, StoreError> {
         retry_of: new.retry.as_ref().map(|retry| retry.of.clone()),
     };
     let reused = new.retry.map(|retry| retry.reused).unwrap_or_default();
-    Ok(Taken {
+    Taken {
         run: Run::again(new.workflow, started, reused, at),
         saved: 0,
         head: Some(head),
         quiet: false,
-    })
+    }
 }
 
 /// Seeds the jitter of a run's waits.

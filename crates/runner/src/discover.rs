@@ -92,7 +92,7 @@ impl Walk {
             }
             // A link to a folder is not followed: it may lead back here.
             if kind.is_dir() {
-                if depth < DEPTH_MAX && !SKIPPED_FOLDERS.contains(&&*name) {
+                if depth < DEPTH_MAX && !is_skipped_folder(&entry.file_name()) {
                     self.folder(&path, depth + 1)?;
                 }
             } else if path.is_file() && has_extension(&path) {
@@ -101,6 +101,12 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Whether workflows are not looked for in folders of this name.
+pub(crate) fn is_skipped_folder(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') || SKIPPED_FOLDERS.contains(&&*name)
 }
 
 fn has_extension(path: &Path) -> bool {

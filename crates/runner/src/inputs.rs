@@ -6,9 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_backend::context::Blobs;
+use flow_engine::expr::Scope;
+use flow_engine::journal::StartedBy;
+use flow_engine::run::Values;
 use flow_engine::value::{Map, Value, json};
-use flow_engine::workflow::Workflow;
 use flow_engine::workflow::input::{InputError, InputKind};
+use flow_engine::workflow::{Trigger, Workflow};
 
 use crate::exit::{Exit, Trouble};
 
@@ -66,13 +69,7 @@ pub(crate) fn typed(
     for input in workflow.inputs.values() {
         let has = given.get(&input.name).is_some() || input.default.is_some() || !input.required;
         if !has && !errors.iter().any(|error| error.name == input.name) {
-            let help = format!(
-                "give it as `--input {}=...` ({})",
-                input.name,
-                input.kind.as_str()
-            );
-            let message = "it is required and was not given".to_owned();
-            errors.push(error("input.missing", &input.name, message, Some(help)));
+            errors.push(missing_one(&input.name, &input.kind));
         }
     }
     (given, errors)
@@ -87,6 +84,71 @@ pub(crate) fn with_defaults(workflow: &Workflow, given: &Map) -> Map {
         }
     }
     all
+}
+
+/// Inputs that a trigger gives, for those that were not given by hand: templates over `trigger` and `run`.
+pub(crate) fn of_trigger(
+    workflow: &Workflow,
+    trigger: &Trigger,
+    mut given: Map,
+    started_by: &StartedBy,
+    event: &Value,
+) -> Result<Map, InputError> {
+    let mut about = Map::new();
+    about.insert("name", Value::from(workflow.name.to_string()));
+    let kind = Value::from(started_by.kind.as_str());
+    let name = Value::from(trigger.name.to_string());
+    let key = Value::from(started_by.key.as_deref());
+    about.insert(
+        "trigger",
+        Value::map([("name", name), ("kind", kind), ("key", key)]),
+    );
+    if let Some(due) = started_by.due {
+        about.insert("due", Value::from(due.to_string()));
+        let previous = started_by.due_previous.map(|due| due.to_string());
+        about.insert("due_previous", Value::from(previous.as_deref()));
+    }
+    let values = Values {
+        trigger: event.clone(),
+        run: Value::from(about),
+        secrets: Values::secrets_of(workflow),
+        ..Values::default()
+    };
+    for (name, tree) in &trigger.inputs {
+        let Some(input) = workflow.inputs.get(name) else {
+            continue;
+        };
+        if given.get(name).is_some() {
+            continue;
+        }
+        let value = tree
+            .render(&Scope::new(&values), &workflow.source)
+            .map_err(|stop| {
+                let failure = stop.into_failure();
+                error(
+                    "input.template",
+                    name,
+                    format!("[{}] {}", failure.code, failure.message),
+                    failure.help,
+                )
+            })?;
+        given.insert(name.clone(), input.accept(value)?);
+    }
+    Ok(given)
+}
+
+/// The first of the required inputs that has no value.
+pub(crate) fn missing(workflow: &Workflow, given: &Map) -> Option<InputError> {
+    let input = workflow.inputs.values().find(|input| {
+        input.required && input.default.is_none() && given.get(&input.name).is_none()
+    })?;
+    Some(missing_one(&input.name, &input.kind))
+}
+
+fn missing_one(name: &str, kind: &InputKind) -> InputError {
+    let help = format!("give it as `--input {name}=...` ({})", kind.as_str());
+    let message = "it is required and was not given".to_owned();
+    error("input.missing", name, message, Some(help))
 }
 
 fn unknown(workflow: &Workflow, name: &str) -> InputError {

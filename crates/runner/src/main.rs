@@ -1,7 +1,7 @@
 //! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
 //!
 //! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `discover` (which files),
-//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `host` (where runs are driven), then `show` (everything that people see).
+//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `host` (where runs are driven), `serve` (the daemon), then `show` (everything that people see).
 
 mod cli;
 mod discover;
@@ -12,6 +12,7 @@ mod load;
 mod project;
 mod rewrite;
 mod secrets;
+mod serve;
 mod services;
 mod show;
 

@@ -156,15 +156,51 @@ pub(crate) async fn start_sandbox(config: Config) -> Result<Sandbox, Trouble> {
         .map_err(|error| Trouble::new(Exit::Unavailable, "sandbox.start", error.to_string()))
 }
 
-/// Looks up every secret that a run will need: those that its steps name, those of workflows that it starts, and those that
-/// its inputs name. Secrets of connections that only triggers use are needed if one is waited for. Names those that are
-/// missing at their lines.
+/// Looks up every secret that a run will need, as [`look_up_secrets`]. Those that are missing are shown at their lines.
 pub(crate) fn secrets(
     workflow: &Workflow,
     inputs: &Map,
     sandbox: bool,
     waits: bool,
 ) -> Result<EnvironmentSecrets, Trouble> {
+    look_up_secrets(workflow, inputs, sandbox, waits).map_err(|missing| {
+        for (workflow, finding) in &missing.named {
+            diagnostics::print(&workflow.source, std::slice::from_ref(finding));
+        }
+        missing
+            .given
+            .unwrap_or_else(|| Trouble::said(Exit::Invalid))
+    })
+}
+
+/// Secrets that are not set.
+pub(crate) struct Missing<'w> {
+    /// One that an input names.
+    given: Option<Trouble>,
+    /// Those that workflows name, each with its place.
+    named: Vec<(&'w Workflow, Finding)>,
+}
+
+impl Missing<'_> {
+    /// The first of them, in a line.
+    pub(crate) fn said(&self) -> String {
+        let given = self.given.as_ref().map(|trouble| trouble.message.as_str());
+        let named = self
+            .named
+            .first()
+            .map(|(_, finding)| finding.message.as_str());
+        format!("[secret.missing] {}", given.or(named).unwrap_or_default())
+    }
+}
+
+/// Looks up every secret that a run will need: those that its steps name, those of workflows that it starts, and those that
+/// its inputs name. Secrets of connections that only triggers use are needed if one is waited for.
+pub(crate) fn look_up_secrets<'w>(
+    workflow: &'w Workflow,
+    inputs: &Map,
+    sandbox: bool,
+    waits: bool,
+) -> Result<EnvironmentSecrets, Missing<'w>> {
     let needed: Vec<(&Workflow, &SecretUse)> = workflow
         .with_children()
         .into_iter()
@@ -180,22 +216,27 @@ pub(crate) fn secrets(
     if let Some(name) = given.iter().find(|name| missing.contains(name)) {
         let message = format!("the secret `{name}`, which an input names, is not set");
         let trouble = Trouble::new(Exit::Invalid, "secret.missing", message);
-        return Err(trouble.help(format!(
-            "set it: `export {name}=...`; an input of type secret takes the name, not the value"
-        )));
+        return Err(Missing {
+            given: Some(trouble.help(format!(
+                "set it: `export {name}=...`; an input of type secret takes the name, not the value"
+            ))),
+            named: Vec::new(),
+        });
     }
     if missing.is_empty() {
         return Ok(secrets);
     }
-    let mut said: Vec<String> = Vec::new();
+    let mut named: Vec<(&Workflow, Finding)> = Vec::new();
     for (workflow, secret) in needed {
         let finding = missing_secret(workflow, secret);
-        if missing.contains(&secret.name) && !said.contains(&finding.message) {
-            said.push(finding.message.clone());
-            diagnostics::print(&workflow.source, &[finding]);
+        let is_said = named
+            .iter()
+            .any(|(_, said)| said.message == finding.message);
+        if missing.contains(&secret.name) && !is_said {
+            named.push((workflow, finding));
         }
     }
-    Err(Trouble::said(Exit::Invalid))
+    Err(Missing { given: None, named })
 }
 
 /// The secrets of a run that can be had now, for one that is only to be ended.

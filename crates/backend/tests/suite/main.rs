@@ -7,6 +7,7 @@ mod golden;
 mod graphs;
 mod nested;
 mod out_of_order;
+mod polls;
 mod projection;
 mod ranges;
 mod rows;

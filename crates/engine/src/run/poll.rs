@@ -28,9 +28,9 @@ const OVERLAP_MS: i64 = 10 * 60 * 1000;
 /// The position that the query is asked from, if it has a cursor and one is known.
 pub fn asked_from(polled: &Items, state: Option<&Value>, now: Timestamp) -> Option<Value> {
     polled.cursor.as_ref()?;
-    let known = positions(state);
-    let old = known.iter().rposition(|(at, _)| now.0 - at >= OVERLAP_MS);
-    known.get(old.unwrap_or(0)).map(|(_, value)| value.clone())
+    // Until one is old enough everything is asked for.
+    let mut known = positions(state).into_iter().rev();
+    known.find_map(|(at, value)| (now.0 - at >= OVERLAP_MS).then_some(value))
 }
 
 /// A look at the items of a query.

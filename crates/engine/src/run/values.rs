@@ -354,17 +354,12 @@ pub(super) fn about(started: &RunStarted, at: Timestamp) -> Value {
         ("key", Value::from(by.key.as_deref())),
         ("at", Value::from(at.to_string())),
     ]);
-    let mut about = Map::new();
-    about.insert("id", Value::from(started.run.as_str()));
-    about.insert("name", Value::from(started.workflow.as_str()));
-    about.insert("started_at", Value::from(at.to_string()));
-    about.insert("trigger", trigger);
-    if let Some(due) = by.due {
-        about.insert("due", Value::from(due.to_string()));
-        let previous = by.due_previous.map(|due| due.to_string());
-        about.insert("due_previous", Value::from(previous.as_deref()));
-    }
-    Value::from(about)
+    Value::map([
+        ("id", Value::from(started.run.as_str())),
+        ("name", Value::from(started.workflow.as_str())),
+        ("started_at", Value::from(at.to_string())),
+        ("trigger", trigger),
+    ])
 }
 
 /// `error` of a failure.

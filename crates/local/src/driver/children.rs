@@ -130,9 +130,11 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         return Ok(Found::Goes(Box::new(taken)));
     }
     let pinned = start::read_bundle(store.folder(), &child.bundle)?;
+    let bundle =
+        start::pin(store, &pinned.of_child(&workflow)).map_err(|error| error.to_string())?;
     let new = NewRun {
         run: child.spec.run.to_string(),
-        bundle: pinned.of_child(&workflow),
+        bundle,
         workflow,
         inputs: child.spec.inputs.clone(),
         started_by: StartedBy {
@@ -145,7 +147,7 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         project: child.project.clone(),
         retry: None,
     };
-    let mut taken = start::start(store, new).map_err(|error| error.to_string())?;
+    let mut taken = start::start(new);
     taken.run.set_within(child.spec.within.clone());
     Ok(Found::Goes(Box::new(taken)))
 }

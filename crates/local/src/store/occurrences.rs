@@ -234,6 +234,21 @@ impl Reader {
         self.query_with(&sql, params![workflow, after, limit], queued)
     }
 
+    /// How much is queued of each trigger made of times.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn queued_times(&self, workflow: &str) -> Result<Vec<(String, usize)>, StoreError> {
+        let sql = "SELECT trigger, count(*) FROM occurrences
+                   WHERE state = 'queued' AND workflow = ?1 AND due IS NOT NULL GROUP BY trigger";
+        self.query_with(sql, [workflow], |row| {
+            Ok((
+                row.get(0)?,
+                usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+            ))
+        })
+    }
+
     /// What a trigger noticed, the newest first.
     ///
     /// # Errors

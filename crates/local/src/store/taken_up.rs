@@ -84,6 +84,16 @@ impl Reader {
         Ok(found)
     }
 
+    /// The runs that a process has died of already: whoever drives many takes these up alone, so that the next death is
+    /// theirs.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn suspects(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT run FROM taken_up WHERE deaths > 0 ORDER BY run";
+        self.query_with(sql, [], |row| row.get(0))
+    }
+
     /// The epoch of the process that owns the store, if one does.
     fn living_epoch(&self) -> Result<Option<i64>, StoreError> {
         let folder = self.path.parent().unwrap_or(&self.path);

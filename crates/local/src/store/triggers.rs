@@ -91,7 +91,8 @@ pub(super) fn write_look(
 }
 
 impl Store {
-    /// Pauses a trigger, or lets it go on: on disk when this returns. Blocking.
+    /// Pauses a trigger, or lets it go on, beginning anew: what came in between is not made up for. On disk when this
+    /// returns. Blocking.
     ///
     /// # Errors
     /// As the store gives them.
@@ -105,7 +106,7 @@ impl Store {
         self.change(move |transaction| {
             transaction.execute(
                 "INSERT INTO triggers (workflow, trigger, meaning, paused_at) VALUES (?1, ?2, '', ?3)
-                 ON CONFLICT (workflow, trigger) DO UPDATE SET paused_at = excluded.paused_at",
+                 ON CONFLICT (workflow, trigger) DO UPDATE SET paused_at = excluded.paused_at, position = iif(excluded.paused_at IS NULL, NULL, position)",
                 params![workflow, trigger, since.map(|since| since.0)],
             )?;
             Ok(())

@@ -12,7 +12,7 @@ use flow_engine::report::report;
 use flow_engine::run::Failure;
 use flow_engine::value::{Secret, Value};
 use flow_local::driver::{Driver, Progress, Services};
-use flow_local::start::{NewRun, new_id, start};
+use flow_local::start::{NewRun, new_id, pin, start};
 use flow_local::store::Store;
 use secrecy::SecretString;
 
@@ -39,10 +39,11 @@ async fn the_embedded_driver_conforms() {
 async fn drive(case: &Case, folder: &std::path::Path) -> String {
     let store = Arc::new(Store::open(folder).expect("a store"));
     let workflow = case.workflow();
+    let bundle = Bundle::new(&workflow, std::collections::BTreeMap::new());
     let new = NewRun {
         run: new_id(),
         workflow: workflow.clone(),
-        bundle: Bundle::new(&workflow, std::collections::BTreeMap::new()),
+        bundle: pin(&store, &bundle).expect("it is stored"),
         inputs: Value::map::<&str>([]),
         started_by: StartedBy::manual(),
         trigger: Value::map::<&str>([]),
@@ -50,7 +51,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         project: None,
         retry: None,
     };
-    let taken = start(&store, new).expect("a run");
+    let taken = start(new);
     let run = taken.run.id().to_owned();
     let services = Services {
         runner: Arc::new(Scripted::new(case.script(), None)),

@@ -22,8 +22,10 @@ mod run;
 mod runs;
 mod sandbox;
 mod schema;
+mod serve;
 mod signals;
 mod test;
+mod triggers;
 mod why;
 
 use std::path::PathBuf;
@@ -96,6 +98,10 @@ enum Command {
     Schema(schema::Arguments),
     /// Serve the loopback Claude API.
     Sandbox(sandbox::Arguments),
+    /// Show what starts runs, and what became of what it noticed; pause it.
+    Triggers(triggers::Arguments),
+    /// Serve the workflows of a folder: start a run when one of their triggers notices something.
+    Serve(serve::Arguments),
     /// Drive the runs of a store in the background.
     #[command(hide = true)]
     Owner(owner::Arguments),
@@ -173,6 +179,8 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Logs(arguments) => logs::logs(&arguments).await,
         Command::Why(arguments) => why::why(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Triggers(arguments) => triggers::triggers(arguments).await,
+        Command::Serve(arguments) => serve::serve(arguments).await,
         Command::Owner(arguments) => owner::owner(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),

@@ -129,7 +129,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         }
         (None, None) => (by("manual", None), Value::map::<&str>([])),
     };
-    let given = with_trigger_inputs(&workflow, starts.as_ref(), given, &started_by, &trigger)?;
+    let given = match &starts {
+        None => given,
+        Some(starts) => inputs::of_trigger(&workflow, starts, given, &started_by, &trigger)
+            .map_err(|error| refused(&workflow, &[error]))?,
+    };
     let given = inputs::with_defaults(&workflow, &given);
     let inputs = inputs::store_files(&workflow, &given, &folders.project, &*backend.blobs())?;
     let run = match &arguments.key {
@@ -320,50 +324,4 @@ async fn wait(
         }),
         exit = signals.next() => Err(Trouble::said(exit)),
     }
-}
-
-/// Inputs that the trigger gives, for those that were not given by hand.
-fn with_trigger_inputs(
-    workflow: &Workflow,
-    trigger: Option<&Trigger>,
-    mut given: Map,
-    started_by: &StartedBy,
-    event: &Value,
-) -> Result<Map, Trouble> {
-    let Some(trigger) = trigger else {
-        return Ok(given);
-    };
-    let about = Value::map([
-        ("name", Value::from(trigger.name.to_string())),
-        ("kind", Value::from(started_by.kind.as_str())),
-    ]);
-    let about = [
-        ("name", Value::from(workflow.name.to_string())),
-        ("trigger", about),
-    ];
-    let values = flow_engine::run::Values {
-        trigger: event.clone(),
-        run: Value::map(about),
-        ..Default::default()
-    };
-    for (name, tree) in &trigger.inputs {
-        if given.get(name).is_some() {
-            continue;
-        }
-        let rendered = tree
-            .render(&flow_engine::expr::Scope::new(&values), &workflow.source)
-            .map_err(flow_engine::workflow::Stop::into_failure);
-        let value = rendered
-            .map_err(|failure| Trouble::new(Exit::Invalid, failure.code, failure.message))?;
-        let Some(input) = workflow.inputs.get(name) else {
-            continue;
-        };
-        given.insert(
-            name.clone(),
-            input
-                .accept(value)
-                .map_err(|error| refused(workflow, &[error]))?,
-        );
-    }
-    Ok(given)
 }

@@ -109,6 +109,7 @@ async fn serve(stream: UnixStream, owner: &Weak<Owner>) {
         Ok(What::Start(start)) => owner.start(*start, None).await,
         Ok(What::Resume(resume)) => owner.resume(resume).await,
         Ok(What::Cancel(cancel)) => owner.cancel(cancel).await,
+        Ok(What::Pause(pause)) => owner.pause(&pause),
         Err(trouble) => Err(trouble),
     };
     // What it asked for goes on without it, and the owner may end.

@@ -26,7 +26,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
-use order::{Cancel, Resume, SecretTexts, Start};
+use order::{Cancel, Pause, Resume, SecretTexts, Start};
 pub(crate) use owner::Owner;
 use remote::Remote;
 use wire::What;
@@ -162,6 +162,11 @@ impl Backend {
         self.ask(What::Cancel(cancel), None).await
     }
 
+    /// Pauses a trigger, or lets it go on.
+    pub(crate) async fn pause(&mut self, pause: Pause) -> Result<Driven, Trouble> {
+        self.ask(What::Pause(pause), None).await
+    }
+
     /// An owner that ends as it is asked may have taken on the wish or not: whoever comes next is asked for the same, under
     /// the same id.
     async fn ask(&mut self, mut wish: What, ready: Option<Ready>) -> Result<Driven, Trouble> {
@@ -172,6 +177,7 @@ impl Backend {
                         What::Start(start) => owner.start(*start, ready).await,
                         What::Resume(resume) => owner.resume(resume).await,
                         What::Cancel(cancel) => owner.cancel(cancel).await,
+                        What::Pause(pause) => owner.pause(&pause),
                     };
                 }
                 Backend::There(remote) => remote,

@@ -39,6 +39,14 @@ pub(crate) struct Resume {
     pub(crate) secrets: SecretTexts,
 }
 
+/// A trigger to pause, or to let go on.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Pause {
+    pub(crate) workflow: String,
+    pub(crate) trigger: String,
+    pub(crate) paused: bool,
+}
+
 /// A run to cancel.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Cancel {

@@ -11,14 +11,15 @@ use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{Decided, Driver, Services, Taken, cancelled_by};
+use flow_local::driver::{Decided, Driver, Progress, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
 use flow_local::store::{BlobFolder, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
-use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, watch};
 
 use super::listen::Listener;
-use super::order::{Cancel, Resume, SecretTexts, Start};
+use super::order::{Cancel, Pause, Resume, SecretTexts, Start};
 use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
@@ -41,6 +42,7 @@ pub(crate) struct Owner {
     /// One run is looked up and taken at a time.
     taking: Mutex<()>,
     listener: Listener,
+    paused: watch::Sender<()>,
 }
 
 impl Owner {
@@ -55,12 +57,28 @@ impl Owner {
             sandbox: Mutex::new(None),
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
+            paused: watch::Sender::new(()),
             store,
         }))
     }
 
-    pub(super) fn blobs(&self) -> Arc<BlobFolder> {
+    pub(crate) fn blobs(&self) -> Arc<BlobFolder> {
         self.store.blobs()
+    }
+
+    /// The store that it owns.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Where the sandbox is served, if it is.
+    pub(crate) async fn sandbox_url(&self) -> Option<String> {
+        self.sandbox.lock().await.as_ref().map(Sandbox::base_url)
+    }
+
+    /// Starts a run of which nothing is on disk yet; what happens to it comes through the channel.
+    pub(crate) fn begin(&self, new: NewRun, services: Services) -> UnboundedReceiver<Progress> {
+        self.driver.add(start::start(new), services)
     }
 
     pub(super) async fn start(
@@ -80,10 +98,11 @@ impl Owner {
         let services = self
             .services(ready.connectors, start.secrets, project, start.sandbox)
             .await?;
+        let bundle = tokio::task::block_in_place(|| start::pin(&self.store, &start.bundle))?;
         let new = NewRun {
             run: start.run,
             workflow: ready.workflow,
-            bundle: start.bundle,
+            bundle,
             inputs: start.inputs,
             started_by: start.started_by,
             trigger: start.trigger,
@@ -91,11 +110,10 @@ impl Owner {
             project: start.project,
             retry: start.retry,
         };
-        let taken = tokio::task::block_in_place(|| start::start(&self.store, new))?;
-        Ok(self.drive(taken, services))
+        Ok(self.drive(start::start(new), services))
     }
 
-    pub(super) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
+    pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
         let _taking = self.taking.lock().await;
         let Resume {
             run,
@@ -180,7 +198,27 @@ impl Owner {
         }
     }
 
-    pub(super) async fn rest(&self, say: impl FnOnce()) {
+    /// Pauses a trigger, or lets it go on: on disk when this returns.
+    pub(super) fn pause(&self, pause: &Pause) -> Result<Driven, Trouble> {
+        let since = pause.paused.then(now);
+        let write = || self.store.pause(&pause.workflow, &pause.trigger, since);
+        tokio::task::block_in_place(write)?;
+        self.paused.send_replace(());
+        Ok(Driven::Told)
+    }
+
+    /// Hears when a trigger was paused or goes on.
+    pub(crate) fn pauses(&self) -> watch::Receiver<()> {
+        self.paused.subscribe()
+    }
+
+    /// Whether a run is driven here.
+    pub(crate) async fn drives(&self, run: &str) -> bool {
+        let nothing = |_: &mut Run| Ok(());
+        !matches!(self.driver.decide(run, nothing).await, Decided::NotDriven)
+    }
+
+    pub(crate) async fn rest(&self, say: impl FnOnce()) {
         if tokio::time::timeout(QUIET, self.driver.rest())
             .await
             .is_err()
@@ -209,7 +247,7 @@ impl Owner {
     }
 
     /// Stops every run in order.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.driver.stop();
     }
 
@@ -308,7 +346,7 @@ impl Owner {
         Ok(has_stopped().unwrap_or(false).then_some(parent))
     }
 
-    fn reader(&self) -> Result<Reader, Trouble> {
+    pub(crate) fn reader(&self) -> Result<Reader, Trouble> {
         let reader = Store::reader(self.store.folder())?;
         reader.ok_or_else(|| Trouble::new(Exit::Unavailable, "store.io", "the store is gone"))
     }
@@ -318,7 +356,7 @@ impl Owner {
         Ok(found.into_iter().find(|row| row.run == run))
     }
 
-    pub(super) async fn services(
+    pub(crate) async fn services(
         &self,
         mut connectors: Connectors,
         secrets: SecretTexts,

@@ -9,11 +9,11 @@ use flow_local::driver::Progress;
 use flow_local::store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Cancel, Resume, Start};
+use super::order::{Cancel, Pause, Resume, Start};
 use crate::exit::{Exit, Trouble};
 
 /// Raised when the lines change their meaning: both sides must be of one kind.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// No line is longer: a bundle of the largest workflow fits.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
@@ -34,6 +34,7 @@ pub(super) enum What {
     Start(Box<Start>),
     Resume(Resume),
     Cancel(Cancel),
+    Pause(Pause),
 }
 
 /// The first answer.

@@ -30,6 +30,15 @@ const CASES: &[Case] = &[
         4,
     ),
     (
+        "input.template",
+        &[(
+            "a.yml",
+            "inputs: { n: { type: integer } }\non: { webhook: a/b, verify: none, inputs: { n: '{{ trigger.body.n }}' } }\nsteps: { a: { value: '{{ inputs.n }}' } }\n",
+        )],
+        &["run", "a.yml", "--event", "body={}"],
+        3,
+    ),
+    (
         "test.shape",
         &[
             ("a.yml", MODELS),
@@ -491,6 +500,16 @@ const WITHOUT: &[(&str, &str)] = &[
     ),
     ("file.too_many", "a folder of more than 100,000 entries"),
     ("http.client", "a machine without certificates"),
+    ("internal.poll", "a bug"),
+    (
+        "serve.stopping",
+        "a delivery in the moment in which the daemon is stopped",
+    ),
+    ("webhook.timeout", "a body that comes for ten seconds"),
+    (
+        "webhook.unstored",
+        "a store that takes nothing: the storage faults",
+    ),
     ("internal.error", "a bug"),
     ("internal.not_a_call", "a bug"),
     ("internal.not_a_hold", "a bug"),

@@ -20,6 +20,8 @@ mod places;
 mod quarantine;
 mod retried;
 mod rules;
+#[cfg(unix)]
+mod serve;
 mod snippets;
 mod support;
 mod tidy;

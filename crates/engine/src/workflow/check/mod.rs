@@ -38,6 +38,7 @@ use crate::finding::Finding;
 use crate::plan::Plan;
 use crate::source::{SourceFile, Span};
 use crate::workflow::Tree;
+use crate::workflow::tree::Templates;
 use crate::yaml::Node;
 
 /// Checks a document against the operations that exist, with the files that it names.
@@ -66,6 +67,7 @@ fn check_with(
         ancestors,
         source: &document.source,
         findings,
+        templates: Templates::default(),
         connections: IndexMap::default(),
         declared: IndexMap::default(),
         secrets: Vec::new(),
@@ -95,6 +97,7 @@ struct Checker<'a> {
     ancestors: Vec<String>,
     source: &'a SourceFile,
     findings: Vec<Finding>,
+    templates: Templates,
     connections: IndexMap<Arc<str>, Connection>,
     /// Where the settings of those stand that the workflow declares.
     declared: IndexMap<Arc<str>, Span>,
@@ -268,7 +271,7 @@ impl<'a> Checker<'a> {
     }
 
     fn tree(&mut self, node: &Node) -> Tree {
-        Tree::parse(node, self.source, &mut self.findings)
+        Tree::parse(node, self.source, &mut self.templates, &mut self.findings)
     }
 
     /// A text that is written out; templates in it are refused.

@@ -1,0 +1,87 @@
+//! `flow serve`: the daemon.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::StoreArguments;
+use super::signals::Signals;
+use crate::exit::{Exit, Trouble};
+use crate::project;
+use crate::serve::log::Format;
+use crate::serve::{Settings, serve as keep};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The folder whose workflows are served; the current one if not given.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Run against the built-in loopback Claude API: no key, no network.
+    #[arg(long)]
+    sandbox: bool,
+    /// The port on 127.0.0.1 for deliveries; 0 takes any that is free.
+    #[arg(long, value_name = "N", default_value_t = 4180)]
+    port: u16,
+    /// A further name under which it is reached, such as that of a tunnel.
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// How many runs are driven at once; others wait in the store.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// How many seconds runs may go on once it is told to stop.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace: u64,
+    /// How its lines look.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log: Format,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) async fn serve(arguments: Arguments) -> Result<Exit, Trouble> {
+    let mut signals = Signals::listen();
+    let unreadable = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| {
+            let message = format!("{path}: {error}");
+            Trouble::new(Exit::Usage, "file.unreadable", message)
+                .help("name a folder with workflows")
+        }
+    };
+    let named = arguments.folder.as_deref().unwrap_or(Path::new("."));
+    let folder = named.canonicalize().map_err(unreadable(named))?;
+    let store = arguments.store.store.as_deref();
+    let store = store
+        .map(std::path::absolute)
+        .transpose()
+        .map_err(unreadable(named))?;
+    // The project of the current folder, as for all commands, unless the folder lies outside of it.
+    let here = std::env::current_dir().map_err(unreadable(Path::new(".")))?;
+    let project = match project::folder(&here) {
+        project if folder.starts_with(&project) => project,
+        _ => project::folder(&folder),
+    };
+    let store = project::store(&project, store.as_deref());
+    // Paths in workflows begin at the project folder, and so do the names of files.
+    std::env::set_current_dir(&project).map_err(unreadable(&project))?;
+    let folder = match folder.strip_prefix(&project) {
+        Ok(inner) if inner.as_os_str().is_empty() => PathBuf::from("."),
+        Ok(inner) => inner.to_owned(),
+        Err(_) => folder,
+    };
+    let settings = Settings {
+        folder,
+        project,
+        store,
+        sandbox: arguments.sandbox,
+        port: arguments.port,
+        hosts: arguments.hosts,
+        runs_max: usize::try_from(arguments.runs).unwrap_or(usize::MAX),
+        grace: Duration::from_secs(arguments.grace),
+        log: arguments.log,
+    };
+    match keep(settings, signals.next()).await? {
+        // Being told to stop is how a daemon ends.
+        Exit::Stopped | Exit::Terminated => Ok(Exit::Success),
+        exit => Ok(exit),
+    }
+}

@@ -1,0 +1,424 @@
+//! `POST /webhooks/PATH`: verified over the bytes as they came, recorded once, and only then answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use flow_engine::expr::Scope;
+use flow_engine::journal::RunEnded;
+use flow_engine::run::Values;
+use flow_engine::value::{Hash, Map, Value, journal, json};
+use flow_engine::workflow::{Bare, Stop};
+use flow_local::clock::now;
+use flow_local::start::new_id;
+use flow_local::store::{Noted, Occurrence, Outcome, StoreError};
+use futures_util::StreamExt;
+use serde_json::json as object;
+
+use super::World;
+use super::answer::Problem;
+use crate::serve::daemon::Daemon;
+use crate::serve::hooks::Hook;
+use crate::serve::verify::{Check, Refusal, verify};
+use crate::show::values;
+
+/// The longest body.
+pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a body may take between two of its parts, and in all.
+const BODY_IDLE_MAX: Duration = Duration::from_secs(10);
+const BODY_MAX: Duration = Duration::from_secs(30);
+
+/// Takes a delivery.
+pub(super) async fn deliver(
+    State(world): State<World>,
+    Path(path): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let delivered = Delivered {
+        method,
+        query,
+        headers,
+        body: Bytes::new(),
+    };
+    match taken(&world.daemon, &path, delivered, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A request as it came.
+struct Delivered {
+    method: Method,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+async fn taken(
+    daemon: &Arc<Daemon>,
+    path: &str,
+    mut delivered: Delivered,
+    body: Body,
+) -> Result<Response, Problem> {
+    if daemon.stopping.is_cancelled() {
+        let stopping = "it is being stopped: nothing new is taken on";
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "serve.stopping",
+            stopping,
+        ));
+    }
+    let hooks = daemon.hooks();
+    // One that is paused is not told from one that is not there.
+    let hooks = hooks.get(path).into_iter().flatten();
+    let hooks: Vec<Arc<Hook>> = hooks
+        .filter(|hook| !daemon.is_paused(&hook.source))
+        .cloned()
+        .collect();
+    if hooks.is_empty() {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "api.not_found",
+            "there is nothing here",
+        ));
+    }
+    delivered.body = whole(&delivered.headers, body).await?;
+    let mut answers = Vec::new();
+    for hook in &hooks {
+        answers.push(to_one(daemon, hook, &delivered).await);
+    }
+    // Where several listen, one that takes it is enough.
+    let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    let mut taken: Vec<Answer> = taken.into_iter().flatten().collect();
+    if taken.is_empty() {
+        let problem = refused.into_iter().find_map(Result::err);
+        return Err(problem.unwrap_or_else(|| unsigned("no signature fits")));
+    }
+    if taken.len() == 1 {
+        return Ok(taken.remove(0).into_response());
+    }
+    let runs: Vec<Option<String>> = taken.into_iter().map(|answer| answer.run).collect();
+    Ok((StatusCode::ACCEPTED, Json(object!({ "runs": runs }))).into_response())
+}
+
+/// What a delivery is answered with.
+struct Answer {
+    run: Option<String>,
+    reason: Option<String>,
+    ended: Option<RunEnded>,
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let Answer { run, reason, ended } = self;
+        match ended {
+            Some(ended) => {
+                let outputs = values::to_json(&ended.outputs);
+                let body =
+                    object!({ "run": run, "status": ended.status.as_str(), "outputs": outputs });
+                (StatusCode::OK, Json(body)).into_response()
+            }
+            None if run.is_some() => {
+                (StatusCode::ACCEPTED, Json(object!({ "run": run }))).into_response()
+            }
+            None => (
+                StatusCode::OK,
+                Json(object!({ "run": null, "reason": reason })),
+            )
+                .into_response(),
+        }
+    }
+}
+
+async fn to_one(
+    daemon: &Arc<Daemon>,
+    hook: &Hook,
+    delivered: &Delivered,
+) -> Result<Answer, Problem> {
+    let check = hook.check.as_ref().map_err(|_| {
+        let message = "this address cannot verify anybody at the moment";
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "webhook.unverified",
+            message,
+        )
+    })?;
+    let id = verify(check, &delivered.headers, &delivered.body, now().0 / 1000).map_err(refused)?;
+    let payload = payload(hook, check, delivered)?;
+    let id = match &hook.delivery().dedupe {
+        Some(dedupe) => Some(of_trigger(hook, dedupe, &payload)?),
+        None => id,
+    };
+    let is_let_through = match &hook.loaded.workflow.triggers[&hook.source.1].condition {
+        None => true,
+        Some(condition) => lets_through(hook, condition, &payload)?,
+    };
+    let run = new_id();
+    let outcome = if is_let_through {
+        Outcome::Queued { run: run.clone() }
+    } else {
+        Outcome::Passed {
+            reason: "`where` does not hold for it".to_owned(),
+        }
+    };
+    let waits = hook.delivery().respond.filter(|_| is_let_through);
+    let ended = waits.map(|_| daemon.await_end(&run));
+    let occurrence = Occurrence {
+        key: id.unwrap_or_else(|| run.clone()),
+        at: now(),
+        due: None,
+        payload: journal::to_string(&payload),
+        digest: Some(Hash::of(&delivered.body).to_string()),
+        outcome: outcome.clone(),
+    };
+    let noted = daemon.notice(&hook.source, vec![occurrence], None).await;
+    let noted = noted.map_err(|error| unstored(&error))?.pop();
+    let answer = |run| Answer {
+        run,
+        reason: None,
+        ended: None,
+    };
+    match (noted, outcome) {
+        (Some(Noted::Known { same: false, .. }), _) => {
+            let message = "a delivery of this id came before, with another body";
+            Err(Problem::new(
+                StatusCode::CONFLICT,
+                "webhook.id_conflict",
+                message,
+            ))
+        }
+        (Some(Noted::Known { run, .. }), _) => Ok(answer(run)),
+        (_, Outcome::Passed { reason }) => Ok(Answer {
+            reason: Some(reason),
+            ..answer(None)
+        }),
+        (_, Outcome::Queued { run }) => {
+            let ended = match (waits, ended) {
+                (Some(wait), Some(ended)) => {
+                    let ended = tokio::time::timeout(Duration::from_millis(wait.0), ended).await;
+                    daemon.await_no_more(&run);
+                    ended.ok().and_then(Result::ok)
+                }
+                _ => None,
+            };
+            Ok(Answer {
+                ended,
+                ..answer(Some(run))
+            })
+        }
+    }
+}
+
+/// Reads the body, to a bound of bytes and of time.
+async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let message = format!("the body is larger than {} MiB", BODY_BYTES_MAX >> 20);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "webhook.too_large", message)
+    };
+    let encoding = headers
+        .get(CONTENT_ENCODING)
+        .map(|value| value.as_bytes().to_ascii_lowercase());
+    if encoding.is_some_and(|encoding| encoding != b"identity") {
+        let message = "the body is compressed: it is verified as it comes, and taken only as it is";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "webhook.encoding",
+            message,
+        ));
+    }
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let late = |_| {
+        let message = "the body did not come in time";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "webhook.timeout", message)
+    };
+    let read = async {
+        let mut bytes = Vec::with_capacity(length.unwrap_or(0));
+        let mut parts = body.into_data_stream();
+        while let Some(part) = tokio::time::timeout(BODY_IDLE_MAX, parts.next())
+            .await
+            .map_err(late)?
+        {
+            let part = part.map_err(|_| {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "webhook.body",
+                    "the body was cut off",
+                )
+            })?;
+            if bytes.len() + part.len() > BODY_BYTES_MAX {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(Bytes::from(bytes))
+    };
+    tokio::time::timeout(BODY_MAX, read).await.map_err(late)?
+}
+
+/// What `trigger` means in the run.
+fn payload(hook: &Hook, check: &Check, delivered: &Delivered) -> Result<Value, Problem> {
+    let body = content(&delivered.headers, &delivered.body)?;
+    if let Some(event) = &hook.delivery().event {
+        let connectors = &hook.loaded.connectors;
+        return Ok(connectors.delivered(&event.connector, &event.operation, &body));
+    }
+    let mut headers = Map::new();
+    let secret = match check {
+        Check::Token { header, .. } => Some(header.as_str()),
+        _ => None,
+    };
+    for name in delivered.headers.keys() {
+        // What proves who somebody is goes no further.
+        if *name == AUTHORIZATION || *name == COOKIE || Some(name.as_str()) == secret {
+            continue;
+        }
+        let values = delivered.headers.get_all(name).iter();
+        let text: Vec<String> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        headers.insert(name.as_str(), Value::from(text.join(", ")));
+    }
+    let mut query = Map::new();
+    for (name, value) in &delivered.query {
+        query.insert(name.as_str(), Value::from(value.as_str()));
+    }
+    Ok(Value::map([
+        ("body", body),
+        ("headers", Value::from(headers)),
+        ("query", Value::from(query)),
+        ("method", Value::from(delivered.method.as_str())),
+    ]))
+}
+
+/// The body by its type: JSON, a form, or a text.
+fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+    let bad = |message: String| Problem::new(StatusCode::BAD_REQUEST, "webhook.body", message);
+    let ty = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let ty = ty
+        .unwrap_or("application/json")
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let ty = ty.trim().to_ascii_lowercase();
+    let text = || {
+        std::str::from_utf8(body).map_err(|error| {
+            bad(format!(
+                "the body is not UTF-8: byte {} is out of place",
+                error.valid_up_to()
+            ))
+        })
+    };
+    match &*ty {
+        _ if body.is_empty() => Ok(Value::Null),
+        "application/json" => {
+            json::parse(body).map_err(|error| bad(format!("the body is not JSON: {error}")))
+        }
+        json_like if json_like.ends_with("+json") => {
+            json::parse(body).map_err(|error| bad(format!("the body is not JSON: {error}")))
+        }
+        "application/x-www-form-urlencoded" => {
+            let mut form = Map::new();
+            for (name, value) in form_urlencoded::parse(text()?.as_bytes()) {
+                form.insert(&*name, Value::from(&*value));
+            }
+            Ok(Value::from(form))
+        }
+        "text/plain" => text().map(Value::from),
+        other => {
+            let message = format!("`{other}` is not taken: JSON, a form, or `text/plain`");
+            Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "webhook.content_type",
+                message,
+            ))
+        }
+    }
+}
+
+/// What repeated deliveries of one event have in common.
+fn of_trigger(hook: &Hook, dedupe: &Bare, payload: &Value) -> Result<String, Problem> {
+    let workflow = &hook.loaded.workflow;
+    let values = Values {
+        trigger: payload.clone(),
+        ..Values::default()
+    };
+    let key = dedupe
+        .eval(&Scope::new(&values), &workflow.source)
+        .map_err(Stop::into_failure);
+    match key {
+        Ok(Value::String(text)) => Ok(text.to_string()),
+        Ok(other) => Ok(journal::to_string(&other)),
+        Err(failure) => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "webhook.dedupe",
+            format!(
+                "what tells deliveries apart cannot be found in it: {}",
+                failure.message
+            ),
+        )),
+    }
+}
+
+fn lets_through(hook: &Hook, condition: &Bare, payload: &Value) -> Result<bool, Problem> {
+    let values = Values {
+        trigger: payload.clone(),
+        ..Values::default()
+    };
+    let locals = [("result", payload.clone())];
+    condition
+        .eval_bool(
+            &Scope::new(&values).with(&locals),
+            &hook.loaded.workflow.source,
+        )
+        .map_err(Stop::into_failure)
+        .map_err(|failure| {
+            let message = format!("`where` cannot be judged: {}", failure.message);
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook.where", message)
+        })
+}
+
+/// What a refusal tells: to whoever cannot sign, nothing that helps.
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Unsigned(why) => unsigned(why),
+        Refusal::Time => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "webhook.timestamp",
+            "the time of the delivery is more than five minutes away from ours, or is none",
+        ),
+        Refusal::Id => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "webhook.id",
+            "the id of the delivery is longer than 256 bytes, or has characters that ids have not",
+        ),
+        Refusal::Secret(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "webhook.unverified",
+            "this address cannot verify anybody at the moment",
+        ),
+    }
+}
+
+fn unsigned(why: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "webhook.signature", why)
+}
+
+fn unstored(error: &StoreError) -> Problem {
+    let message = format!("it cannot be recorded at the moment: {}", error.code());
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
+}

@@ -1,0 +1,234 @@
+//! The workflows of a folder as they are served: each in the last version that was whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flow_connector::Connectors;
+use flow_engine::bundle::Bundle;
+use flow_engine::schedule::Timetable;
+use flow_engine::value::Hash;
+use flow_engine::workflow::{Trigger, Workflow};
+use flow_local::driver::Services;
+
+use crate::discover::{candidates, is_workflow};
+use crate::exit::Trouble;
+use crate::load;
+
+/// A workflow that is served.
+pub(super) struct Loaded {
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) bundle: Bundle,
+    /// The file, as it was found.
+    pub(super) path: PathBuf,
+    /// Of everything that runs of it pin.
+    pub(super) version: Hash,
+    /// What it was checked against.
+    pub(super) connectors: Arc<Connectors>,
+    /// What its runs need, but for their secrets.
+    pub(super) base: Services,
+    /// When its triggers made of times are due, by the trigger's name.
+    pub(super) timetables: BTreeMap<Arc<str>, Timetable>,
+}
+
+/// What workflows are checked against, and what their runs need.
+pub(super) struct World {
+    pub(super) connectors: Arc<Connectors>,
+    pub(super) base: Services,
+}
+
+/// What is served, by the names of workflows.
+#[derive(Default, Clone)]
+pub(super) struct Library {
+    pub(super) workflows: BTreeMap<String, Arc<Loaded>>,
+}
+
+/// What reading a folder gave besides.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Files with what is wrong with them; where a version was served before, it still is.
+    pub(super) wrong: Vec<(PathBuf, String)>,
+    /// Names of workflows that are new, changed or gone.
+    pub(super) new: Vec<String>,
+    pub(super) changed: Vec<String>,
+    pub(super) gone: Vec<String>,
+}
+
+impl Loaded {
+    fn new(path: &Path, workflow: Workflow, world: &World) -> Loaded {
+        let bundle = crate::services::bundle(&workflow, &world.connectors);
+        let version = Hash::of(bundle.to_json().as_bytes());
+        let timetable = |trigger: &Trigger| {
+            let timetable = Timetable::of(&workflow.name, trigger)?;
+            Some((trigger.name.clone(), timetable))
+        };
+        let timetables = workflow.triggers.values().filter_map(timetable).collect();
+        Loaded {
+            workflow: Arc::new(workflow),
+            bundle,
+            path: path.to_owned(),
+            version,
+            connectors: world.connectors.clone(),
+            base: world.base.clone(),
+            timetables,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.workflow.name
+    }
+
+    /// A trigger that starts runs.
+    pub(super) fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.workflow
+            .triggers
+            .get(name)
+            .filter(|trigger| trigger.enabled)
+    }
+
+    /// The triggers that start runs.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = &Trigger> {
+        self.workflow
+            .triggers
+            .values()
+            .filter(|trigger| trigger.enabled)
+    }
+}
+
+impl Library {
+    /// Reads the workflows of a folder. A file that is wrong leaves the version that is served; one that is gone takes it
+    /// along. Two files with one name are both left out, unless one of them is served already.
+    pub(super) fn read(&self, folder: &Path, world: &World) -> (Library, Told) {
+        let mut told = Told::default();
+        let mut found: BTreeMap<String, Vec<Arc<Loaded>>> = BTreeMap::new();
+        let files = match candidates(&[folder.to_owned()], folder) {
+            Ok(files) => files,
+            Err(trouble) => {
+                if trouble.code != "load.no_files" {
+                    told.wrong.push((folder.to_owned(), trouble.message));
+                    return (self.clone(), told);
+                }
+                Vec::new()
+            }
+        };
+        let catalog = world.connectors.catalog();
+        for file in files {
+            match self.load(&file.path, world, &catalog) {
+                Ok(None) => {}
+                Ok(Some(loaded)) => found
+                    .entry(loaded.name().to_owned())
+                    .or_default()
+                    .push(loaded),
+                Err(wrong) => {
+                    let known = self
+                        .workflows
+                        .values()
+                        .find(|known| known.path == file.path);
+                    if let Some(known) = known {
+                        let name = known.name().to_owned();
+                        found.entry(name).or_default().push(known.clone());
+                    }
+                    told.wrong.push((file.path, wrong));
+                }
+            }
+        }
+        let mut library = Library::default();
+        for (name, mut versions) in found {
+            if versions.len() > 1 {
+                let paths: Vec<String> = versions
+                    .iter()
+                    .map(|version| version.path.display().to_string())
+                    .collect();
+                let known = self.workflows.get(&name).map(|known| known.path.clone());
+                versions.retain(|version| Some(&version.path) == known.as_ref());
+                let message = format!(
+                    "[load.duplicate_name] the workflows in {} are all named `{name}`: {}",
+                    paths.join(" and "),
+                    match versions.first() {
+                        Some(kept) => format!("the one in {} is served", kept.path.display()),
+                        None => "none of them is served".to_owned(),
+                    }
+                );
+                told.wrong
+                    .push((PathBuf::from(&paths[paths.len() - 1]), message));
+            }
+            if let Some(loaded) = versions.pop() {
+                library.workflows.insert(name, loaded);
+            }
+        }
+        for (name, loaded) in &library.workflows {
+            match self.workflows.get(name) {
+                None => told.new.push(name.clone()),
+                Some(known) if known.version != loaded.version => told.changed.push(name.clone()),
+                Some(_) => {}
+            }
+        }
+        let gone = self.workflows.keys();
+        told.gone = gone
+            .filter(|name| !library.workflows.contains_key(*name))
+            .cloned()
+            .collect();
+        (library, told)
+    }
+
+    /// One file; `None` if it is no workflow. What has not changed is kept as it is.
+    fn load(
+        &self,
+        path: &Path,
+        world: &World,
+        catalog: &flow_engine::catalog::Catalog,
+    ) -> Result<Option<Arc<Loaded>>, String> {
+        let first = |findings: &[flow_engine::finding::Finding], name: &str| {
+            let errors: Vec<_> = findings
+                .iter()
+                .filter(|finding| finding.is_error())
+                .collect();
+            let more = match errors.len() {
+                0 | 1 => String::new(),
+                several => format!(" (and {} more: `flow check {name}`)", several - 1),
+            };
+            let first = errors.first();
+            first.map(|finding| format!("[{}] {}{more}", finding.code, finding.message))
+        };
+        let source = match load::read(path) {
+            Ok(Ok(source)) => source,
+            Ok(Err(unread)) => {
+                let said = first(&unread.findings, unread.source.name());
+                return Err(said.unwrap_or_default());
+            }
+            Err(trouble) => return Err(said(&trouble)),
+        };
+        if !is_workflow(&source) {
+            return Ok(None);
+        }
+        let checked = load::check(&source, catalog, &load::DiskFiles);
+        let workflow = match checked.workflow {
+            Some(workflow) => workflow,
+            None => {
+                let said = first(&checked.findings, source.name());
+                return Err(said.unwrap_or_default());
+            }
+        };
+        if let Some(finding) = workflow.unserved.first() {
+            return Err(format!("[{}] {}", finding.code, finding.message));
+        }
+        let loaded = Loaded::new(path, workflow, world);
+        let known = self.workflows.get(loaded.name());
+        Ok(Some(match known {
+            Some(known) if known.version == loaded.version && known.path == loaded.path => {
+                known.clone()
+            }
+            _ => Arc::new(loaded),
+        }))
+    }
+}
+
+/// A trouble in one line.
+pub(super) fn said(trouble: &Trouble) -> String {
+    if trouble.code.is_empty() {
+        trouble.message.clone()
+    } else {
+        format!("[{}] {}", trouble.code, trouble.message)
+    }
+}

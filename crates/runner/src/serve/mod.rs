@@ -1,0 +1,250 @@
+//! `flow serve`: the process that keeps the workflows of a folder alive.
+//!
+//! Whatever starts a run is recorded first: a due time, an item, a delivery is a row of the store before anybody hears that
+//! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
+//!
+//! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
+
+mod clock;
+mod daemon;
+mod files;
+mod hooks;
+mod http;
+mod library;
+pub(crate) mod log;
+mod polls;
+mod queue;
+mod take_up;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_engine::workflow::Starts;
+use flow_local::clock::now;
+use flow_local::store::Store;
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::exit::{Exit, Trouble};
+use crate::host::Owner;
+use crate::host::order::SecretTexts;
+use crate::services;
+use daemon::{Daemon, called};
+use files::Files;
+use http::Server;
+use library::{Library, Told, World};
+use log::{Format, Level, Log};
+use queue::Word;
+
+/// What a daemon is started with.
+pub(crate) struct Settings {
+    /// The folder in which workflows are found, as it is shown.
+    pub(crate) folder: PathBuf,
+    /// The project folder: the current one.
+    pub(crate) project: PathBuf,
+    pub(crate) store: PathBuf,
+    pub(crate) sandbox: bool,
+    /// The port on 127.0.0.1; any that is free if 0.
+    pub(crate) port: u16,
+    /// Further names under which it may be asked.
+    pub(crate) hosts: Vec<String>,
+    /// How many runs it drives at once.
+    pub(crate) runs_max: usize,
+    /// How long runs may go on once it is told to stop.
+    pub(crate) grace: Duration,
+    pub(crate) log: Format,
+}
+
+/// Serves until `stop`; then stops in order: nothing new starts, and what goes on has a moment to end.
+pub(crate) async fn serve(
+    settings: Settings,
+    stop: impl Future<Output = Exit>,
+) -> Result<Exit, Trouble> {
+    let log = Log(settings.log);
+    let owner = Owner::new(Store::open(&settings.store)?)?;
+    let first = world(&owner, &settings).await?;
+    let (queue, words) = unbounded_channel();
+    let daemon = Arc::new(Daemon::new(
+        owner.clone(),
+        settings.project.clone(),
+        settings.sandbox,
+        log,
+        queue.clone(),
+    ));
+    let mut pauses = owner.pauses();
+    daemon.read_paused()?;
+    if let Some(sandbox) = owner.sandbox_url().await {
+        log.say(
+            Level::Info,
+            "serve",
+            &format!("the sandbox is at {sandbox}"),
+        );
+    }
+    let beside = vec![PathBuf::from("."), PathBuf::from("connectors")];
+    let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
+    log.say(
+        Level::Info,
+        "serve",
+        &format!("listens on http://{}", server.address),
+    );
+    let mut files = Files::watch(&settings.folder, beside);
+    read_anew(&daemon, &settings.folder, &first);
+    overview(&daemon);
+    queue::left(&daemon, &queue)?;
+    let parts = [
+        tokio::spawn(queue::start_queued(
+            daemon.clone(),
+            words,
+            settings.runs_max,
+        )),
+        tokio::spawn(take_up::take_up(daemon.clone())),
+        tokio::spawn(clock::keep_time(daemon.clone())),
+        tokio::spawn(polls::poll(daemon.clone())),
+    ];
+    tokio::pin!(stop);
+    let exit = loop {
+        tokio::select! {
+            exit = &mut stop => break exit,
+            Ok(()) = pauses.changed() => {
+                daemon.read_paused()?;
+                // Those that go on begin anew.
+                daemon.library.send_modify(|_| ());
+            }
+            () = files.changed() => match world(&owner, &settings).await {
+                Ok(world) => read_anew(&daemon, &settings.folder, &world),
+                Err(trouble) => log.say(Level::Error, "connectors", &library::said(&trouble)),
+            },
+        }
+    };
+    log.say(Level::Info, "serve", "stops: nothing new starts");
+    daemon.stopping.cancel();
+    server.stop();
+    for part in parts {
+        let _ = part.await;
+    }
+    if tokio::time::timeout(settings.grace, owner.rest(|| ()))
+        .await
+        .is_err()
+    {
+        log.say(
+            Level::Info,
+            "serve",
+            "runs that still go are stopped; they go on at the next start",
+        );
+    }
+    owner.close().await;
+    Ok(exit)
+}
+
+/// The connectors as they are now, to check against and to run with.
+async fn world(owner: &Owner, settings: &Settings) -> Result<World, Trouble> {
+    let read = || services::connectors(&settings.project);
+    let (connectors, to_run) =
+        tokio::task::block_in_place(|| Ok::<_, Trouble>((read()?, read()?)))?;
+    let project = Some(settings.project.clone());
+    // Each run and each look has secrets of its own.
+    let none = SecretTexts::new();
+    let base = owner
+        .services(to_run, none, project, settings.sandbox)
+        .await?;
+    Ok(World {
+        connectors: Arc::new(connectors),
+        base,
+    })
+}
+
+/// Reads the folder, and serves what is whole of it.
+fn read_anew(daemon: &Daemon, folder: &Path, world: &World) {
+    let before = daemon.now_served();
+    let (library, told) = tokio::task::block_in_place(|| before.read(folder, world));
+    let Told {
+        wrong,
+        new,
+        changed,
+        gone,
+    } = told;
+    let mut known = daemon.wrong();
+    let said = std::mem::replace(&mut *known, wrong.clone());
+    // What was said before is not said again.
+    for (path, message) in wrong.into_iter().filter(|wrong| !said.contains(wrong)) {
+        let is_kept = before.workflows.values().any(|known| known.path == path);
+        let kept = if is_kept {
+            "; its last good version is served"
+        } else {
+            ""
+        };
+        daemon.log.say(
+            Level::Error,
+            &path.display().to_string(),
+            &format!("{message}{kept}"),
+        );
+    }
+    for (names, what) in [
+        (&new, "is served"),
+        (&changed, "has changed"),
+        (&gone, "is not served any more"),
+    ] {
+        // At the start the overview says it.
+        if !before.workflows.is_empty() {
+            names
+                .iter()
+                .for_each(|name| daemon.log.say(Level::Info, name, what));
+        }
+    }
+    if new.is_empty() && changed.is_empty() && gone.is_empty() {
+        return;
+    }
+    daemon.set_hooks(hooks::table(daemon, &library));
+    daemon.library.send_replace(Arc::new(library));
+    let _ = daemon.queue.send(Word::Library);
+}
+
+/// Says what is served, and what starts it.
+fn overview(daemon: &Daemon) {
+    let library: Arc<Library> = daemon.now_served();
+    let sandbox = if daemon.sandbox {
+        ", against the sandbox"
+    } else {
+        ""
+    };
+    let count = library.workflows.len();
+    let many = if count == 1 { "" } else { "s" };
+    daemon.log.say(
+        Level::Info,
+        "serve",
+        &format!("{count} workflow{many}{sandbox}"),
+    );
+    for loaded in library.workflows.values() {
+        for trigger in loaded.triggers() {
+            let source = (loaded.workflow.name.clone(), trigger.name.clone());
+            let how = match &trigger.starts {
+                Starts::Schedule(_) | Starts::Every(..) => {
+                    let timetable = &loaded.timetables[&trigger.name];
+                    match timetable.next_after(now()) {
+                        Some(due) => format!("{}; next {}", timetable.words(), due.at),
+                        None => timetable.words(),
+                    }
+                }
+                Starts::Poll(watch) => format!("looks every {}", watch.every),
+                Starts::Items(items) => format!("looks every {}", items.every),
+                Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
+                Starts::Event(_) | Starts::File(_) => {
+                    format!(
+                        "`{}` is not served yet by this version",
+                        trigger.starts.word()
+                    )
+                }
+            };
+            let paused = if daemon.is_paused(&source) {
+                " (paused)"
+            } else {
+                ""
+            };
+            daemon
+                .log
+                .say(Level::Info, &called(&source), &format!("{how}{paused}"));
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Triggers that look at a service again and again: one task a connection, one request for all that ask the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_backend::context::StepContext;
+use flow_backend::look::{call_of_items, call_of_watch, judge, judge_items};
+use flow_backend::step::Call;
+use flow_engine::catalog::Look as Looks;
+use flow_engine::duration::Millis;
+use flow_engine::expr::Scope;
+use flow_engine::run::evaluate::arguments;
+use flow_engine::run::look::{LookOutcome as Seen, Sighted};
+use flow_engine::run::poll::{ItemsLook, asked_from, in_batches};
+use flow_engine::run::{Failure, Values};
+use flow_engine::time::Timestamp;
+use flow_engine::value::{Hash, Value, journal};
+use flow_engine::workflow::trigger::Items;
+use flow_engine::workflow::{CallShape, Starts, Stop, Trigger};
+use flow_local::clock::now;
+use flow_local::driver::Services;
+use flow_local::start::new_id;
+use flow_local::store::{Look, LookOutcome, Occurrence, Outcome};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::daemon::{Daemon, Source, called};
+use super::library::{Library, Loaded};
+use super::log::Level;
+use super::queue::services_of;
+use crate::inputs;
+
+/// No wait after a look that failed is longer.
+const FAILING_MAX: Duration = Duration::from_secs(300);
+
+/// A look that found nothing is written down after so long: that it was taken is worth knowing, but not each time.
+const TOLD_AGAIN: Millis = Millis::seconds(600);
+
+/// A trigger that looks.
+struct Poller {
+    source: Source,
+    loaded: Arc<Loaded>,
+    services: Services,
+    values: Arc<Values>,
+    arguments: Value,
+    meaning: String,
+    /// What the look before left; read from the store before the first.
+    position: Option<Value>,
+    next: Timestamp,
+    failures: u32,
+    /// When the store was last told of a look.
+    told: Timestamp,
+}
+
+/// Looks for what is served until the daemon stops. A changed library is looked for once the looks under way have ended.
+pub(super) async fn poll(daemon: Arc<Daemon>) {
+    let mut changes = daemon.library.subscribe();
+    loop {
+        let library = changes.borrow_and_update().clone();
+        let stop = daemon.stopping.child_token();
+        let mut tasks = JoinSet::new();
+        for group in groups(&daemon, &library).into_values() {
+            tasks.spawn(of_connection(daemon.clone(), group, stop.clone()));
+        }
+        tokio::select! {
+            () = daemon.stopping.cancelled() => {}
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+        stop.cancel();
+        while tasks.join_next().await.is_some() {}
+        if daemon.stopping.is_cancelled() {
+            return;
+        }
+    }
+}
+
+/// The triggers that look, by connection.
+fn groups(daemon: &Daemon, library: &Library) -> BTreeMap<String, Vec<Poller>> {
+    let mut groups: BTreeMap<String, Vec<Poller>> = BTreeMap::new();
+    for loaded in library.workflows.values() {
+        for trigger in loaded.triggers() {
+            let Some((shape, _)) = looks_with(trigger) else {
+                continue;
+            };
+            let source: Source = (loaded.workflow.name.clone(), trigger.name.clone());
+            match poller(daemon, loaded, source.clone(), shape) {
+                Ok((connection, poller)) => {
+                    groups.entry(connection).or_default().push(poller);
+                }
+                Err(why) => daemon.log.say(
+                    Level::Error,
+                    &called(&source),
+                    &format!("does not look: {why}"),
+                ),
+            }
+        }
+    }
+    groups
+}
+
+/// What a trigger looks with, and how often.
+fn looks_with(trigger: &Trigger) -> Option<(&CallShape, Millis)> {
+    match &trigger.starts {
+        Starts::Poll(watch) => Some((&watch.call, watch.every)),
+        Starts::Items(items) => Some((&items.call, items.every)),
+        _ => None,
+    }
+}
+
+fn poller(
+    daemon: &Daemon,
+    loaded: &Arc<Loaded>,
+    source: Source,
+    shape: &CallShape,
+) -> Result<(String, Poller), String> {
+    let workflow = &loaded.workflow;
+    let given = inputs::with_defaults(workflow, &flow_engine::value::Map::new());
+    let services = services_of(daemon, loaded, &given, true)?;
+    let values = Arc::new(Values {
+        secrets: Values::secrets_of(workflow),
+        inputs: Value::from(given),
+        ..Values::default()
+    });
+    let failed = |failure: Failure| format!("[{}] {}", failure.code, failure.message);
+    let rendered = arguments(shape.arguments.iter(), &Scope::new(&*values), workflow)
+        .map_err(Stop::into_failure)
+        .map_err(failed)?;
+    let mut poller = Poller {
+        source,
+        loaded: loaded.clone(),
+        services,
+        values,
+        arguments: rendered,
+        meaning: String::new(),
+        position: None,
+        next: now(),
+        failures: 0,
+        told: Timestamp::default(),
+    };
+    let context = daemon.context(&poller.services, &poller.source);
+    let call = poller.call(None, &context).map_err(failed)?;
+    let connection = &call.connection;
+    let settings = journal::to_string(&Value::from(connection.settings.clone()));
+    let identity = format!("{} {settings}", connection.connector);
+    poller.meaning = Hash::of(format!("{identity}\n{}", asks(&call)).as_bytes()).to_string();
+    poller.position = remembered(daemon, &poller);
+    Ok((identity, poller))
+}
+
+/// What a look asks for, so that two that ask the same are asked once.
+fn asks(call: &Call) -> String {
+    let arguments = journal::to_string(&Value::from(call.arguments.clone()));
+    format!("{} {arguments}", call.operation)
+}
+
+fn remembered(daemon: &Daemon, poller: &Poller) -> Option<Value> {
+    let (workflow, trigger) = &poller.source;
+    let read = || {
+        daemon
+            .owner
+            .reader()
+            .ok()?
+            .trigger(workflow, trigger)
+            .ok()?
+    };
+    let known = tokio::task::block_in_place(read)?;
+    let position = known.position.filter(|_| known.meaning == poller.meaning)?;
+    journal::from_str(&position).ok()
+}
+
+/// Looks for the triggers of one connection, one look after the other.
+async fn of_connection(daemon: Arc<Daemon>, mut group: Vec<Poller>, stop: CancellationToken) {
+    loop {
+        let next = group
+            .iter()
+            .map(|poller| poller.next)
+            .min()
+            .unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(next.since(now()).0)) => {}
+            () = stop.cancelled() => return,
+        }
+        let at = now();
+        // Those that ask the same are told the same.
+        let mut pages: Vec<(String, Result<Value, Failure>)> = Vec::new();
+        for poller in group.iter_mut().filter(|poller| poller.next <= at) {
+            if stop.is_cancelled() {
+                return;
+            }
+            if daemon.is_paused(&poller.source) {
+                poller.again(at, Duration::ZERO);
+                continue;
+            }
+            let context = daemon.context(&poller.services, &poller.source);
+            let page = match poller.call(Some(at), &context) {
+                Err(failure) => Err(failure),
+                Ok(call) => {
+                    let asked = asks(&call);
+                    let known = pages.iter().position(|(known, _)| *known == asked);
+                    let known = match known {
+                        Some(known) => known,
+                        None => {
+                            let page = poller.services.runner.perform(&call, &context).await;
+                            pages.push((asked, page));
+                            pages.len() - 1
+                        }
+                    };
+                    pages[known].1.clone()
+                }
+            };
+            let seen = match page {
+                Ok(page) => poller.judge(page, at, &context).await,
+                Err(failure) => Err(failure),
+            };
+            poller.record(&daemon, at, seen).await;
+        }
+    }
+}
+
+impl Poller {
+    fn trigger(&self) -> &Trigger {
+        &self.loaded.workflow.triggers[&self.source.1]
+    }
+
+    /// The query, as it is asked at a time; as it is asked without any position, if no time is given.
+    fn call(&self, at: Option<Timestamp>, context: &StepContext) -> Result<Call, Failure> {
+        let (workflow, values) = (&self.loaded.workflow, &self.values);
+        match &self.trigger().starts {
+            Starts::Items(items) => {
+                let from = at.and_then(|at| asked_from(items, self.position.as_ref(), at));
+                call_of_items(workflow, items, &self.arguments, from, values, context)
+            }
+            Starts::Poll(watch) => call_of_watch(workflow, watch, &self.arguments, values, context),
+            _ => Err(Failure::permanent(
+                "internal.poll",
+                "this trigger does not look",
+            )),
+        }
+    }
+
+    /// What is news in an answer.
+    async fn judge(
+        &self,
+        page: Value,
+        at: Timestamp,
+        context: &StepContext,
+    ) -> Result<Seen, Failure> {
+        let (workflow, values) = (&self.loaded.workflow, &self.values);
+        let position = self.position.as_ref();
+        match &self.trigger().starts {
+            Starts::Items(items) => {
+                let look = ItemsLook {
+                    polled: Items::clone(items),
+                    condition: self.trigger().condition.clone(),
+                    state: position.cloned(),
+                    now: at,
+                };
+                let mut seen = judge_items(workflow, look, page, values, context).await?;
+                if let Some(size) = items.batch {
+                    seen.found = in_batches(seen.found, size);
+                }
+                Ok(seen)
+            }
+            Starts::Poll(watch) => {
+                let mut seen = judge(workflow, watch, position, page, values, context).await?;
+                if matches!(watch.look, Looks::Level(_)) {
+                    // A level starts a run when it comes to hold, not as long as it holds.
+                    let holds = !seen.found.is_empty();
+                    if position.and_then(Value::as_bool) == Some(true) {
+                        seen.found.clear();
+                    }
+                    seen.state = Some(Value::from(holds));
+                }
+                for sighted in &mut seen.found {
+                    // It may happen to the same thing again: the position tells whether it has.
+                    sighted.key = format!("{}@{}", sighted.key, at.0);
+                }
+                Ok(seen)
+            }
+            _ => Err(Failure::permanent(
+                "internal.poll",
+                "this trigger does not look",
+            )),
+        }
+    }
+
+    /// Writes down what a look saw: what it found and where the next one begins are one transaction.
+    async fn record(&mut self, daemon: &Daemon, at: Timestamp, seen: Result<Seen, Failure>) {
+        let about = called(&self.source);
+        let asked = seen.as_ref().err().and_then(|failure| failure.retry_after);
+        let asked = Duration::from_millis(asked.map_or(0, |asked| asked.0));
+        let (occurrences, outcome, state) = match seen {
+            Ok(seen) => {
+                let found = seen.found.len();
+                let occurrences = seen
+                    .found
+                    .into_iter()
+                    .map(|sighted| occurrence(at, sighted));
+                let changed = seen
+                    .state
+                    .filter(|state| Some(state) != self.position.as_ref());
+                let position = changed.as_ref().map(journal::to_string);
+                let saw = LookOutcome::Saw { position, found };
+                (occurrences.collect(), saw, changed)
+            }
+            Err(failure) => {
+                let error = format!("[{}] {}", failure.code, failure.message);
+                if self.failures == 0 {
+                    daemon
+                        .log
+                        .say(Level::Error, &about, &format!("cannot look: {error}"));
+                }
+                (Vec::new(), LookOutcome::Failed { error }, None)
+            }
+        };
+        let failed = matches!(outcome, LookOutcome::Failed { .. });
+        let is_news = !occurrences.is_empty() || state.is_some() || failed || self.failures > 0;
+        if is_news || at.since(self.told) > TOLD_AGAIN {
+            self.told = at;
+            let look = Look {
+                at,
+                meaning: self.meaning.clone(),
+                outcome,
+            };
+            if let Err(error) = daemon.notice(&self.source, occurrences, Some(look)).await {
+                daemon.log.say(Level::Error, &about, &error.to_string());
+                return self.again(at, FAILING_MAX);
+            }
+        }
+        if let Some(state) = state {
+            self.position = Some(state);
+        }
+        if failed {
+            self.failures = self.failures.saturating_add(1);
+            let every = looks_with(self.trigger()).map_or(1000, |(_, every)| every.0);
+            let wait = Duration::from_millis(every) * 2_u32.saturating_pow(self.failures.min(8));
+            self.again(at, wait.min(FAILING_MAX).max(asked));
+        } else {
+            if self.failures > 0 {
+                daemon.log.say(Level::Done, &about, "looks again");
+            }
+            self.failures = 0;
+            self.again(at, Duration::ZERO);
+        }
+    }
+
+    /// Plans the next look: after its interval, or later.
+    fn again(&mut self, at: Timestamp, at_least: Duration) {
+        let every = looks_with(self.trigger()).map_or(1000, |(_, every)| every.0);
+        let wait = Duration::from_millis(every).max(at_least);
+        self.next = Timestamp(at.0 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
+    }
+}
+
+fn occurrence(at: Timestamp, sighted: Sighted) -> Occurrence {
+    Occurrence {
+        key: sighted.key,
+        at,
+        due: None,
+        payload: journal::to_string(&sighted.item),
+        digest: None,
+        outcome: Outcome::Queued { run: new_id() },
+    }
+}

@@ -1,0 +1,372 @@
+//! From what is queued in the store to runs that go: workflow by workflow in turn, those of a higher priority first, and
+//! never more at once than allowed.
+//!
+//! The store is the queue: here is only the part of it that comes next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use flow_engine::journal::StartedBy;
+use flow_engine::time::Timestamp;
+use flow_engine::value::{Value, journal};
+use flow_engine::workflow::Starts;
+use flow_local::clock::now;
+use flow_local::driver::{Progress, Services};
+use flow_local::start::{NewRun, pin};
+use flow_local::store::Queued;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::daemon::{Daemon, Source, called};
+use super::library::Loaded;
+use super::log::Level;
+use crate::{inputs, services};
+
+/// How much of a workflow's queue is known here.
+const KNOWN: u32 = 64;
+
+/// What the queue is told.
+pub(super) enum Word {
+    /// Something of a workflow was queued.
+    Queued(Arc<str>),
+    /// A run ended, or nobody drives it any more.
+    Over {
+        /// The trigger that started it.
+        source: Source,
+    },
+    /// What is served has changed.
+    Library,
+}
+
+/// Starts what is queued until the daemon stops.
+pub(super) async fn start_queued(
+    daemon: Arc<Daemon>,
+    mut words: UnboundedReceiver<Word>,
+    runs_max: usize,
+) {
+    let mut queue = Queue {
+        of: BTreeMap::new(),
+        last: None,
+        driven: 0,
+        runs_max,
+    };
+    while let Some(word) = tokio::select! {
+        word = words.recv() => word,
+        () = daemon.stopping.cancelled() => None,
+    } {
+        let mut next = Some(word);
+        while let Some(word) = next {
+            queue.take(&daemon, word);
+            next = words.try_recv().ok();
+        }
+        queue.start(&daemon);
+    }
+}
+
+struct Queue {
+    of: BTreeMap<Arc<str>, OfWorkflow>,
+    /// The workflow that had its turn.
+    last: Option<Arc<str>>,
+    driven: usize,
+    runs_max: usize,
+}
+
+/// What is known of one workflow's queue.
+#[derive(Default)]
+struct OfWorkflow {
+    next: VecDeque<Queued>,
+    /// The last one that was read.
+    read: i64,
+    /// Whether the store may have more.
+    more: bool,
+}
+
+impl Queue {
+    fn take(&mut self, daemon: &Daemon, word: Word) {
+        match word {
+            Word::Queued(workflow) => self.of.entry(workflow).or_default().more = true,
+            Word::Over { source } => {
+                self.driven = self.driven.saturating_sub(1);
+                daemon.count(&source, |going| {
+                    going.started = going.started.saturating_sub(1)
+                });
+            }
+            Word::Library => {}
+        }
+    }
+
+    fn start(&mut self, daemon: &Arc<Daemon>) {
+        while self.driven < self.runs_max {
+            let Some((name, queued)) = self.next(daemon) else {
+                return;
+            };
+            self.last = Some(name);
+            if begin(daemon, queued) {
+                self.driven += 1;
+            }
+        }
+    }
+
+    /// What starts next: of the highest priority; among equals of the workflow after the one that had its turn.
+    fn next(&mut self, daemon: &Daemon) -> Option<(Arc<str>, Queued)> {
+        let library = daemon.now_served();
+        let mut order: Vec<Arc<str>> = self.of.keys().cloned().collect();
+        let after = order
+            .iter()
+            .position(|name| Some(name) > self.last.as_ref());
+        order.rotate_left(after.unwrap_or(0));
+        let priority = |name: &Arc<str>| {
+            let loaded = library.workflows.get(&**name);
+            loaded.map_or(0, |loaded| -i64::from(loaded.workflow.priority))
+        };
+        order.sort_by_key(priority);
+        for name in order {
+            let of = self.of.get_mut(&name)?;
+            of.fill(daemon, &name);
+            let loaded = library.workflows.get(&*name);
+            let at = of
+                .next
+                .iter()
+                .position(|queued| may_start(daemon, loaded, queued));
+            if let Some(queued) = at.and_then(|at| of.next.remove(at)) {
+                return Some((name, queued));
+            }
+            if of.next.is_empty() && !of.more {
+                self.of.remove(&name);
+            }
+        }
+        None
+    }
+}
+
+impl OfWorkflow {
+    fn fill(&mut self, daemon: &Daemon, workflow: &str) {
+        if !self.more || self.next.len() >= KNOWN as usize / 2 {
+            return;
+        }
+        let read = || {
+            daemon
+                .owner
+                .reader()?
+                .queued(workflow, self.read, KNOWN)
+                .map_err(Into::into)
+        };
+        match tokio::task::block_in_place(read) {
+            Ok(found) => {
+                self.more = found.len() == KNOWN as usize;
+                self.read = found.last().map_or(self.read, |last| last.id);
+                self.next.extend(found);
+            }
+            Err(trouble) => {
+                let trouble: crate::exit::Trouble = trouble;
+                daemon.log.say(Level::Error, workflow, &trouble.message);
+            }
+        }
+    }
+}
+
+/// One run of a trigger made of times goes at a time, unless the workflow says itself how many.
+fn may_start(daemon: &Daemon, loaded: Option<&Arc<Loaded>>, queued: &Queued) -> bool {
+    let Some(loaded) = loaded else {
+        return true;
+    };
+    let (Some(timetable), Some(due)) = (loaded.timetables.get(&*queued.trigger), queued.due) else {
+        return true;
+    };
+    let start = timetable
+        .next_after(Timestamp(due.0 - 1))
+        .map(|next| next.start);
+    let is_time = start.is_none_or(|start| start <= now());
+    let alone = || daemon.going(&source_of(queued)).started == 0;
+    is_time && (loaded.workflow.concurrency.is_some() || alone())
+}
+
+fn source_of(queued: &Queued) -> Source {
+    (
+        queued.workflow.as_str().into(),
+        queued.trigger.as_str().into(),
+    )
+}
+
+/// Begins the run of something that is queued, or says why there is none.
+fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
+    let source = source_of(&queued);
+    let library = daemon.now_served();
+    let loaded = library.workflows.get(&queued.workflow).cloned();
+    let timed = queued.due.is_some();
+    if timed {
+        daemon.count(&source, |going| {
+            going.waiting = going.waiting.saturating_sub(1)
+        });
+    }
+    let Some(loaded) = loaded else {
+        pass(
+            daemon,
+            &source,
+            &queued,
+            "the workflow is not served any more",
+        );
+        return false;
+    };
+    daemon.count(&source, |going| going.started += 1);
+    let daemon = daemon.clone();
+    tokio::spawn(async move {
+        let prepared = tokio::task::block_in_place(|| prepare(&daemon, &loaded, &source, &queued));
+        match prepared {
+            Err(reason) => pass(&daemon, &source, &queued, &reason),
+            Ok((new, services)) => {
+                let run = new.run.clone();
+                let progress = daemon.owner.begin(new, services);
+                attend(&daemon, &source, &run, progress).await;
+            }
+        }
+        let _ = daemon.queue.send(Word::Over { source });
+    });
+    true
+}
+
+/// Everything that a run needs, or why it cannot be.
+fn prepare(
+    daemon: &Daemon,
+    loaded: &Loaded,
+    source: &Source,
+    queued: &Queued,
+) -> Result<(NewRun, Services), String> {
+    let workflow = &loaded.workflow;
+    let Some(trigger) = loaded.trigger(&source.1) else {
+        return Err("the workflow has no such trigger any more".to_owned());
+    };
+    let payload =
+        journal::from_str(&queued.payload).map_err(|error| format!("[store.corrupt] {error}"))?;
+    let is_time = matches!(trigger.starts, Starts::Schedule(_) | Starts::Every(..));
+    let due_previous = queued.due.filter(|_| is_time).and_then(|due| {
+        let timetable = loaded.timetables.get(&source.1)?;
+        Some(
+            timetable
+                .latest(Timestamp(i64::MIN / 2), Timestamp(due.0 - 1))?
+                .at,
+        )
+    });
+    let started_by = StartedBy {
+        name: Some(source.1.to_string()),
+        kind: trigger.starts.kind().to_owned(),
+        key: Some(queued.key.clone()),
+        due: queued.due,
+        due_previous,
+    };
+    let given = flow_engine::value::Map::new();
+    let given = inputs::of_trigger(workflow, trigger, given, &started_by, &payload)
+        .map_err(|error| format!("[{}] {error}", error.code))?;
+    if let Some(error) = inputs::missing(workflow, &given) {
+        return Err(format!("[{}] {error}", error.code));
+    }
+    let given = inputs::with_defaults(workflow, &given);
+    let given = inputs::store_files(workflow, &given, &daemon.project, &*daemon.owner.blobs())
+        .map_err(|trouble| super::library::said(&trouble))?;
+    let services = services_of(daemon, loaded, &given, false)?;
+    let bundle = pin(daemon.owner.store(), &loaded.bundle)
+        .map_err(|error| format!("[{}] {error}", error.code()))?;
+    let new = NewRun {
+        run: queued.run.clone(),
+        workflow: workflow.clone(),
+        bundle,
+        inputs: Value::from(given),
+        started_by,
+        trigger: payload,
+        sandbox: daemon.sandbox,
+        project: Some(daemon.project.display().to_string()),
+        retry: None,
+    };
+    Ok((new, services))
+}
+
+/// What a run or a look of a workflow needs, with its secrets.
+pub(super) fn services_of(
+    daemon: &Daemon,
+    loaded: &Loaded,
+    inputs: &flow_engine::value::Map,
+    looks: bool,
+) -> Result<Services, String> {
+    let secrets = services::look_up_secrets(&loaded.workflow, inputs, daemon.sandbox, looks);
+    let secrets = secrets.map_err(|missing| missing.said())?;
+    Ok(Services {
+        secrets: Arc::new(secrets),
+        ..loaded.base.clone()
+    })
+}
+
+fn pass(daemon: &Daemon, source: &Source, queued: &Queued, reason: &str) {
+    daemon.log.say(
+        Level::Error,
+        &called(source),
+        &format!("starts no run: {reason}"),
+    );
+    let passed = tokio::task::block_in_place(|| daemon.owner.store().pass(queued.id, reason));
+    if let Err(error) = passed {
+        daemon
+            .log
+            .say(Level::Error, &called(source), &error.to_string());
+    }
+}
+
+/// Follows a run until it ends or nobody drives it any more.
+pub(super) async fn attend(
+    daemon: &Daemon,
+    source: &Source,
+    run: &str,
+    mut progress: UnboundedReceiver<Progress>,
+) {
+    let say = |level, message: &str| {
+        daemon
+            .log
+            .say_of_run(level, &called(source), Some(run), message);
+    };
+    let mut begun = false;
+    while let Some(next) = progress.recv().await {
+        match next {
+            Progress::Event { .. } if !begun => {
+                begun = true;
+                say(Level::Info, "started");
+            }
+            Progress::Ended(ended) => {
+                daemon.tell_end(run, &ended);
+                let status = ended.status.as_str();
+                match ended.failure {
+                    _ if status == "succeeded" => say(Level::Done, "succeeded"),
+                    Some(failure) => {
+                        say(
+                            Level::Error,
+                            &format!("{status}: [{}] {}", failure.code, failure.message),
+                        );
+                    }
+                    None => say(Level::Error, status),
+                }
+                return;
+            }
+            Progress::Interrupted => {
+                let how = format!("interrupted: a step needs a decision, `flow show {run}`");
+                return say(Level::Warning, &how);
+            }
+            Progress::Stopped => return say(Level::Info, "stopped; it goes on at the next start"),
+            Progress::StoreFailed(error) => return say(Level::Error, &error.to_string()),
+            Progress::StoreWaits(Some(error)) => say(Level::Warning, &format!("waits: {error}")),
+            Progress::StoreWaits(None) | Progress::Event { .. } | Progress::Looking { .. } => {}
+        }
+    }
+}
+
+/// Lets the queue know of everything that was left queued before the start.
+pub(super) fn left(
+    daemon: &Daemon,
+    words: &UnboundedSender<Word>,
+) -> Result<(), crate::exit::Trouble> {
+    let reader = daemon.owner.reader()?;
+    for workflow in reader.with_queued()? {
+        let timed = reader.queued_times(&workflow)?;
+        for (trigger, count) in timed {
+            let source = (Arc::from(workflow.as_str()), Arc::from(trigger));
+            daemon.count(&source, |going| going.waiting += count);
+        }
+        let _ = words.send(Word::Queued(workflow.into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! Deliveries: taken once they are on disk, once each, and from nobody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::support::{Daemon, noticed, post, reader, send, try_send};
+use crate::support::until;
+
+const KEY: &[u8] = b"a key of thirty-two bytes, just!";
+
+const SHOP: &str = r#"
+name: shop
+on:
+  orders: { webhook: shop/orders, verify: standard-webhooks, respond: { wait: 20s } }
+  big: { webhook: shop/big, verify: { token: "{{ secrets.TOKEN }}" }, where: "result.body.n > 10" }
+  open: { webhook: open, verify: none, dedupe: "trigger.body.id" }
+steps:
+  a: { value: "{{ trigger.body }}" }
+outputs: { body: "{{ steps.a }}" }
+"#;
+
+fn started(folder: &Path) -> Daemon {
+    std::fs::write(folder.join("shop.yml"), SHOP).expect("a workflow");
+    let secret = format!("whsec_{}", BASE64_STANDARD.encode(KEY));
+    Daemon::start(
+        folder,
+        &[],
+        &[("WEBHOOK_SECRET", &secret), ("TOKEN", "open sesame")],
+    )
+}
+
+/// A delivery of Standard Webhooks, signed now.
+fn signed(address: &str, id: &str, body: &str) -> Vec<u8> {
+    let at = jiff::Timestamp::now().as_second().to_string();
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(KEY).expect("any length");
+    mac.update(format!("{id}.{at}.{body}").as_bytes());
+    let signature = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
+    let headers = [
+        ("webhook-id", id),
+        ("webhook-timestamp", &*at),
+        ("webhook-signature", &*signature),
+    ];
+    post(address, "/webhooks/shop/orders", &headers, body)
+}
+
+/// Another type of the body.
+trait ReplaceType {
+    fn replace_type(self, ty: &str) -> Self;
+}
+
+impl ReplaceType for Vec<u8> {
+    fn replace_type(self, ty: &str) -> Vec<u8> {
+        let text = String::from_utf8(self).expect("UTF-8");
+        text.replace("application/json", ty).into_bytes()
+    }
+}
+
+fn run_of(answer: &str) -> String {
+    let answer: serde_json::Value = serde_json::from_str(answer).expect("JSON");
+    answer["run"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_signed_delivery_starts_one_run_and_is_answered_with_its_outputs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = started(folder.path());
+    let address = daemon.address();
+    let (status, first) = send(&address, &signed(&address, "one", r#"{"n": 1}"#));
+    let answer: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &"succeeded".into()),
+        "{first}"
+    );
+    assert_eq!(answer["outputs"]["body"]["n"], 1);
+    let (status, again) = send(&address, &signed(&address, "one", r#"{"n": 1}"#));
+    assert_eq!(
+        (status, run_of(&again)),
+        (202, run_of(&first)),
+        "the same run"
+    );
+    let (status, conflict) = send(&address, &signed(&address, "one", r#"{"n": 2}"#));
+    assert_eq!(status, 409, "{conflict}");
+    assert!(conflict.contains("webhook.id_conflict"), "{conflict}");
+    assert_eq!(noticed(folder.path(), "shop", "orders").len(), 1);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn what_is_not_signed_or_not_known_starts_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = started(folder.path());
+    let address = daemon.address();
+    let told = |request: &[u8]| {
+        let (status, answer) = send(&address, request);
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+        (
+            status,
+            answer["code"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    let body = r#"{"n": 1}"#;
+    let orders = "/webhooks/shop/orders";
+    let refusals: &[(&str, Vec<u8>, u16, &str)] = &[
+        ("no signature", post(&address, orders, &[], body), 401, "webhook.signature"),
+        (
+            "another time",
+            post(&address, orders, &[("webhook-id", "x"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,AAAA")], body),
+            401,
+            "webhook.timestamp",
+        ),
+        ("no such address", post(&address, "/webhooks/none", &[], body), 404, "api.not_found"),
+        ("a wrong token", post(&address, "/webhooks/shop/big", &[("authorization", "Bearer no")], body), 401, "webhook.signature"),
+        ("a dot in the path", post(&address, "/webhooks/shop/../shop/orders", &[], body), 404, "api.not_found"),
+        ("an encoded slash", post(&address, "/webhooks/shop%2forders/x", &[], body), 404, "api.not_found"),
+        ("not JSON", post(&address, "/webhooks/open", &[], "{"), 400, "webhook.body"),
+        (
+            "another host",
+            post("evil.test", "/webhooks/open", &[], "{}"),
+            421,
+            "api.host",
+        ),
+        (
+            "another method",
+            format!("GET /webhooks/open HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes(),
+            405,
+            "api.method",
+        ),
+        (
+            "a longer body than is taken",
+            format!("POST /webhooks/open HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n").into_bytes(),
+            413,
+            "webhook.too_large",
+        ),
+        ("an id with a blank", post(&address, "/webhooks/open", &[("idempotency-key", "a b")], body), 400, "webhook.id"),
+        ("no id to tell it by", post(&address, "/webhooks/open", &[], body), 422, "webhook.dedupe"),
+        ("nothing for `where`", post(&address, "/webhooks/shop/big", &[("authorization", "open sesame")], "{}"), 422, "webhook.where"),
+        ("a picture", post(&address, "/webhooks/open", &[], body).replace_type("image/png"), 415, "webhook.content_type"),
+        (
+            "a compressed body",
+            post(&address, "/webhooks/open", &[("content-encoding", "gzip")], body),
+            415,
+            "webhook.encoding",
+        ),
+    ];
+    for (what, request, status, code) in refusals {
+        assert_eq!(told(request), (*status, (*code).to_owned()), "{what}");
+    }
+    for trigger in ["orders", "big", "open"] {
+        assert!(
+            noticed(folder.path(), "shop", trigger).is_empty(),
+            "{trigger}"
+        );
+    }
+    // What `where` does not let through is known, and starts nothing.
+    let token = [("authorization", "Bearer open sesame")];
+    let (status, answer) = send(
+        &address,
+        &post(&address, "/webhooks/shop/big", &token, body),
+    );
+    assert_eq!(status, 200, "{answer}");
+    let seen = noticed(folder.path(), "shop", "big");
+    assert_eq!(seen[0].state, "passed");
+    assert_eq!(
+        seen[0].reason.as_deref(),
+        Some("`where` does not hold for it")
+    );
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn without_its_secret_a_webhook_takes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("shop.yml"), SHOP).expect("a workflow");
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    until("it is said", || {
+        daemon.said("takes no deliveries: [secret.missing]")
+    });
+    let address = daemon.address();
+    let (status, answer) = send(&address, &signed(&address, "one", "{}"));
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("webhook.unverified"), "{answer}");
+    let own = address.rsplit(':').next().expect("a port").to_owned();
+    let (code, _, stderr) = crate::support::run(
+        folder.path(),
+        &["serve", "--store", "other", "--port", &own],
+    );
+    assert_eq!(code, 7, "{stderr}");
+    assert!(stderr.contains("[serve.port]"), "{stderr}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_paused_trigger_takes_nothing_until_it_is_resumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = started(folder.path());
+    let address = daemon.address();
+    let deliver = |id: &str| {
+        send(
+            &address,
+            &post(
+                &address,
+                "/webhooks/open",
+                &[],
+                &format!(r#"{{"id": "{id}"}}"#),
+            ),
+        )
+        .0
+    };
+    let flow = |arguments: &[&str]| crate::support::run(folder.path(), arguments);
+    assert_eq!(deliver("a"), 202);
+    assert_eq!(flow(&["triggers", "pause", "shop/open"]).0, 0);
+    assert_eq!(deliver("b"), 404);
+    let (_, shown, _) = flow(&["triggers"]);
+    assert!(shown.contains("shop/open paused"), "{shown}");
+    assert_eq!(flow(&["triggers", "resume", "shop/open"]).0, 0);
+    assert_eq!(deliver("c"), 202);
+    let (_, shown, _) = flow(&["triggers", "shop/open"]);
+    assert!(shown.contains(" c ") && shown.contains("run "), "{shown}");
+    let (code, _, stderr) = flow(&["triggers", "pause", "shop/opem"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("did you mean `shop/open`?"), "{stderr}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn every_delivery_that_was_taken_has_its_run_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut sent = 0;
+    for _ in 0..3 {
+        let daemon = started(folder.path());
+        let address = daemon.address();
+        let senders: Vec<_> = (0..4)
+            .map(|sender| {
+                let (address, first) = (address.clone(), sent + sender * 100);
+                std::thread::spawn(move || {
+                    let mut taken = Vec::new();
+                    for number in first..first + 100 {
+                        let body = format!(r#"{{"id": "d{number}"}}"#);
+                        let request = post(&address, "/webhooks/open", &[], &body);
+                        match try_send(&address, &request) {
+                            Some((202, answer)) => {
+                                taken.push((format!("d{number}"), run_of(&answer)))
+                            }
+                            Some((status, answer)) => panic!("{status}: {answer}"),
+                            None => break,
+                        }
+                    }
+                    taken
+                })
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        daemon.kill();
+        for sender in senders {
+            taken.extend(sender.join().expect("no panic"));
+        }
+        sent += 400;
+    }
+    assert!(!taken.is_empty());
+    let daemon = started(folder.path());
+    let seen = || noticed(folder.path(), "shop", "open");
+    until("all have started", || {
+        seen().iter().all(|seen| seen.state == "started")
+    });
+    until("all have ended", || {
+        let reader = reader(folder.path());
+        seen().iter().all(|seen| {
+            let run = seen.run.as_deref().expect("a run");
+            reader
+                .find(run)
+                .is_ok_and(|rows| rows.len() == 1 && rows[0].has_ended())
+        })
+    });
+    let runs: BTreeMap<String, String> = seen()
+        .into_iter()
+        .map(|seen| (seen.key, seen.run.expect("a run")))
+        .collect();
+    for (id, run) in &taken {
+        assert_eq!(runs.get(id), Some(run), "{id} was answered with this run");
+    }
+    let different: BTreeSet<&String> = runs.values().collect();
+    assert_eq!(different.len(), runs.len());
+    assert_eq!(daemon.stop(), 0);
+}
