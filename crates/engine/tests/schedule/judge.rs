@@ -80,7 +80,7 @@ impl Stretch {
     /// The seconds from `from` up to `to` at which a pattern is due, by the tables.
     pub(crate) fn due(&self, pattern: &Pattern, policy: Policy) -> Vec<i64> {
         let matching: Vec<usize> = (0..self.readings.len())
-            .filter(|index| pattern.matches(&self.readings[*index]))
+            .filter(|index| pattern.matches(self.readings[*index]))
             .collect();
         let is_second = |index: usize| {
             self.changes
@@ -94,9 +94,8 @@ impl Stretch {
             .filter(|index| both || !is_second(*index))
             .collect();
         for change in &self.changes {
-            let missed = (0..change.left_out.len()).filter(|missing| {
-                !policy.skips_gaps && pattern.matches(&change.left_out[*missing])
-            });
+            let missed = (0..change.left_out.len())
+                .filter(|missing| !policy.skips_gaps && pattern.matches(change.left_out[*missing]));
             let shown = matching
                 .iter()
                 .copied()

@@ -200,7 +200,7 @@ fn the_engine_and_the_judge_agree_on_every_time() {
                 scope.spawn(move || zones.map(|zone| compare(zone, is_whole)).collect())
             })
             .collect();
-        let ends = workers.into_iter().map(|worker| worker.join());
+        let ends = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         let ends = ends.flat_map(|end: Result<Vec<_>, _>| end.expect("they agree"));
         ends.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     });

@@ -1,7 +1,7 @@
 //! The judge's own reading of calendar patterns: plain, slow to make, and written without a look at the engine's.
 
 /// What a clock shows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) year: i16,
     pub(crate) month: i8,
@@ -72,7 +72,7 @@ impl Pattern {
         self.seconds.iter().skip(1).any(|allowed| *allowed)
     }
 
-    pub(crate) fn matches(&self, at: &Reading) -> bool {
+    pub(crate) fn matches(&self, at: Reading) -> bool {
         let allowed = |field: &[bool], number: i8| field[usize::from(number.unsigned_abs())];
         allowed(&self.seconds, at.second)
             && allowed(&self.minutes, at.minute)
@@ -81,7 +81,7 @@ impl Pattern {
             && self.on_day(at)
     }
 
-    fn on_day(&self, at: &Reading) -> bool {
+    fn on_day(&self, at: Reading) -> bool {
         let (month, weekday) = (
             length(at.year, at.month),
             weekday(at.year, at.month, at.day),
@@ -110,7 +110,7 @@ impl Pattern {
 }
 
 /// The workday nearest to a day, without leaving the month.
-fn workday(at: &Reading, day: i8, month: i8) -> i8 {
+fn workday(at: Reading, day: i8, month: i8) -> i8 {
     match weekday(at.year, at.month, day) {
         6 if day == 1 => 3,
         6 => day - 1,

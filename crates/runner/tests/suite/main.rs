@@ -20,6 +20,7 @@ mod places;
 mod quarantine;
 mod retried;
 mod rules;
+mod schedules;
 mod snippets;
 mod support;
 mod tidy;
