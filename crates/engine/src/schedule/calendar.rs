@@ -14,14 +14,15 @@ use crate::workflow::trigger::{Gap, Overlap, Schedule};
 /// A pattern of calendar times in a zone.
 #[derive(Debug, Clone)]
 pub(super) struct Calendar {
-    pub(super) cron: Cron,
+    pub(super) pattern: Arc<str>,
+    cron: Cron,
     pub(super) zone: TimeZone,
     /// The zone as it is written.
     pub(super) zone_name: Arc<str>,
     /// Whether it is an interval of real time: its hour is `*` or `*/n`.
     pub(super) is_interval: bool,
-    pub(super) gap: Gap,
-    pub(super) overlap: Overlap,
+    gap: Gap,
+    overlap: Overlap,
 }
 
 /// Where a search for readings began, and what it found.
@@ -32,6 +33,7 @@ impl Calendar {
     pub(super) fn of(schedule: &Schedule) -> Option<Calendar> {
         let name = schedule.timezone.clone().unwrap_or_else(|| "UTC".into());
         Some(Calendar {
+            pattern: schedule.pattern.clone(),
             cron: Cron::from_str(&schedule.pattern).ok()?,
             zone: zones().get(&name).ok()?,
             zone_name: name,
@@ -106,7 +108,7 @@ impl Calendar {
         due(found, at).filter(|_| found < left_out.end && at < shown)
     }
 
-    /// The first reading of the pattern, this one or a later one. The search ends with the year 5000.
+    /// The first reading of the pattern, this one or a later one. The search ends before the year 5000.
     fn matching(&self, begin: i64) -> Option<i64> {
         let found = self.cron.find_next_occurrence(&civil(begin)?, true).ok()?;
         reading(found)

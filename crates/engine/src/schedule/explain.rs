@@ -7,6 +7,7 @@ use super::calendar::Calendar;
 use super::change::{Change, civil};
 use super::due::{Due, Shown};
 use super::timetable::{Times, Timetable};
+use super::words::words;
 
 /// One time in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,24 +53,20 @@ impl Timetable {
         }
     }
 
-    /// What it says, in words: `Every day at 02:00, in Europe/Oslo`.
+    /// What it says, in words: `at 02:00, in Europe/Oslo`.
     pub fn words(&self) -> String {
         match &self.times {
             Times::Grid(every) => {
-                format!("Every {every}, counted from the beginning of 1970 in UTC")
+                format!("every {every}, counted from the beginning of 1970 in UTC")
             }
             Times::Calendar(calendar) => {
-                let pattern = calendar.cron.describe();
+                let pattern = words(&calendar.pattern);
                 let kind = if calendar.is_interval {
                     "; an interval of real time, as its hour is `*` or `*/n`"
                 } else {
                     ""
                 };
-                format!(
-                    "{}, in {}{kind}",
-                    pattern.trim_end_matches('.'),
-                    calendar.zone_name
-                )
+                format!("{pattern}, in {}{kind}", calendar.zone_name)
             }
         }
     }

@@ -9,7 +9,7 @@
 //! change of the clock leaves out or repeats) is decided here.
 //!
 //! Read in this order: [`due`], `change`, `calendar`, [`timetable`], [`misfire`], [`waiting`], [`backfill`](mod@backfill),
-//! [`explain`].
+//! [`explain`], `words`.
 
 pub mod backfill;
 mod calendar;
@@ -19,6 +19,7 @@ pub mod explain;
 pub mod misfire;
 pub mod timetable;
 pub mod waiting;
+mod words;
 
 pub use backfill::{Backfill, Refused, backfill};
 pub use due::Due;

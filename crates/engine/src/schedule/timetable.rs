@@ -62,9 +62,9 @@ impl Timetable {
         self.misfire
     }
 
-    /// The first time after an instant; `None` if there is none up to the year 5000.
+    /// The first time after an instant; `None` if there is none before the year 5000.
     ///
-    /// Takes some microseconds, and as long for an instant in ten years as for the next minute.
+    /// Takes about a microsecond, and some more for patterns that are seldom due.
     pub fn next_after(&self, instant: Timestamp) -> Option<Due> {
         let (at, shown) = match &self.times {
             Times::Calendar(calendar) => {

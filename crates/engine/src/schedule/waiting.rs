@@ -53,10 +53,10 @@ pub fn turn(has_concurrency: bool, misfire: Misfire, going: Going) -> Turn {
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.most {
-            1 => write!(f, "the run before it still goes, and one waits already"),
+            1 => write!(f, "the run before it has not ended, and one waits already"),
             most => write!(
                 f,
-                "the run before it still goes, and {most} wait already, as many as `misfire: {{ all: {most} }}` allows"
+                "the run before it has not ended, and {most} wait already, as many as `misfire: {{ all: {most} }}` allows"
             ),
         }
     }

@@ -21,6 +21,7 @@ mod retry;
 mod run;
 mod runs;
 mod sandbox;
+mod schedule;
 mod schema;
 mod serve;
 mod signals;
@@ -71,6 +72,9 @@ enum Command {
     Test(test::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
+    /// Tell when triggers made of times are due, and why.
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// List runs, newest first.
     Runs(runs::ListArguments),
     /// Show one run: its steps, outputs and failures.
@@ -187,6 +191,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Test(arguments) => test::test(arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
+        Command::Schedule(command) => schedule::schedule(&command),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

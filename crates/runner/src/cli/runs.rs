@@ -180,7 +180,7 @@ fn filter(reader: &Reader, arguments: &ListArguments) -> Result<Filter, Trouble>
 }
 
 /// A time, or how long ago.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let ago = Millis::parse(text).map(|ago| {
         let ago = i64::try_from(ago.0).unwrap_or(i64::MAX);
         Timestamp(now().0.saturating_sub(ago))

@@ -255,6 +255,15 @@ const CASES: &[Case] = &[
     ),
     ("run.unknown", &[("a.yml", INPUTS)], &["show", "zzz"], 2),
     (
+        "schedule.trigger",
+        &[(
+            "a.yml",
+            "on: { webhook: shop/orders, verify: none }\nsteps: { a: { value: 1 } }\n",
+        )],
+        &["schedule", "next", "a.yml", "--trigger", "nightly"],
+        2,
+    ),
+    (
         "run.trigger",
         &[(
             "a.yml",

@@ -8,7 +8,7 @@ use flow_engine::document::keys;
 use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 37] = [
+const AREAS: [&str; 38] = [
     "api",
     "serve",
     "webhook",
@@ -37,6 +37,7 @@ const AREAS: [&str; 37] = [
     "project",
     "run",
     "sandbox",
+    "schedule",
     "schema",
     "secret",
     "shell",

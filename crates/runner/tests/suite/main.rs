@@ -22,6 +22,7 @@ mod retried;
 mod rules;
 #[cfg(unix)]
 mod serve;
+mod schedules;
 mod snippets;
 mod support;
 mod tidy;

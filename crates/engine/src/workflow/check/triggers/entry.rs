@@ -16,6 +16,9 @@ use crate::yaml::{Entry, Node, NodeKind};
 /// How short the time between two looks or starts may be.
 const EVERY_MIN: Millis = Millis::seconds(1);
 
+/// How many times that passed may be made up for at once.
+const MISFIRE_ALL_MAX: u32 = 1_000;
+
 /// The keys of one entry of `on:`.
 #[derive(Clone, Copy)]
 pub(super) struct Keys<'a>(pub(super) &'a Section);
@@ -237,6 +240,13 @@ impl Checker<'_> {
         self.only(node, "`misfire`", keys::MISFIRE);
         if let Some(entry) = entries.iter().find(|entry| &*entry.key == "all") {
             let all = self.count(Some(&entry.value), "`all`");
+            if let Some(all) = all.filter(|all| *all > MISFIRE_ALL_MAX) {
+                let message = format!("`all` is at most {MISFIRE_ALL_MAX}, found {all}");
+                let finding = Finding::error("schema.type", entry.value.span, message);
+                self.findings.push(finding.help(format!(
+                    "write at most {MISFIRE_ALL_MAX}; a backfill makes up for more"
+                )));
+            }
             return all.map_or(Misfire::default(), Misfire::All);
         }
         if entries.is_empty() {
