@@ -19,7 +19,7 @@ use flow_engine::workflow::{Argument, CallShape, Does, Stop, Watch, Workflow};
 use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
-use crate::context::StepContext;
+use crate::context::{Rest, StepContext};
 use crate::picked::picked;
 use crate::segment::joined;
 use crate::spill::spill;
@@ -36,6 +36,11 @@ pub async fn perform(
     runner: &dyn StepRunner,
     context: &StepContext,
 ) -> Input {
+    // What the service says of itself belongs to this attempt.
+    let context = &StepContext {
+        rest: Rest::default(),
+        ..context.clone()
+    };
     let work = async {
         match &spec.half {
             Half::Prepare => {
@@ -59,6 +64,7 @@ pub async fn perform(
                     attempt: spec.attempt,
                     result,
                     made,
+                    rest: context.rest.asked(),
                 }
             }
         }
@@ -86,6 +92,7 @@ pub async fn perform(
         attempt: spec.attempt,
         result: Err(failure),
         made: None,
+        rest: context.rest.asked(),
     }
 }
 

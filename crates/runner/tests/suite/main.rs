@@ -1,6 +1,7 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
 mod adopted;
+mod answers;
 mod bad_yaml;
 mod checks;
 mod codes;
@@ -16,8 +17,10 @@ mod fmt;
 mod main_job;
 mod nesting;
 mod owners;
+mod pages_of_connectors;
 mod places;
 mod quarantine;
+mod rested;
 mod retried;
 mod rules;
 mod snippets;

@@ -154,6 +154,7 @@ impl Simulation {
                 attempt,
                 result,
                 made: None,
+                rest: None,
             };
             self.after(limit.0, Happening::Give(id.clone(), input));
             // Its own end comes late, or never.
@@ -274,6 +275,7 @@ impl Simulation {
             project: Arc::new(".".into()),
             run: id.clone(),
             step: step.into(),
+            rest: flow_backend::context::Rest::default(),
         }
     }
 
