@@ -59,6 +59,13 @@ impl Mask {
         text
     }
 
+    /// A whole text, beside the pieces.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        let mut text = Bytes::copy_from_slice(text.as_bytes());
+        self.replace(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     fn replace(&self, text: &mut Bytes) {
         for (secret, finder) in &self.secrets {
             let length = secret.expose_secret().len();

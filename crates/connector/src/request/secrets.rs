@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use flow_backend::context::Secrets;
 use flow_engine::run::Failure;
 use flow_engine::value::{Secret, SecretPart};
@@ -72,10 +71,7 @@ impl Opener {
 
     /// A text of somebody else without what was sent of these secrets: a service may repeat what it was asked with.
     pub(crate) fn masked(&self, text: &str, secrets: &[Secret]) -> String {
-        let mut mask = Mask::new(&self.sent(secrets), MASKED_BYTES_MIN);
-        let mut clean = mask.push(Bytes::copy_from_slice(text.as_bytes())).to_vec();
-        clean.extend_from_slice(&mask.rest());
-        String::from_utf8_lossy(&clean).into_owned()
+        Mask::new(&self.sent(secrets), MASKED_BYTES_MIN).clean(text)
     }
 
     /// Takes what was sent of these secrets out of an answer.

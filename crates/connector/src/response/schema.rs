@@ -208,12 +208,12 @@ fn bounds(rules: &Map<String, Value>, value: &Value, path: &str) -> Fits {
     let (measured, what, least, most) = match value {
         Value::Number(number) => (number.as_f64(), "", "minimum", "maximum"),
         Value::String(text) => (
-            count(text.chars().count()),
+            Some(count(text.chars().count())),
             " letters",
             "minLength",
             "maxLength",
         ),
-        Value::Array(items) => (count(items.len()), " items", "minItems", "maxItems"),
+        Value::Array(items) => (Some(count(items.len())), " items", "minItems", "maxItems"),
         _ => return Ok(()),
     };
     let Some(measured) = measured else {
@@ -232,8 +232,8 @@ fn bounds(rules: &Map<String, Value>, value: &Value, path: &str) -> Fits {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of an answer in memory")]
-fn count(number: usize) -> Option<f64> {
-    Some(number as f64)
+fn count(number: usize) -> f64 {
+    number as f64
 }
 
 /// A value for a message: its kind, and what it is if that is short.

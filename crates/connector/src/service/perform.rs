@@ -249,18 +249,10 @@ pub(super) fn response(answer: &Answer) -> Value {
 }
 
 fn headers(answer: &Answer) -> Map {
-    let mut headers = Map::new();
-    for (name, value) in answer
-        .headers
-        .iter()
-        .filter(|(name, _)| *name != "set-cookie")
-    {
-        headers.insert(
-            name.as_str(),
-            Value::from(value.to_str().unwrap_or_default()),
-        );
-    }
-    headers
+    let shown = answer.shown_headers();
+    shown
+        .map(|(name, text)| (name.into(), Value::from(text)))
+        .collect()
 }
 
 /// Adds `response` to a map; other values become a map of `value` and `response`.

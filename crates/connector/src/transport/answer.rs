@@ -87,6 +87,18 @@ impl Answer {
         })
     }
 
+    /// All headers but cookies, without the secrets that were sent.
+    pub(crate) fn shown_headers(&self) -> impl Iterator<Item = (&str, String)> {
+        let shown = self
+            .headers
+            .iter()
+            .filter(|(name, _)| **name != header::SET_COOKIE);
+        shown.map(|(name, value)| {
+            let text = value.to_str().unwrap_or_default();
+            (name.as_str(), self.body.mask.clean(text))
+        })
+    }
+
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

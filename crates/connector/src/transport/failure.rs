@@ -122,7 +122,7 @@ pub(crate) fn too_large(limit: u64, done: Done) -> Failure {
 }
 
 fn find<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| cause.is::<T>())
+    chain(error).any(<dyn Error>::is::<T>)
 }
 
 /// Whether the connection itself broke.

@@ -1,5 +1,6 @@
 //! A service that says that it takes no more for a while: nobody calls it until then, in any run.
 
+use std::fmt::Write as _;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
@@ -35,7 +36,8 @@ fn project(faults: &str) -> (tempfile::TempDir, Sandbox) {
         ("two", ""),
         ("other", "api_key = \"{{ secrets.OTHER_KEY }}\""),
     ] {
-        settings += &format!(
+        let _ = write!(
+            settings,
             "[connections.{name}]\nconnector = \"claude-api\"\nbase_url = \"{url}\"\n{more}\n"
         );
     }
