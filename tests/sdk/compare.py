@@ -2,6 +2,9 @@
 
 Usage: python compare.py FLOW BASE_URL   (needs: pip install anthropic)
 
+The operations that were compared must be those of `compared.txt` beside this file, from which the
+documentation and a test of the runner take them; UPDATE=1 in the environment writes it.
+
 FLOW is the binary, BASE_URL a sandbox. Each operation is done once by the SDK and once by `flow`;
 then what the sandbox recorded of both is compared: method, path, query, `anthropic-*` headers, the
 kind of content, and the body; and then what the two returned. What may differ stands in LISTED with
@@ -9,8 +12,10 @@ its reason; any other difference fails, and so does an entry that is no longer s
 an operation.
 """
 
+import base64
 import json
 import mimetypes
+import os
 import re
 import sys
 import time
@@ -19,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -172,11 +178,15 @@ class Comparison:
         self._sandbox = sandbox
         self._seen = {}
         self.count = 0
+        self.names = set()
         self.failed = 0
 
     def check(self, operation):
         """Does it by both and prints the outcome."""
         self.count += 1
+        # "messages.create, a workspace" is another case of one operation.
+        if not operation.name.startswith("an error"):
+            self.names.add(operation.name.split(",")[0])
         theirs, their_requests = self._sandbox.requests_of(operation.sdk)
         ours, our_requests = self._sandbox.requests_of(operation.ours)
         found = differences(operation, their_requests, our_requests)
@@ -205,6 +215,16 @@ class Comparison:
     def _means(entry, operation, difference):
         named = any(fnmatch(operation.name, pattern) for pattern in entry.operations)
         return named and difference == (entry.where, entry.sdk, entry.ours)
+
+    def compare_list(self):
+        """Compares the operations that were seen, each once, with the list in the tree."""
+        path = Path(__file__).with_name("compared.txt")
+        seen = "".join(f"{name}\n" for name in sorted(self.names))
+        if os.environ.get("UPDATE"):
+            path.write_text(seen)
+        if not path.exists() or path.read_text() != seen:
+            self.failed += 1
+            print(f"\n{path} is not the list of what was compared: UPDATE=1 writes it")
 
     def table(self):
         """Prints what was listed, with reasons. An entry that nothing has is a failure."""
@@ -283,6 +303,21 @@ def messages(client, project, _sandbox):
         "messages.create, a workspace",
         lambda: plain(client.messages.create(**small, workspace_id="wrkspc_1")),
         lambda: project.call(create, "--setting", "workspace_id=wrkspc_1", **small),
+        unlike=unlike,
+    )
+
+    picture = b"\x89PNG\r\n\x1a\n\x00\xff"
+    project.write("in/picture.png", picture)
+
+    def pictured(source):
+        blocks = [{"type": "image", "source": source}, {"type": "text", "text": "What is this?"}]
+        return {"model": MODEL, "max_tokens": 100, "messages": user(blocks)}
+
+    encoded = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(picture).decode()}
+    yield Operation(
+        "messages.create, a picture from a file",
+        lambda: plain(client.messages.create(**pictured(encoded))),
+        lambda: project.call(create, **pictured({"file": "in/picture.png"})),
         unlike=unlike,
     )
 
@@ -434,7 +469,7 @@ def files(client, project, sandbox):
 
 
 def skills(client, project, _sandbox):
-    """`skills` and `skill_versions`: create, list, read, delete."""
+    """`skills` and `skill_versions`: create, list, read, download, delete."""
     project.write("demo/SKILL.md", "---\nname: demo\ndescription: Shows a skill.\n---\n# Demo\n")
     project.write("demo/scripts/run.py", "print(1)\n")
     project.write("demo/data.bin", b"\x00\x01")
@@ -484,6 +519,11 @@ def skills(client, project, _sandbox):
         lambda: call("read", version="latest"),
     )
     yield Operation(
+        "skill_versions.download",
+        lambda: client.beta.skills.versions.download(more[1], skill_id=made[0]).read().hex(),
+        lambda: project.call("claude.skill_versions.download", skill_id=made[0], version=more[1], raw=True).hex(),
+    )
+    yield Operation(
         "skill_versions.delete",
         lambda: plain(versions.delete(more[0], skill_id=made[0])),
         lambda: call("delete", version=more[1]),
@@ -527,6 +567,7 @@ def main():
             for operation in resource(client, project, sandbox):
                 comparison.check(operation)
     comparison.table()
+    comparison.compare_list()
     if comparison.failed:
         raise SystemExit(f"\n{comparison.failed} differences are not as listed")
     print(f"\nall {comparison.count} operations compared with anthropic {anthropic.__version__}")

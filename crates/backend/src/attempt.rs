@@ -17,7 +17,7 @@ use flow_engine::workflow::{Argument, CallShape, Does, Stop, Workflow};
 use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
-use crate::context::StepContext;
+use crate::context::{Rest, StepContext};
 use crate::picked::picked;
 use crate::segment::joined;
 use crate::spill::spill;
@@ -34,6 +34,11 @@ pub async fn perform(
     runner: &dyn StepRunner,
     context: &StepContext,
 ) -> Input {
+    // What the service says of itself belongs to this attempt.
+    let context = &StepContext {
+        rest: Rest::default(),
+        ..context.clone()
+    };
     let work = async {
         match &spec.half {
             Half::Prepare => {
@@ -57,6 +62,7 @@ pub async fn perform(
                     attempt: spec.attempt,
                     result,
                     made,
+                    rest: context.rest.asked(),
                 }
             }
         }
@@ -84,6 +90,7 @@ pub async fn perform(
         attempt: spec.attempt,
         result: Err(failure),
         made: None,
+        rest: context.rest.asked(),
     }
 }
 

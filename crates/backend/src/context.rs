@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use flow_engine::duration::Millis;
 use flow_engine::eval::BlobRead;
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Secret};
@@ -25,6 +26,25 @@ pub struct StepContext {
     pub run: Arc<str>,
     /// The step's path in the workflow.
     pub step: Arc<str>,
+    /// What its service says of how much more it takes.
+    pub rest: Rest,
+}
+
+/// For how long a service takes no more, as its answers say. Clones are one.
+#[derive(Clone, Default)]
+pub struct Rest(Arc<Mutex<Option<Millis>>>);
+
+impl Rest {
+    /// An answer says that the service takes no more for so long; the longest counts.
+    pub fn ask(&self, time: Millis) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = (*asked).max(Some(time));
+    }
+
+    /// For how long, if an answer said so.
+    pub fn asked(&self) -> Option<Millis> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The blob store: content by hash.

@@ -8,6 +8,7 @@ use flow_backend::context::StepContext;
 use flow_backend::step::{Call, StepRunner};
 use flow_engine::catalog::{Catalog, Connector};
 use flow_engine::collections::IndexMap;
+use flow_engine::eval;
 use flow_engine::run::{Failure, Found, Prepared};
 use flow_engine::source::{SourceFile, Span};
 use flow_engine::time::Timestamp;
@@ -23,9 +24,10 @@ use crate::descriptor::service::{ErrorRules, Service, TlsRule};
 use crate::descriptor::{DescriptorError, load};
 use crate::local::{self, Local};
 use crate::processes::Ledger;
-use crate::request::Request;
 use crate::request::build::{Built, build};
 use crate::request::secrets::Opener;
+use crate::request::{Body, Request};
+use crate::response::structured::Promise;
 use crate::service::adopt::Search;
 use crate::service::credentials::{self, Asking, Tokens, ask, tls};
 use crate::service::perform::{Performer, Reading};
@@ -44,6 +46,8 @@ pub struct Connectors {
     limits: TransportLimits,
     /// How errors are read where no descriptor says so.
     plain_errors: ErrorRules,
+    /// Local connectors know no groups of rate-limit headers.
+    no_rates: IndexMap<Arc<str>, Arc<str>>,
     notes: Vec<String>,
     ledger: Option<Arc<Ledger>>,
 }
@@ -69,6 +73,7 @@ impl Connectors {
             tokens: Tokens::default(),
             limits,
             plain_errors: ErrorRules::default(),
+            no_rates: IndexMap::default(),
             notes: Vec::new(),
             ledger: None,
         };
@@ -290,8 +295,9 @@ impl Connectors {
             pages: call.pages,
             with_response: call.with_response,
             accept: Vec::new(),
+            promise: promise(wire, request, context)?,
         };
-        let plain = self.performer(&service.errors, context);
+        let plain = self.performer(&service.errors, &service.rate_limits, context);
         let result = if service.credentials.is_empty() && service.tls == TlsRule::default() {
             plain.perform(request, &reading).await
         } else {
@@ -345,11 +351,17 @@ impl Connectors {
         }
     }
 
-    fn performer<'a>(&'a self, errors: &'a ErrorRules, context: &'a StepContext) -> Performer<'a> {
+    fn performer<'a>(
+        &'a self,
+        errors: &'a ErrorRules,
+        rates: &'a IndexMap<Arc<str>, Arc<str>>,
+        context: &'a StepContext,
+    ) -> Performer<'a> {
         Performer {
             transport: &self.transport,
             limits: &self.limits,
             errors,
+            rates,
             opener: Opener::Open {
                 secrets: context.secrets.clone(),
                 overrides: self.keys.clone(),
@@ -402,7 +414,7 @@ impl StepRunner for Connectors {
         Box::pin(async move {
             match self.target(call)? {
                 Target::Local(local, _) => {
-                    let performer = self.performer(&self.plain_errors, context);
+                    let performer = self.performer(&self.plain_errors, &self.no_rates, context);
                     local::send(local, call, prepared, context, &performer).await
                 }
                 Target::Service(service) => {
@@ -457,7 +469,7 @@ impl StepRunner for Connectors {
         Box::pin(async move {
             match self.target(call)? {
                 Target::Local(local, entry) => {
-                    let performer = self.performer(&self.plain_errors, context);
+                    let performer = self.performer(&self.plain_errors, &self.no_rates, context);
                     local::perform(local, &entry, call, context, &performer).await
                 }
                 Target::Service(service) => {
@@ -483,6 +495,22 @@ fn at_origin_of(url: &str, other: &str) -> Arc<str> {
     } else {
         url.into()
     }
+}
+
+/// What the answer to a request is held to.
+fn promise(
+    wire: &Wire,
+    request: &Request,
+    context: &StepContext,
+) -> Result<Option<Promise>, Failure> {
+    let Some(rule) = &wire.structured else {
+        return Ok(None);
+    };
+    Ok(match &request.body {
+        Body::Json(Value::Blob(blob)) => Promise::of(rule, &eval::load(blob, &*context.blobs)?),
+        Body::Json(value) => Promise::of(rule, value),
+        _ => None,
+    })
 }
 
 /// Whether a DELETE failed because there is nothing left to delete.

@@ -10,6 +10,7 @@ mod builtin;
 mod connectors;
 pub mod descriptor;
 mod local;
+mod mask;
 pub mod openapi;
 pub mod processes;
 mod project;

@@ -8,7 +8,6 @@ mod limits;
 mod upload;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -270,12 +269,7 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found
-                .filter(|address| address::is_public(address.ip()))
-                .collect();
-            if public.is_empty() {
-                return Err(address::Blocked.into());
-            }
+            let public = address::public_of(found)?;
             Ok(Box::new(public.into_iter()) as Addrs)
         })
     }

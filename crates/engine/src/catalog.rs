@@ -32,6 +32,8 @@ pub struct Connector {
     pub settings: IndexMap<Arc<str>, Setting>,
     /// By name after the connector, such as `message_batches.create`, or `read` for a local one.
     pub operations: IndexMap<Arc<str>, Operation>,
+    /// Whether its answers say how much more the service takes, and from when on: then steps ask before they call it.
+    pub rated: bool,
 }
 
 /// One thing that a connection may set: a credential or an address.
@@ -45,6 +47,8 @@ pub struct Setting {
     pub default_secret: Option<Arc<str>>,
     /// What must hold for the default secret to be needed.
     pub needed_if: Vec<SettingIs>,
+    /// Whether it tells one account of the service from another: a credential, or a part of the address.
+    pub identifies: bool,
     /// One sentence.
     pub description: Arc<str>,
 }

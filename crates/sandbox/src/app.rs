@@ -122,6 +122,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/v1/skills/{id}/versions/{version}",
             get(skills::retrieve_version).delete(skills::delete_version),
         )
+        .route(
+            "/v1/skills/{id}/versions/{version}/content",
+            get(skills::download_version),
+        )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::disable())
@@ -226,6 +230,7 @@ async fn faulty(
         Action::Status(_)
         | Action::Reset { .. }
         | Action::Truncate { .. }
+        | Action::Exhausted { .. }
         | Action::Drip { .. } => next.run(request).await,
     }
 }

@@ -34,11 +34,16 @@ pub(crate) fn scratch_path(folder: &Path) -> PathBuf {
 
 /// Replaces `path` by `value` as JSON, durably.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    write_bytes(path, &serde_json::to_vec(value)?)
+}
+
+/// Replaces `path` by these bytes, durably.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = OsString::from(path);
     name.push(format!(".{}.tmp", NEXT.fetch_add(1, Ordering::Relaxed)));
     let temporary = PathBuf::from(name);
     let mut file = File::create(&temporary)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     move_into_place(&temporary, path)
 }

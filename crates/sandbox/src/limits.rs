@@ -18,7 +18,8 @@ pub(crate) struct TokensUsed {
     pub(crate) output: u64,
 }
 
-/// The buckets of the organization. Capacities are a minute's worth.
+/// The buckets of the organization. Capacities are a minute's worth, and more than a test takes: clients that obey them are
+/// not slowed.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
     requests: Mutex<Bucket>,
@@ -29,14 +30,29 @@ pub(crate) struct RateLimits {
 impl Default for RateLimits {
     fn default() -> RateLimits {
         RateLimits {
-            requests: Mutex::new(Bucket::new(1_000.0)),
-            input: Mutex::new(Bucket::new(2_000_000.0)),
-            output: Mutex::new(Bucket::new(400_000.0)),
+            requests: Mutex::new(Bucket::new(100_000.0)),
+            input: Mutex::new(Bucket::new(200_000_000.0)),
+            output: Mutex::new(Bucket::new(40_000_000.0)),
         }
     }
 }
 
 impl RateLimits {
+    /// Says that no request remains for so many seconds.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "microseconds of a script's few seconds"
+    )]
+    pub(crate) fn exhaust(headers: &mut HeaderMap, seconds: f64) {
+        let reset = rfc3339(now_us() + (seconds * 1e6) as i64);
+        for (field, value) in [("remaining", "0"), ("reset", reset.as_str())] {
+            let name = HeaderName::try_from(format!("anthropic-ratelimit-requests-{field}"));
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
     /// Takes one request, and the tokens if there are any, and says so in `headers`.
     pub(crate) fn show(&self, headers: &mut HeaderMap, used: Option<TokensUsed>) {
         take(&self.requests, 1.0).write(headers, "requests", 1);
@@ -78,7 +94,7 @@ impl Bucket {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "levels are from 0 to 2,000,000"
+        reason = "levels are from 0 to 200,000,000"
     )]
     fn write(&self, headers: &mut HeaderMap, name: &str, round: u64) {
         let remaining = self.level as u64 / round * round;

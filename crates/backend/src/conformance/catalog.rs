@@ -111,6 +111,7 @@ pub fn catalog() -> Catalog {
             description: "".into(),
             local: true,
             settings: IndexMap::default(),
+            rated: false,
             operations: operations
                 .into_iter()
                 .map(|(name, operation)| (name.into(), operation))

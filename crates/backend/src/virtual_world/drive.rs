@@ -415,6 +415,7 @@ fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, O
                 attempt: spec.attempt,
                 result: Err(took_too_long(limit, done)),
                 made: None,
+                rest: None,
             };
             (input, Some(limit))
         }

@@ -216,6 +216,7 @@ impl World {
             project: self.folder.clone(),
             run: "run".into(),
             step,
+            rest: crate::context::Rest::default(),
         }
     }
 }

@@ -93,6 +93,7 @@ fn a_lost_attempt_costs_no_try() {
         attempt: spec.attempt,
         result: Err(failure),
         made: None,
+        rest: None,
     };
     run.handle(BEGINNING, failed).expect("legal");
     outputs(&mut run);

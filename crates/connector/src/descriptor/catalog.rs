@@ -15,6 +15,7 @@ impl Service {
             .map(|(name, rule)| {
                 let setting = Setting {
                     secret: rule.secret,
+                    identifies: rule.secret || self.base_url.holes().any(|hole| hole == name),
                     one_of: rule.one_of.clone(),
                     default_secret: rule.default_secret.clone(),
                     needed_if: rule
@@ -31,6 +32,7 @@ impl Service {
             .entry("base_url".into())
             .or_insert_with(|| Setting {
                 secret: false,
+                identifies: true,
                 one_of: Vec::new(),
                 default_secret: None,
                 needed_if: Vec::new(),
@@ -41,6 +43,7 @@ impl Service {
             title: self.title.clone(),
             description: self.description.clone(),
             local: false,
+            rated: !self.rate_limits.is_empty(),
             settings,
             operations: self
                 .operations

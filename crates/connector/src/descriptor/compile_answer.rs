@@ -9,7 +9,7 @@ use super::compile_operation::Compiler;
 use super::error::DescriptorError;
 use super::fields;
 use super::named_types::type_of;
-use super::operation::{Answer, NextPage, Pagination};
+use super::operation::{Again, Answer, NextPage, Pagination};
 use super::resource::{AnswerDocument, OperationDocument, PaginationDocument};
 use super::service::Path;
 
@@ -82,7 +82,15 @@ pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> 
         Some(Pagination {
             items: Path::parse(items),
             next,
+            again: Again::Never,
         })
+    };
+    let counted = |items: &str, key: &Option<String>, next| {
+        let again = match key {
+            Some(key) => Again::Key(Path::parse(key)),
+            None => Again::Whole,
+        };
+        pagination(items, next).map(|found| Pagination { again, ..found })
     };
     match written {
         PaginationDocument::ObjectCursor {
@@ -109,8 +117,10 @@ pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> 
             param,
             first,
             total,
-        } => pagination(
+            key,
+        } => counted(
             items,
+            key,
             NextPage::Number {
                 param: param.as_str().into(),
                 first: *first,
@@ -122,14 +132,19 @@ pub(crate) fn pagination_of(written: &PaginationDocument) -> Option<Pagination> 
             param,
             limit,
             total,
-        } => pagination(
+            key,
+        } => counted(
             items,
+            key,
             NextPage::Offset {
                 param: param.as_str().into(),
                 limit: limit.as_deref().map(Arc::from),
                 total: total.as_deref().map(Path::parse),
             },
         ),
+        PaginationDocument::NextUrl { items, next } => {
+            pagination(items, NextPage::Url(Path::parse(next)))
+        }
         PaginationDocument::Link { items } => pagination(items, NextPage::Link),
         PaginationDocument::Detect {} => pagination("", NextPage::Detect),
         PaginationDocument::None {} => None,

@@ -13,9 +13,9 @@ use super::compile::headers;
 use super::compile_answer::accept;
 use super::document::ServiceDocument;
 use super::error::DescriptorError;
-use super::operation::{Operation, Place, Wire};
-use super::resource::{OperationDocument, ResourceDocument};
-use super::service::{NamedTypes, Service};
+use super::operation::{Operation, Place, Structured, Wire};
+use super::resource::{OperationDocument, ParameterDocument, ResourceDocument, StructuredDocument};
+use super::service::{NamedTypes, Path, Service};
 use super::template::Template;
 
 /// Adds the queries and actions of a resource.
@@ -116,6 +116,7 @@ impl Compiler<'_> {
             count: own.count.or_else(|| base.count.clone()),
             first_byte: own.first_byte.or_else(|| base.first_byte.clone()),
             adopt: own.adopt.or_else(|| base.adopt.clone()),
+            structured: own.structured.or_else(|| base.structured.clone()),
             compound: own.compound.or_else(|| base.compound.clone()),
         })
     }
@@ -242,6 +243,8 @@ impl Compiler<'_> {
             count: document.count.as_deref().map(Arc::from),
             first_byte: self.first_byte(document)?,
             adopt: self.adopt(document)?,
+            sources: with_sources(&document.parameters),
+            structured: document.structured.as_ref().map(structured),
         };
         Ok(Operation {
             entry,
@@ -341,6 +344,24 @@ impl Compiler<'_> {
             })?;
             Ok(Some(Duration::from_millis(millis.0)))
         })
+    }
+}
+
+fn with_sources(parameters: &IndexMap<String, ParameterDocument>) -> Vec<Arc<str>> {
+    let with = parameters.iter().filter(|(_, written)| written.sources);
+    with.map(|(name, _)| name.as_str().into()).collect()
+}
+
+fn structured(written: &StructuredDocument) -> Structured {
+    Structured {
+        schema: Path::parse(&written.schema),
+        text: written.text.as_str().into(),
+        ended: Path::parse(&written.ended),
+        unless: written
+            .unless
+            .iter()
+            .map(|word| word.as_str().into())
+            .collect(),
     }
 }
 

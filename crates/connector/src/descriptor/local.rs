@@ -68,6 +68,7 @@ fn connector(document: &LocalDocument) -> Result<Connector, DescriptorError> {
         description: document.meta.description.as_str().into(),
         local: true,
         settings: IndexMap::default(),
+        rated: false,
         operations: document
             .operations
             .iter()

@@ -66,6 +66,23 @@ pub struct Wire {
     pub first_byte: Option<Duration>,
     /// How what it made is found again.
     pub adopt: Option<Adopt>,
+    /// Parameters whose sources may be files.
+    pub sources: Vec<Arc<str>>,
+    /// What its answers are held to.
+    pub structured: Option<Structured>,
+}
+
+/// A request may ask for an answer that fits a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Structured {
+    /// Path of the schema in the body of the request.
+    pub schema: Path,
+    /// The member of the answer with the JSON text.
+    pub text: Arc<str>,
+    /// Path of the word that says how the answer ended.
+    pub ended: Path,
+    /// Words after which nothing is promised.
+    pub unless: Vec<Arc<str>>,
 }
 
 /// How what an operation made is found again; when to look is in its entry.
@@ -153,6 +170,20 @@ pub struct Pagination {
     pub items: Path,
     /// What names the next page.
     pub next: NextPage,
+    /// How an item is known that was on an earlier page.
+    pub again: Again,
+}
+
+/// How an item is known that was on an earlier page: lists that go on by a number shift when something is added or deleted
+/// while they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// No item comes twice.
+    Never,
+    /// It is a map with an `id`, and the same in all its members.
+    Whole,
+    /// What is at this path is the same.
+    Key(Path),
 }
 
 /// What names the next page.
@@ -189,6 +220,8 @@ pub enum NextPage {
     },
     /// The `Link` header.
     Link,
+    /// The address at this path.
+    Url(Path),
     /// Whichever of the first two the answer has; `items` is empty then.
     Detect,
 }

@@ -138,6 +138,23 @@ pub struct OperationDocument {
     pub compound: Option<String>,
     /// How what it made is found again where nobody heard the answer.
     pub adopt: Option<AdoptDocument>,
+    /// What its answers are held to, if a request asks for a schema.
+    pub structured: Option<StructuredDocument>,
+}
+
+/// A request may ask for an answer that fits a schema: the step fails with one that does not.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StructuredDocument {
+    /// Path of the schema in the body of the request.
+    pub schema: String,
+    /// Member of the answer, or of its view, with the JSON text.
+    pub text: String,
+    /// Path in the answer of the word that says how it ended.
+    pub ended: String,
+    /// Words after which nothing is promised.
+    #[serde(default)]
+    pub unless: Vec<String>,
 }
 
 /// How what an operation made is found again. Paths are members with dots between them.
@@ -208,6 +225,8 @@ pub struct ParameterDocument {
     /// (all files of a folder of the project). A file is a path in the project, a stored value, or a map of `name`,
     /// `content` and perhaps `media`.
     pub content: Option<PartDocument>,
+    /// Whether each `source: { file: ... }` in it becomes what the file holds: base64 with its media type, or text.
+    pub sources: bool,
     /// Literal text in the workflow, evaluated per item of the parameter named by `over`: `expression` or `template`.
     pub kind: Option<String>,
     /// See `kind`.
@@ -320,6 +339,9 @@ pub enum PaginationDocument {
         /// Path of the number of pages, if the answer tells it.
         #[serde(default)]
         total: Option<String>,
+        /// Path of what tells one item from another: one that was on an earlier page is left out.
+        #[serde(default)]
+        key: Option<String>,
     },
     /// The answer is a part of the list, from a number on; an empty one, or one that is shorter than was asked for, ends it.
     Offset {
@@ -335,6 +357,18 @@ pub enum PaginationDocument {
         /// Path of the number of all items, if the answer tells it.
         #[serde(default)]
         total: Option<String>,
+        /// Path of what tells one item from another: one that was on an earlier page is left out.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// The answer gives the address of the next page.
+    NextUrl {
+        /// Path of the items.
+        #[serde(default = "data")]
+        items: String,
+        /// Path of the address, whole or relative to that of the page; null or missing ends the list.
+        #[serde(default = "next")]
+        next: String,
     },
     /// What an operation named `list` does without this key: items are the answer itself, or its `data`, `items` or
     /// `results`; it goes on by `has_more` and `last_id`, or by `next_page`, whichever the answer has.
@@ -369,6 +403,9 @@ fn before_id() -> String {
 }
 fn next_page() -> String {
     "next_page".to_owned()
+}
+fn next() -> String {
+    "next".to_owned()
 }
 fn page() -> String {
     "page".to_owned()

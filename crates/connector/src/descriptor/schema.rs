@@ -27,7 +27,7 @@ mod tests {
     };
     use super::super::resource::{
         EdgeDocument, FieldDocument, LevelDocument, OperationDocument, ParameterDocument,
-        ResourceDocument, TriggerDocument, ViewDocument, WebhookDocument,
+        ResourceDocument, StructuredDocument, TriggerDocument, ViewDocument, WebhookDocument,
     };
     use super::super::text::Placeholder;
     use super::*;
@@ -71,6 +71,7 @@ mod tests {
         check::<FieldDocument>("/$defs/field/properties");
         check::<ViewDocument>("/$defs/views/additionalProperties/properties");
         check::<OperationDocument>("/$defs/operation/properties");
+        check::<StructuredDocument>("/$defs/operation/properties/structured/properties");
         check::<ParameterDocument>("/$defs/parameter/properties");
         check::<TriggerDocument>("/$defs/trigger/properties");
         check::<LevelDocument>("/$defs/trigger/properties/level/properties");

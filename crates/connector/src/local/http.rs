@@ -119,6 +119,7 @@ impl HttpCall {
             pages,
             with_response,
             accept: self.accept.clone(),
+            promise: None,
         };
         performer.perform(&self.request, &reading).await
     }

@@ -57,6 +57,8 @@ const CURSORS: [(&str, &[&str]); 12] = [
     ("nextmarker", &["marker", "nextmarker"]),
     ("bookmark", &["bookmark"]),
 ];
+/// What a member with the address of the next page is called.
+const ADDRESSES: [&str; 5] = ["next", "nexturl", "nextlink", "nextpageurl", "nextpage"];
 const PAGE: [&str; 5] = ["page", "pagenumber", "pageno", "pagenum", "currentpage"];
 const TOTAL_PAGES: [&str; 6] = [
     "totalpages",
@@ -219,7 +221,10 @@ fn going_on<'a>(
         }
         return Some(pagination);
     }
-    let offset = query.find(&OFFSET, true)?;
+    let Some(offset) = query.find(&OFFSET, true) else {
+        let next = path_of_kind(query, object?, &ADDRESSES, true)?;
+        return Some(json!({ "style": "next_url", "items": items, "next": next }));
+    };
     let mut pagination = with_items(json!({ "style": "offset" }));
     if offset.name != "offset" {
         pagination["param"] = offset.name.into();
@@ -257,8 +262,19 @@ fn by_object<'a>(query: &Query<'_, '_, 'a>, object: &Object<'a>, items: &str) ->
     }))
 }
 
-/// The path of a member of one of these names that is no list and no object, here or in what is said of the page.
+/// The path of a member of one of these names that is no list, no object and no address: see [`path_of_kind`].
 fn path_of<'a>(query: &Query<'_, '_, 'a>, object: &Object<'a>, names: &[&str]) -> Option<String> {
+    path_of_kind(query, object, names, false)
+}
+
+/// The path of a member of one of these names that is one value, an address or another, here or in what is said of the
+/// page.
+fn path_of_kind<'a>(
+    query: &Query<'_, '_, 'a>,
+    object: &Object<'a>,
+    names: &[&str],
+    addresses: bool,
+) -> Option<String> {
     let schemas = query.schemas;
     let direct = |object: &Object<'a>| {
         let mut all = object.members.iter();
@@ -266,12 +282,11 @@ fn path_of<'a>(query: &Query<'_, '_, 'a>, object: &Object<'a>, names: &[&str]) -
             let node = schemas.tree.resolved(found.node);
             let kinds = node.map_or_else(Vec::new, kinds);
             let scalar = !kinds.contains(&"array") && !kinds.contains(&"object");
-            // An address is not a cursor.
             let address = node
                 .and_then(|node| text_of(node, "format"))
                 .is_some_and(|it| it.starts_with("ur"));
             scalar
-                && !address
+                && address == addresses
                 && !found.name.contains('.')
                 && names.contains(&plain(found.name).as_str())
         })

@@ -6,7 +6,7 @@ use flow_backend::context::StepContext;
 use flow_engine::run::Failure;
 use flow_engine::value::{Hash, Map, Value};
 
-use super::{Body, Part, Request, multipart, query};
+use super::{Body, Part, Request, multipart, query, source};
 use crate::arguments;
 use crate::descriptor::operation::{Operation, Place, Wire};
 use crate::descriptor::resource::PartDocument;
@@ -58,6 +58,9 @@ pub(crate) fn build(
                         .headers
                         .push((header.clone(), query::scalar(name, value)?));
                 }
+            }
+            Some(Place::Body(member)) if wire.sources.contains(name) => {
+                members.insert(member.clone(), source::with_files(value, context)?);
             }
             Some(Place::Body(member)) => members.insert(member.clone(), value.clone()),
             Some(Place::Multipart { name, content }) => {

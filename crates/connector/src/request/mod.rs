@@ -1,5 +1,5 @@
 //! From an operation and its arguments to the bytes of a request, without a socket. Read in this order: [`Request`], `build`
-//! (a descriptor's operation), `query`, `multipart`, `write` (bodies as bytes, stored values among them), `spill` (large
+//! (a descriptor's operation), `query`, `multipart`, `source` (files in messages), `write` (bodies as bytes, stored values among them), `spill` (large
 //! parts into the blob store), `prepared` (the form in which a request is made durable), `secrets`.
 
 pub(crate) mod build;
@@ -7,6 +7,7 @@ pub(crate) mod multipart;
 mod prepared;
 pub(crate) mod query;
 pub(crate) mod secrets;
+mod source;
 mod spill;
 mod write;
 

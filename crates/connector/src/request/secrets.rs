@@ -8,8 +8,13 @@ use flow_engine::run::Failure;
 use flow_engine::value::{Secret, SecretPart};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Shorter secrets are not looked for in texts.
-const MASKED_CHARS_MIN: usize = 4;
+use super::query;
+use crate::mask::Mask;
+
+/// Shorter secrets are not looked for in messages: they would mask half of them.
+const MASKED_BYTES_MIN: usize = 4;
+/// Nor shorter ones in answers, which are data: they would change what is no secret.
+const ANSWER_BYTES_MIN: usize = 8;
 
 /// What turns handles into texts: the store of secrets; the keys of connections that were redirected (a sandbox); or
 /// nothing, for hashes, where a secret stands as its name.
@@ -64,9 +69,22 @@ impl Opener {
         }
     }
 
-    /// A text of somebody else without these secrets, each whole and each of its named parts, and without what stands for
-    /// handles here: a service may repeat what it was asked with.
+    /// A text of somebody else without what was sent of these secrets: a service may repeat what it was asked with.
     pub(crate) fn masked(&self, text: &str, secrets: &[Secret]) -> String {
+        Mask::new(&self.sent(secrets), MASKED_BYTES_MIN).clean(text)
+    }
+
+    /// Takes what was sent of these secrets out of an answer.
+    pub(crate) fn mask(&self, secrets: &[Secret]) -> Mask {
+        Mask::new(&self.sent(secrets), ANSWER_BYTES_MIN)
+    }
+
+    /// What was sent of these secrets: each whole, and each of its named parts, and what stands for handles here; as it is,
+    /// as it stands in JSON, and as it stands in an address.
+    fn sent(&self, secrets: &[Secret]) -> Vec<SecretString> {
+        if secrets.is_empty() {
+            return Vec::new();
+        }
         let named = secrets.iter().flat_map(Secret::names).map(Secret::named);
         let all = secrets.iter().cloned().chain(named);
         let mut known: Vec<SecretString> =
@@ -74,13 +92,14 @@ impl Opener {
         if let Opener::Open { overrides, .. } = self {
             known.extend(overrides.values().cloned());
         }
-        let mut clean = text.to_owned();
-        for known in known.iter().map(ExposeSecret::expose_secret) {
-            // Shorter ones would mask half the text.
-            if known.chars().count() >= MASKED_CHARS_MIN && clean.contains(known) {
-                clean = clean.replace(known, "***");
-            }
-        }
-        clean
+        let forms = known.iter().flat_map(|known| {
+            let text = known.expose_secret();
+            let quoted = serde_json::to_string(text).unwrap_or_default();
+            let inside = quoted.trim_start_matches('"').trim_end_matches('"');
+            [SecretString::from(inside), query::encode(text).into()]
+        });
+        let forms: Vec<SecretString> = forms.collect();
+        known.extend(forms);
+        known
     }
 }

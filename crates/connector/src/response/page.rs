@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use flow_engine::run::{Done, Failure, FailureKind};
-use flow_engine::value::Value;
+use flow_engine::value::{Hash, Value};
 
-use crate::descriptor::operation::{NextPage, Pagination};
+use crate::descriptor::operation::{Again, NextPage, Pagination};
 use crate::descriptor::service::Path;
 use crate::request::{Request, query};
 
@@ -118,6 +118,11 @@ pub(crate) fn next(
         NextPage::Link => Ok(link
             .and_then(|link| next_link(link, url))
             .map_or(Next::End, Next::Address)),
+        NextPage::Url(path) => match path.read(body) {
+            None | Some(Value::Null) => Ok(Next::End),
+            Some(Value::String(text)) if text.is_empty() => Ok(Next::End),
+            Some(found) => by_address(path, found, url),
+        },
         NextPage::Detect => {
             let path = |name: &str| Path::parse(name);
             if body.get("has_more").and_then(Value::as_bool) == Some(true)
@@ -136,6 +141,22 @@ fn by_cursor(path: &Path, param: &Arc<str>, body: &Value) -> Result<Next, Failur
         Some(Value::String(text)) if text.is_empty() => Ok(Next::End),
         Some(cursor) => Ok(Next::Query(param.clone(), query::scalar(param, cursor)?)),
     }
+}
+
+fn by_address(path: &Path, found: &Value, base: &str) -> Result<Next, Failure> {
+    let target = found.as_str().and_then(|text| {
+        let base = reqwest::Url::parse(base).ok()?;
+        base.join(text).ok()
+    });
+    let target = target.filter(|url| matches!(url.scheme(), "http" | "https"));
+    target.map(|url| Next::Address(url.into())).ok_or_else(|| {
+        let message = format!(
+            "the answer has no address of a next page at `{}`: found {}",
+            path.0.join("."),
+            found.described()
+        );
+        Failure::of(FailureKind::Permanent, Done::Done, "page.address", message)
+    })
 }
 
 /// The target of `rel="next"`, absolute.
@@ -175,6 +196,46 @@ fn next_link(header: &str, base: &str) -> Option<String> {
         rest = &after[end..];
     }
     None
+}
+
+/// The items of the pages so far, as far as one may come again.
+#[derive(Debug)]
+pub(crate) struct Earlier<'a> {
+    rule: &'a Again,
+    seen: HashSet<Hash>,
+}
+
+impl Earlier<'_> {
+    pub(crate) fn new(rule: &Again) -> Earlier<'_> {
+        Earlier {
+            rule,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// The items of the next page that were on none before it. Two of one page are never the same.
+    pub(crate) fn new_ones(&mut self, items: Vec<Value>) -> Vec<Value> {
+        if *self.rule == Again::Never {
+            return items;
+        }
+        let marks: Vec<Option<Hash>> = items.iter().map(|item| self.mark(item)).collect();
+        let marked = items.into_iter().zip(&marks);
+        let is_new = |mark: &Option<Hash>| mark.is_none_or(|mark| !self.seen.contains(&mark));
+        let new = marked.filter(|(_, mark)| is_new(mark));
+        let new = new.map(|(item, _)| item).collect();
+        self.seen.extend(marks.into_iter().flatten());
+        new
+    }
+
+    /// What an item is known by.
+    fn mark(&self, item: &Value) -> Option<Hash> {
+        let known_by = match self.rule {
+            Again::Never => None,
+            Again::Whole => item.get("id").map(|_| item),
+            Again::Key(path) => path.read(item).filter(|key| !key.is_null()),
+        };
+        Some(Hash::of(known_by?.to_json().ok()?.as_bytes()))
+    }
 }
 
 /// The cursors that were seen: a list that comes back to one would never end.

@@ -23,6 +23,7 @@ impl Performer<'_> {
         let mut request = first.clone();
         let mut sink = ItemSink::new(self.context.blobs.clone());
         let mut seen = page::Seen::default();
+        let mut earlier = page::Earlier::new(&rule.again);
         let mut response_of_first = None;
         let mut read = 0_u32;
         let wanted = reading.pages.unwrap_or(u32::MAX).max(1);
@@ -58,6 +59,7 @@ impl Performer<'_> {
                 answer.header("link"),
                 &answer.url,
             )?;
+            let items = earlier.new_ones(items);
             let view = reading.view.clone();
             sink = blocking(move || {
                 for item in items {

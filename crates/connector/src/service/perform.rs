@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_backend::context::StepContext;
+use flow_engine::collections::IndexMap;
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Map, Value, View};
 
@@ -14,7 +15,8 @@ use crate::descriptor::service::ErrorRules;
 use crate::processes::Ledger;
 use crate::request::secrets::Opener;
 use crate::request::{INLINE_BYTES_MAX, Request, spill, store};
-use crate::response::{error, json as json_answer, text};
+use crate::response::structured::Promise;
+use crate::response::{error, json as json_answer, rates, text};
 use crate::transport::{Answer, Exchange, Transport, TransportLimits};
 
 /// What is needed besides the request.
@@ -22,6 +24,8 @@ pub(crate) struct Performer<'a> {
     pub(crate) transport: &'a Transport,
     pub(crate) limits: &'a TransportLimits,
     pub(crate) errors: &'a ErrorRules,
+    /// Groups of headers that say how much more the service takes.
+    pub(crate) rates: &'a IndexMap<Arc<str>, Arc<str>>,
     pub(crate) opener: Opener,
     /// What it shows and trusts besides the usual, at the request's own address.
     pub(crate) identity: Option<&'a TlsIdentity>,
@@ -41,6 +45,18 @@ pub(crate) struct Reading {
     pub(crate) with_response: bool,
     /// Statuses that are no failure, besides 200 to 299.
     pub(crate) accept: Vec<u16>,
+    /// What the answer is held to.
+    pub(crate) promise: Option<Promise>,
+}
+
+impl Reading {
+    /// Holds an answer to what was promised.
+    pub(super) fn hold(&self, value: &Value) -> Result<(), Failure> {
+        match &self.promise {
+            Some(promise) => promise.check(value, self.view.as_deref()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Performer<'_> {
@@ -91,6 +107,10 @@ impl Performer<'_> {
             stream,
         };
         let mut answer = self.transport.exchange(&exchange).await?;
+        let now = jiff::Timestamp::now();
+        if let Some(rest) = rates::rest(self.rates, &answer.headers, now, self.limits.retry_after) {
+            self.context.rest.ask(rest);
+        }
         if (200..300).contains(&answer.status) || accept.contains(&answer.status) {
             return Ok(answer);
         }
@@ -124,11 +144,12 @@ impl Performer<'_> {
                 let done = answer.body.done();
                 let bytes = answer.body.whole(self.limits.body_bytes).await?;
                 let value = json_answer::read(&bytes, answer.header("content-type"), done)?;
+                reading.hold(&value)?;
                 self.keep(value, bytes, reading.view.clone()).await
             }
             AnswerKind::JsonLines => self.json_lines(answer.body, reading.view.clone()).await,
             AnswerKind::Events => self.events(answer.body).await,
-            AnswerKind::Message => self.message(answer.body, reading.view.clone()).await,
+            AnswerKind::Message => self.message(answer.body, reading).await,
             AnswerKind::Binary => {
                 let media = answer
                     .header("content-type")
@@ -228,18 +249,10 @@ pub(super) fn response(answer: &Answer) -> Value {
 }
 
 fn headers(answer: &Answer) -> Map {
-    let mut headers = Map::new();
-    for (name, value) in answer
-        .headers
-        .iter()
-        .filter(|(name, _)| *name != "set-cookie")
-    {
-        headers.insert(
-            name.as_str(),
-            Value::from(value.to_str().unwrap_or_default()),
-        );
-    }
-    headers
+    let shown = answer.shown_headers();
+    shown
+        .map(|(name, text)| (name.into(), Value::from(text)))
+        .collect()
 }
 
 /// Adds `response` to a map; other values become a map of `value` and `response`.

@@ -9,7 +9,7 @@ use flow_engine::run::{Done, Failure, FailureKind};
 use flow_engine::value::{Blob, Value, View, json};
 use tokio::sync::mpsc;
 
-use super::perform::Performer;
+use super::perform::{Performer, Reading};
 use crate::blocking::blocking;
 use crate::request::store;
 use crate::response::{events, lines, message};
@@ -99,7 +99,7 @@ impl Performer<'_> {
     pub(super) async fn message(
         &self,
         body: AnswerBody,
-        view: Option<Arc<View>>,
+        reading: &Reading,
     ) -> Result<Value, Failure> {
         let mut assembly = message::Assembly::default();
         let mut left = self.limits.body_bytes;
@@ -122,8 +122,9 @@ impl Performer<'_> {
             _ => cause,
         })?;
         let message = Value::from(assembly.finish()?);
+        reading.hold(&message)?;
         let bytes = message.to_json().unwrap_or_default().into_bytes();
-        self.keep(message, bytes, view).await
+        self.keep(message, bytes, reading.view.clone()).await
     }
 }
 

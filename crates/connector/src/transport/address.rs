@@ -1,7 +1,7 @@
 //! Which addresses an answer may lead us to: public ones.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use flow_engine::run::Failure;
 use reqwest::Url;
@@ -36,6 +36,20 @@ pub(crate) fn blocked(host: &str) -> Failure {
     let message =
         format!("the service redirected the request to `{host}`, which is not a public address");
     Failure::permanent("http.blocked_address", message)
+}
+
+/// Those of a name's addresses that are public: nothing else is dialled.
+///
+/// # Errors
+/// [`Blocked`] if none is.
+pub(crate) fn public_of(
+    found: impl Iterator<Item = SocketAddr>,
+) -> Result<Vec<SocketAddr>, Blocked> {
+    let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+    if public.is_empty() {
+        return Err(Blocked);
+    }
+    Ok(public)
 }
 
 /// Whether an address is reachable for everybody: not private, loopback, link-local, multicast, reserved, nor an IPv6 form
@@ -126,6 +140,15 @@ mod tests {
         ] {
             check(text, true);
         }
+    }
+
+    #[test]
+    fn of_several_addresses_only_public_ones_are_dialled() {
+        let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let mixed = [at("10.0.0.1:443"), at("1.1.1.1:443"), at("[::1]:443")];
+        let public = public_of(mixed.into_iter()).expect("one is public");
+        assert_eq!(public, [at("1.1.1.1:443")]);
+        assert!(public_of([at("127.0.0.1:80")].into_iter()).is_err());
     }
 
     #[test]

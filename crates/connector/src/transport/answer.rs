@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exchange, HEADERS_MAX, TransportLimits, failure};
+use crate::mask::Mask;
 
 /// Status and headers, and the body to come.
 pub(crate) struct Answer {
@@ -22,6 +23,7 @@ pub(crate) struct Answer {
 /// A body to come.
 pub(crate) struct AnswerBody {
     response: reqwest::Response,
+    mask: Mask,
     cancel: CancellationToken,
     idle: Duration,
     deadline: Option<(Instant, Duration)>,
@@ -74,6 +76,7 @@ impl Answer {
             headers,
             body: AnswerBody {
                 response,
+                mask: exchange.opener.mask(&exchange.request.secrets()),
                 cancel: exchange.context.cancel.clone(),
                 idle: limits.idle,
                 deadline: (!exchange.stream).then(|| (Instant::now() + limits.whole, limits.whole)),
@@ -81,6 +84,18 @@ impl Answer {
                 limit,
                 done,
             },
+        })
+    }
+
+    /// All headers but cookies, without the secrets that were sent.
+    pub(crate) fn shown_headers(&self) -> impl Iterator<Item = (&str, String)> {
+        let shown = self
+            .headers
+            .iter()
+            .filter(|(name, _)| **name != header::SET_COOKIE);
+        shown.map(|(name, value)| {
+            let text = value.to_str().unwrap_or_default();
+            (name.as_str(), self.body.mask.clean(text))
         })
     }
 
@@ -96,8 +111,22 @@ impl AnswerBody {
         self.done
     }
 
-    /// The next piece, decompressed; `None` at the end.
+    /// The next piece, decompressed, without the secrets that were sent; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let Some(piece) = self.piece().await? else {
+                let rest = self.mask.rest();
+                return Ok((!rest.is_empty()).then_some(rest));
+            };
+            let clean = self.mask.push(piece);
+            if !clean.is_empty() {
+                return Ok(Some(clean));
+            }
+        }
+    }
+
+    /// The next piece, decompressed, as it came; `None` at the end.
+    async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
         let idle = Instant::now() + self.idle;
         let (until, what, limit) = match self.deadline {
             Some((deadline, whole)) if deadline < idle => {

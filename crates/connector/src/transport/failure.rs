@@ -1,6 +1,7 @@
 //! What a broken exchange means: the kind of failure, and whether the effect may have happened.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use flow_engine::run::{Done, Failure, FailureKind};
@@ -49,6 +50,8 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
             "tls",
             "InvalidContentType",
             "corrupt message",
+            "peer is incompatible",
+            "peer misbehaved",
         ]
         .iter()
         .any(|sign| causes.contains(sign))
@@ -72,7 +75,8 @@ pub(crate) fn of_sending(error: reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::of(FailureKind::Timeout, Done::Unknown, "http.timeout", causes);
     }
-    if causes.contains("invalid HTTP") {
+    // What the parser of heads refuses: versions, statuses, headers, lengths.
+    if causes.contains("invalid HTTP") || causes.contains(" parsed") {
         let message = format!("the answer is not HTTP: {causes}");
         return Failure::of(
             FailureKind::Permanent,
@@ -96,7 +100,8 @@ pub(crate) fn of_reading(error: reqwest::Error, done: Done) -> Failure {
         let message = format!("the answer broke off: {causes}");
         return Failure::of(FailureKind::Reset, done, "http.truncated", message);
     }
-    if error.is_decode() {
+    // A decoder hands on what broke the connection below it.
+    if error.is_decode() && !is_broken(&error) {
         let message = format!("the answer cannot be decompressed: {causes}");
         return Failure::of(FailureKind::Permanent, done, "http.encoding", message);
     }
@@ -117,29 +122,41 @@ pub(crate) fn too_large(limit: u64, done: Done) -> Failure {
 }
 
 fn find<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if current.is::<T>() {
-            return true;
-        }
-        next = current.source();
-    }
-    false
+    chain(error).any(<dyn Error>::is::<T>)
+}
+
+/// Whether the connection itself broke.
+fn is_broken(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut};
+    let kinds = chain(error).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    let broken = [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionReset,
+        NotConnected,
+        TimedOut,
+    ];
+    kinds.into_iter().any(|kind| broken.contains(&kind))
+}
+
+/// An error and what caused it.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        error.source()
+    })
 }
 
 /// All causes in one line, without repetition.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
-    let mut next = error.source().or(Some(error));
-    while let Some(current) = next {
-        let piece = current.to_string();
+    for cause in chain(error.source().unwrap_or(error)) {
+        let piece = cause.to_string();
         if !text.contains(&piece) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
             text.push_str(&piece);
         }
-        next = current.source();
     }
     text
 }

@@ -1,6 +1,7 @@
 //! The cases, by what they are about.
 
 mod answers;
+mod bad_answers;
 mod certificates;
 mod claude;
 mod credentials;
@@ -11,6 +12,7 @@ mod http;
 mod openapi;
 mod pages;
 mod processes;
+mod prompts;
 mod redirects;
 mod shell;
 mod statuses;

@@ -82,6 +82,8 @@ async fn waiting_is_asked_for_and_bounded() {
         Some(5)
     );
     assert_eq!(wait(&[("retry-after", "soon")]).await.1, None);
+    let twice = [("retry-after", "7"), ("retry-after", "9")];
+    assert_eq!(wait(&twice).await.1, Some(7000));
     let long = wait(&[("retry-after", "99999999999")]).await;
     assert_eq!(
         long,

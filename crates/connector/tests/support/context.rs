@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flow_backend::context::{BlobWriter, Blobs, Secrets, StepContext};
+use flow_backend::context::{BlobWriter, Blobs, Rest, Secrets, StepContext};
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::collections::IndexMap;
@@ -50,6 +50,7 @@ impl Bench {
             project: Arc::new(project),
             run: "run".into(),
             step: "step".into(),
+            rest: Rest::default(),
         };
         Bench {
             connectors,

@@ -37,6 +37,8 @@ pub(crate) struct Reply {
     pub(crate) drip: Option<(usize, Duration)>,
     /// Time to stay silent at the end.
     pub(crate) hold: Duration,
+    /// Whether the connection is reset at the end, and not closed.
+    pub(crate) reset: bool,
 }
 
 /// An answer with a length.
@@ -61,6 +63,7 @@ impl Reply {
             bytes: bytes.into(),
             drip: None,
             hold: Duration::ZERO,
+            reset: false,
         }
     }
 
@@ -71,6 +74,13 @@ impl Reply {
 
     pub(crate) fn hold(mut self, time: Duration) -> Reply {
         self.hold = time;
+        self
+    }
+
+    /// Resets the connection a moment after the last byte.
+    pub(crate) fn reset(mut self) -> Reply {
+        self.reset = true;
+        self.hold = Duration::from_millis(30);
         self
     }
 }
@@ -155,6 +165,9 @@ async fn serve(
     }
     stream.flush().await?;
     tokio::time::sleep(reply.hold).await;
+    if reply.reset {
+        return stream.set_zero_linger();
+    }
     stream.shutdown().await
 }
 

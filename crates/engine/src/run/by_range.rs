@@ -30,9 +30,11 @@ impl Run {
             .each
             .as_ref()
             .is_none_or(|each| each.item_timeout.is_some());
-        // Places are asked for item by item.
-        let plain =
-            !timed && !shape.asks && shape.repeat.is_none() && !can_be_undone(&self.workflow, step);
+        // Places that count are asked for item by item.
+        let plain = !timed
+            && !shape.counted
+            && shape.repeat.is_none()
+            && !can_be_undone(&self.workflow, step);
         harmless && plain && count / self.slots(id, outermost) >= RANGE_ITEMS_MIN
     }
 

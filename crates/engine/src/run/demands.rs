@@ -61,27 +61,34 @@ impl Run {
         Some(Ok(demand))
     }
 
-    /// What `limits` of a connection ask for.
+    /// What a connection asks for: its `limits`, and to wait as long as its service takes no more.
     fn of_connection(&mut self, name: &Arc<str>) -> Vec<Claim> {
         let workflow = self.workflow.clone();
         let Some(connection) = workflow.connections.get(name) else {
             return Vec::new();
         };
-        let Some(limits) = connection.limits else {
+        if connection.limits.is_none() && !connection.rated {
             return Vec::new();
-        };
+        }
         let known = self.places.connections.get(name).cloned();
         let text = known.unwrap_or_else(|| {
             // The same service with the same key, whatever its name in a file.
             let values = self.values_of_run(What::Vars);
             let scope = Scope::new(&values);
             let settings = connection.settings.render(&scope, &workflow.source);
-            let settings = settings.unwrap_or_else(|_| Value::from(&**name));
+            let own = match &settings {
+                Ok(settings) => {
+                    let identity = connection.identity.iter();
+                    identity.map(|name| (name, settings.get(name))).collect()
+                }
+                Err(_) => vec![(name, None)],
+            };
             let (connector, sandbox) = (&connection.connector, self.started.sandbox);
-            let all = format!("{connector}\n{sandbox}\n{settings:?}");
+            let all = format!("{connector}\n{sandbox}\n{own:?}");
             Hash::of(all.as_bytes()).to_string().into()
         });
         self.places.connections.insert(name.clone(), text.clone());
+        let limits = connection.limits.unwrap_or_default();
         let claim = |kind, most| Claim {
             key: Key {
                 kind,

@@ -30,7 +30,12 @@ impl Run {
                 attempt,
                 result,
                 made,
-            } if self.is_live(node, attempt) => self.attempt_ended(node, attempt, result, made),
+                rest,
+            } if self.is_live(node, attempt) => {
+                self.resting = rest;
+                self.attempt_ended(node, attempt, result, made);
+                self.resting = None;
+            }
             Input::Adopted {
                 node,
                 attempt,

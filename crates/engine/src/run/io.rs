@@ -38,6 +38,8 @@ pub enum Input {
         result: Result<Value, Failure>,
         /// The id of what it made, where such things can be found again.
         made: Option<String>,
+        /// For how long the service takes no more, as its answer says: others leave it alone too.
+        rest: Option<Millis>,
     },
     /// What an attempt made was looked for.
     Adopted {

@@ -13,6 +13,7 @@ use super::io::{IllegalInput, Input, Output};
 use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
 use super::places::Places;
 use super::{Failure, StepStatus, Values};
+use crate::duration::Millis;
 use crate::journal::{Event, Reused, RunEnded, RunStarted};
 use crate::time::Timestamp;
 use crate::value::{Hash, Value};
@@ -28,6 +29,8 @@ pub struct Run {
     pub(super) secrets: Value,
     pub(super) about: Value,
     pub(super) vars: Option<Value>,
+    /// For how long the service takes no more that the attempt called which ends just now.
+    pub(super) resting: Option<Millis>,
     /// Values of an earlier run, by path: what has one succeeds with it.
     pub(super) reused: BTreeMap<Arc<str>, Value>,
     pub(super) nodes: SlotMap<NodeId, Node>,
@@ -129,6 +132,7 @@ impl Run {
             needed_by,
             started,
             vars: None,
+            resting: None,
             reused: BTreeMap::new(),
             nodes: SlotMap::with_key(),
             frames: SlotMap::with_key(),

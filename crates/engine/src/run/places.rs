@@ -263,10 +263,13 @@ impl Run {
             return;
         };
         let rest = match event {
-            Event::AttemptEnded(ended) => match &ended.outcome {
-                Outcome::Failed(failure) => asked_to_rest(failure),
-                _ => None,
-            },
+            Event::AttemptEnded(ended) => {
+                let asked = match &ended.outcome {
+                    Outcome::Failed(failure) => asked_to_rest(failure),
+                    _ => None,
+                };
+                asked.max(self.resting.map(|rest| rest.min(RETRY_AFTER_MAX)))
+            }
             _ => None,
         };
         let rest = rest.map(|rest| self.now.plus(rest));

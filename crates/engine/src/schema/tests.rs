@@ -32,6 +32,7 @@ fn catalog() -> Catalog {
             description: "".into(),
             local,
             settings: IndexMap::default(),
+            rated: false,
             operations: [("read".into(), operation)].into_iter().collect(),
         };
         (name.into(), connector)

@@ -209,7 +209,8 @@ fn with_article(word: &str) -> String {
     format!("{article} {word}")
 }
 
-/// Checks what a step gives the workflow that it starts, and fills in defaults.
+/// Checks what a step gives the workflow that it starts, and fills in defaults. An integer where a text is declared is
+/// taken as it is written.
 ///
 /// # Errors
 /// The first [`InputError`], in the order of the declared inputs. Files are checked by whoever reads them.
@@ -222,6 +223,12 @@ pub fn of_child(workflow: &super::Workflow, given: &Value) -> Result<Value, Inpu
             .or_else(|| input.default.clone())
         {
             Some(value) => {
+                let value = match (&input.kind, &value) {
+                    (InputKind::String, Value::Int(_) | Value::UInt(_)) => {
+                        Value::from(value.to_json().unwrap_or_default())
+                    }
+                    _ => value,
+                };
                 let value = input.accept(value).map_err(|error| InputError {
                     help: None,
                     ..error

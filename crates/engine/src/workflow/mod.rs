@@ -100,6 +100,10 @@ pub struct Connection {
     pub settings: Tree,
     /// `limits:`.
     pub limits: Option<Limits>,
+    /// Whether its service says how much more it takes.
+    pub rated: bool,
+    /// The settings that tell its account from others of the service.
+    pub identity: Vec<Arc<str>>,
     /// Where it is declared, or first used.
     pub span: Span,
 }
@@ -159,7 +163,9 @@ pub struct Step {
     pub output: Option<Output>,
     /// `concurrency:`: how many of them go at once.
     pub concurrency: Option<Concurrency>,
-    /// Whether it must ask before it goes: it has `concurrency`, or calls a connection with `limits`.
+    /// Whether each of it counts: it has `concurrency`, or calls a connection with `limits`.
+    pub counted: bool,
+    /// Whether it must ask before it goes: it is counted, or calls a service that says how much more it takes.
     pub asks: bool,
     /// `timeout:`: bounds the whole step.
     pub timeout: Option<Tree>,

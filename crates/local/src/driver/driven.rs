@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform};
-use flow_backend::context::StepContext;
+use flow_backend::context::{Rest, StepContext};
 use flow_backend::look::take_look;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
@@ -322,6 +322,7 @@ impl Driven {
                     attempt: spec.attempt,
                     result: Err(failure),
                     made: None,
+                    rest: None,
                 }
             })
         });
@@ -444,6 +445,7 @@ impl Driven {
             project: self.services.project.clone(),
             run: self.id.clone(),
             step,
+            rest: Rest::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use flow_backend::context::StepContext;
+use flow_backend::context::{Rest, StepContext};
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_engine::catalog::{Catalog, Operation, OperationKind, ParameterKind};
 use flow_engine::collections::IndexMap;
@@ -84,6 +84,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         project: Arc::new(folders.project.clone()),
         run: "call".into(),
         step: "call".into(),
+        rest: Rest::default(),
     };
     let mut signals = Signals::listen();
     let result = tokio::select! {

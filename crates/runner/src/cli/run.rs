@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flow_backend::context::StepContext;
+use flow_backend::context::{Rest, StepContext};
 use flow_connector::Connectors;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::journal::StartedBy;
@@ -306,6 +306,7 @@ async fn wait(
         project: services.project.clone(),
         run: "".into(),
         step: trigger.name.clone(),
+        rest: Rest::default(),
     };
     anstream::eprintln!(
         "waits for {}.{}, looks every {} (Ctrl-C ends)",

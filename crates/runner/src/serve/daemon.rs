@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flow_backend::context::StepContext;
+use flow_backend::context::{Rest, StepContext};
 use flow_engine::journal::RunEnded;
 use flow_engine::schedule::waiting::Turn;
 use flow_engine::schedule::{Going, turn};
@@ -190,6 +190,7 @@ impl Daemon {
             project: services.project.clone(),
             run: "".into(),
             step: source.1.clone(),
+            rest: Rest::default(),
         }
     }
 

@@ -213,7 +213,8 @@ async fn of_connection(daemon: Arc<Daemon>, mut group: Vec<Poller>, stop: Cancel
                 Ok(page) => poller.judge(page, at, &context).await,
                 Err(failure) => Err(failure),
             };
-            poller.record(&daemon, at, seen).await;
+            let rest = context.rest.asked();
+            poller.record(&daemon, at, seen, rest).await;
         }
     }
 }
@@ -286,10 +287,18 @@ impl Poller {
     }
 
     /// Writes down what a look saw: what it found and where the next one begins are one transaction.
-    async fn record(&mut self, daemon: &Daemon, at: Timestamp, seen: Result<Seen, Failure>) {
+    /// `rest` is for how long the service takes no more, if it said so.
+    async fn record(
+        &mut self,
+        daemon: &Daemon,
+        at: Timestamp,
+        seen: Result<Seen, Failure>,
+        rest: Option<Millis>,
+    ) {
         let about = called(&self.source);
         let asked = seen.as_ref().err().and_then(|failure| failure.retry_after);
-        let asked = Duration::from_millis(asked.map_or(0, |asked| asked.0));
+        let asked = asked.max(rest).map_or(0, |asked| asked.0);
+        let asked = Duration::from_millis(asked);
         let (occurrences, outcome, state) = match seen {
             Ok(seen) => {
                 let found = seen.found.len();
@@ -341,7 +350,7 @@ impl Poller {
                 daemon.log.say(Level::Done, &about, "looks again");
             }
             self.failures = 0;
-            self.again(at, Duration::ZERO);
+            self.again(at, asked);
         }
     }
 

@@ -39,6 +39,15 @@ const CASES: &[Case] = &[
         3,
     ),
     (
+        "batches.results_gone",
+        &[(
+            "a.yml",
+            "steps: { a: { query: batches.in_time, with: { batch: { id: b, created_at: '2026-01-01T00:00:00Z' }, now: '2026-01-30T00:00:00Z' } } }\n",
+        )],
+        &["run", "a.yml"],
+        4,
+    ),
+    (
         "test.shape",
         &[
             ("a.yml", MODELS),

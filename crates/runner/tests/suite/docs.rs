@@ -8,10 +8,11 @@ use flow_engine::document::keys;
 use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 38] = [
+const AREAS: [&str; 39] = [
     "api",
     "serve",
     "webhook",
+    "answer",
     "batches",
     "openapi",
     "child",

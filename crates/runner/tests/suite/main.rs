@@ -1,6 +1,7 @@
 //! End to end: the binary as people use it, the cases in `tests/`, the tree itself.
 
 mod adopted;
+mod answers;
 mod bad_yaml;
 mod checks;
 mod codes;
@@ -16,13 +17,15 @@ mod fmt;
 mod main_job;
 mod nesting;
 mod owners;
+mod pages_of_connectors;
 mod places;
 mod quarantine;
+mod rested;
 mod retried;
 mod rules;
+mod schedules;
 #[cfg(unix)]
 mod serve;
-mod schedules;
 mod snippets;
 mod support;
 mod tidy;

@@ -234,7 +234,7 @@ steps:
   requests: { value: "{{ steps.read }}" }
   all:
     action: claude.message_batches.run
-    with: { requests: "{{ steps.requests }}", max_requests: 10, rounds: 8, tolerate: "1" }
+    with: { requests: "{{ steps.requests }}", max_requests: 10, rounds: 8, tolerate: 1 }
   write: { action: file.write, with: { path: outcomes.jsonl, content: "{{ steps.all.outcomes }}" } }
 outputs: { counts: "{{ steps.all.counts }}" }
 "#;
@@ -253,7 +253,7 @@ outputs: { counts: "{{ steps.all.counts }}" }
         assert_eq!(outcome["outcome"], expected, "{line}");
     }
     assert_eq!(outcomes.lines().count(), 25);
-    let strict = workflow.replace("tolerate: \"1\"", "tolerate: \"0\"");
+    let strict = workflow.replace("tolerate: 1", "tolerate: \"{{ 1 - 1 }}\"");
     std::fs::write(folder.path().join("strict.yml"), strict).expect("a workflow");
     let (code, _, stderr) = run(folder.path(), &["run", "strict.yml", "--sandbox"]);
     assert_eq!(code, 4, "an outcome too few is not green: {stderr}");

@@ -27,7 +27,7 @@ fn rows(page: &str) -> Vec<(usize, Vec<String>)> {
     page.lines().filter_map(row).collect()
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in entries(folder) {
         if path.is_dir() {
             sources(&path, found);
@@ -37,8 +37,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Why a case is none.
-fn missing(case: &str, sources: &[PathBuf]) -> Option<String> {
+/// Why a case is none: a file of the tree, or `file.rs::test`.
+pub(crate) fn missing(case: &str, sources: &[PathBuf]) -> Option<String> {
     let Some((file, name)) = case.split_once("::") else {
         let known = case.starts_with("tests/") || case.starts_with("examples/");
         return (!known || !root().join(case).exists()).then(|| format!("`{case}` is not there"));

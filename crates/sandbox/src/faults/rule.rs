@@ -138,6 +138,11 @@ pub enum Action {
         /// How slowly.
         drip: Drip,
     },
+    /// It is answered, and the rate-limit headers say that no request remains.
+    Exhausted {
+        /// For how many seconds.
+        exhausted: f64,
+    },
     /// It is handled later.
     Delay {
         /// By how many milliseconds.
@@ -239,9 +244,10 @@ mod tests {
 - then: {drip: {chunk: 1, delay_ms: 5}}
 - then: {truncate: 10}
 - then: {delay_ms: 10}
+- then: {exhausted: 1.5}
 ";
         let script = Faults::parse(yaml).expect("yaml");
-        assert_eq!(script.rules.len(), 5);
+        assert_eq!(script.rules.len(), 6);
         let json = serde_json::to_string(&script).expect("json");
         assert_eq!(Faults::parse(&json).expect("json"), script);
         assert!(Faults::parse("- then: {explode: true}").is_err());

@@ -9,12 +9,13 @@ use futures_util::{Stream, StreamExt, stream};
 
 use super::rule::{Action, Drip, ResetAt};
 use crate::connection::{Connection, Cut};
+use crate::limits::RateLimits;
 
 /// How long what was sent is given to leave before the connection is cut.
 const FLUSH: Duration = Duration::from_millis(25);
 
 /// The answer as `action` has it; actions that are not about answers leave it as it is.
-pub(crate) fn shape(response: Response, action: &Action, connection: &Connection) -> Response {
+pub(crate) fn shape(mut response: Response, action: &Action, connection: &Connection) -> Response {
     match action {
         Action::Truncate { truncate } => {
             cut(response, Keep::Bytes(*truncate), Cut::Close, connection)
@@ -26,6 +27,10 @@ pub(crate) fn shape(response: Response, action: &Action, connection: &Connection
             reset: ResetAt::MidBody,
         } => cut(response, Keep::Half, Cut::Reset, connection),
         Action::Drip { drip } => slow(response, *drip),
+        Action::Exhausted { exhausted } => {
+            RateLimits::exhaust(response.headers_mut(), *exhausted);
+            response
+        }
         Action::Status(_) | Action::Reset { .. } | Action::Delay { .. } => response,
     }
 }

@@ -1,8 +1,13 @@
 //! Reading an uploaded skill: its files, and the front matter of its `SKILL.md`.
 
+use std::io::{Cursor, Write};
+
 use axum::extract::Request;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use zip::result::ZipResult;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::skill::SkillFile;
 use crate::body::hex;
@@ -23,6 +28,8 @@ pub(crate) struct Upload {
     pub(crate) description: String,
     pub(crate) directory: String,
     pub(crate) files: Vec<SkillFile>,
+    /// All of them as a zip file.
+    pub(crate) archive: Vec<u8>,
 }
 
 /// Reads the parts `files[]` and `display_name` (`display_title` in the older shape).
@@ -82,13 +89,27 @@ pub(crate) async fn receive(request: Request, old: bool) -> Result<Upload, ApiEr
             ApiError::invalid("files: SKILL.md must lie at the root of the top folder")
         })?;
     let FrontMatter { name, description } = front_matter(text)?;
+    let archive = archive(&files)
+        .map_err(|error| ApiError::invalid(format!("files: no zip file can be made: {error}")))?;
     Ok(Upload {
         display_name,
         name,
         description,
         directory,
+        archive,
         files: files.into_iter().map(|(file, _)| file).collect(),
     })
+}
+
+/// The files as they are downloaded again. The same files are the same bytes.
+fn archive(files: &[(SkillFile, Vec<u8>)]) -> ZipResult<Vec<u8>> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (file, bytes) in files {
+        archive.start_file(file.path.as_str(), stored)?;
+        archive.write_all(bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
 }
 
 /// The one top folder of all files.

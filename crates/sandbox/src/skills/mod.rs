@@ -1,4 +1,4 @@
-//! Skills and their versions: create, list, retrieve, delete.
+//! Skills and their versions: create, list, retrieve, download, delete.
 //!
 //! `manifest` checks the uploaded files; `skill` has the objects in both shapes; `store` keeps
 //! them. The beta `skills-2025-10-02` selects the older shapes. Source: Claude API, Skills.
@@ -9,7 +9,7 @@ mod store;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -131,6 +131,18 @@ pub(crate) async fn retrieve_version(
     found
         .map(|found| Json(found.object(&id, old)))
         .ok_or_else(|| store::missing_version(&version))
+}
+
+/// Answers the files of a version as a zip file.
+pub(crate) async fn download_version(
+    State(app): Shared,
+    caller: Caller,
+    PathIds((id, version)): PathIds<(String, String)>,
+) -> Result<Response, ApiError> {
+    let old = caller.has_beta(OLD_SHAPE);
+    let read = tokio::task::spawn_blocking(move || app.skills.archive(&id, &version, old));
+    let headers = [(header::CONTENT_TYPE, "application/zip")];
+    Ok((headers, joined(read.await)?).into_response())
 }
 
 /// Deletes one version.

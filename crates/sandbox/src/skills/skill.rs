@@ -39,7 +39,7 @@ pub(crate) struct Version {
     pub(crate) created_us: i64,
 }
 
-/// A file of a version. Its content is not kept, since nothing can ask for it.
+/// A file of a version. Its content is in the version's zip file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SkillFile {
     pub(crate) path: String,

@@ -1,6 +1,6 @@
-//! The skills: a `.json` each, with an index in memory.
+//! The skills: a `.json` each, with an index in memory, and a `.zip` for each version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,17 +27,26 @@ impl Store {
             .into_iter()
             .map(|skill| (skill.id.clone(), skill))
             .collect();
+        let mut archives = Vec::new();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            let is = |wanted: &str| path.extension().is_some_and(|own| own == wanted);
+            if is("json") {
                 let skill: Skill = disk::read_json(&path)?;
                 skills.insert(skill.id.clone(), skill);
+            } else if is("zip") {
+                archives.push(path);
             } else {
                 disk::remove_file(&path)?;
             }
+        }
+        // What a kill left of a version that was never answered, or is gone.
+        let versions = skills.values().flat_map(|skill| &skill.versions);
+        let known: BTreeSet<PathBuf> = versions
+            .map(|version| archive_path(folder, &version.id))
+            .collect();
+        for archive in archives.iter().filter(|path| !known.contains(*path)) {
+            disk::remove_file(archive)?;
         }
         Ok(Store {
             folder: folder.to_owned(),
@@ -52,7 +61,7 @@ impl Store {
             .display_name
             .clone()
             .unwrap_or_else(|| upload.name.clone());
-        let version = version(ids, upload);
+        let version = self.version(ids, upload)?;
         let updated_us = version.created_us;
         let skill = Skill {
             id,
@@ -88,7 +97,7 @@ impl Store {
                 upload.name
             )));
         }
-        let version = version(ids, upload);
+        let version = self.version(ids, upload)?;
         skill.updated_us = version.created_us;
         skill.versions.push(version.clone());
         self.save(&mut skills, skill)?;
@@ -123,6 +132,9 @@ impl Store {
             )));
         }
         disk::remove_file(&self.path(id))?;
+        for version in &skill.versions {
+            disk::remove_file(&archive_path(&self.folder, &version.id))?;
+        }
         skills.remove(id);
         Ok(())
     }
@@ -145,7 +157,47 @@ impl Store {
         }
         skill.versions.retain(|version| version.id != version_id);
         self.save(&mut skills, skill)?;
+        disk::remove_file(&archive_path(&self.folder, &version_id))?;
         Ok(())
+    }
+
+    /// The zip file of a version of one's own.
+    ///
+    /// # Errors
+    /// 404; 400 for a skill of the vendor.
+    pub(crate) fn archive(&self, id: &str, name: &str, old: bool) -> Result<Vec<u8>, ApiError> {
+        let skill = own(&self.read(), id)?;
+        let version = skill
+            .version(name, old)
+            .ok_or_else(|| missing_version(name))?;
+        match fs::read(archive_path(&self.folder, &version.id)) {
+            // It was made before archives were kept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing_version(name)),
+            read => Ok(read?),
+        }
+    }
+
+    /// A new version whose files are on disk.
+    fn version(&self, ids: &Mint, upload: Upload) -> Result<Version, ApiError> {
+        let (id, created_us) = ids.mint_at("skver");
+        let Upload {
+            name,
+            description,
+            directory,
+            files,
+            archive,
+            ..
+        } = upload;
+        disk::write_bytes(&archive_path(&self.folder, &id), &archive)?;
+        Ok(Version {
+            id,
+            number: created_us.to_string(),
+            name,
+            description,
+            directory,
+            files,
+            created_us,
+        })
     }
 
     fn save(&self, skills: &mut BTreeMap<String, Skill>, skill: Skill) -> Result<Skill, ApiError> {
@@ -167,24 +219,8 @@ impl Store {
     }
 }
 
-fn version(ids: &Mint, upload: Upload) -> Version {
-    let (id, created_us) = ids.mint_at("skver");
-    let Upload {
-        name,
-        description,
-        directory,
-        files,
-        ..
-    } = upload;
-    Version {
-        id,
-        number: created_us.to_string(),
-        name,
-        description,
-        directory,
-        files,
-        created_us,
-    }
+fn archive_path(folder: &Path, version_id: &str) -> PathBuf {
+    folder.join(format!("{version_id}.zip"))
 }
 
 /// A skill that may be changed.

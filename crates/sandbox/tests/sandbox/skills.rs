@@ -52,6 +52,19 @@ async fn a_skill_gains_and_loses_versions() {
         (&json!("demo"), &json!("Second."))
     );
     world.restart().await;
+    let version = second["id"].as_str().expect("an id");
+    let content = world.call(Method::GET, &format!("{path}/versions/{version}/content"));
+    let content = content.send().await.expect("an answer");
+    assert_eq!(content.headers()["content-type"], "application/zip");
+    let content = content.bytes().await.expect("a body");
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(content)).expect("a zip file");
+    let mut manifest = String::new();
+    std::io::Read::read_to_string(
+        &mut archive.by_name("demo/SKILL.md").expect("it was sent"),
+        &mut manifest,
+    )
+    .expect("text");
+    assert!(manifest.contains("Second.") && archive.len() == 2);
     let (_, latest) = world.get(&format!("{path}/versions/latest")).await;
     assert_eq!(latest, second);
     let (_, skill_now) = world.get(&path).await;

@@ -155,6 +155,7 @@ impl Simulation {
                 attempt,
                 result,
                 made: None,
+                rest: None,
             };
             self.after(limit.0, Happening::Give(id.clone(), input));
             // Its own end comes late, or never.
@@ -275,6 +276,7 @@ impl Simulation {
             project: Arc::new(".".into()),
             run: id.clone(),
             step: step.into(),
+            rest: flow_backend::context::Rest::default(),
         }
     }
 

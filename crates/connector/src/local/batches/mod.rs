@@ -1,10 +1,11 @@
 //! `batches`: requests of message batches and what became of them. Read in this order: `check` (what a request must look
-//! like), `pack` (requests into as many batches as they need), `settle` (which results are final), `outcomes` (one
-//! outcome for each request, in the order of the requests).
+//! like), `pack` (requests into as many batches as they need), `in_time` (whether results can still be read), `settle`
+//! (which results are final), `outcomes` (one outcome for each request, in the order of the requests).
 //!
 //! All of them go through their streams line by line; in memory are hashes of keys, 16 bytes each.
 
 mod check;
+mod in_time;
 mod outcomes;
 mod pack;
 mod settle;
@@ -23,6 +24,7 @@ use crate::sink::ItemSink;
 pub(super) fn perform(call: &LocalCall) -> Result<Value, Failure> {
     match &*call.operation {
         "pack" => pack::pack(call),
+        "in_time" => in_time::in_time(call),
         "settle" => settle::settle(call),
         "outcomes" => outcomes::outcomes(call),
         other => Err(unknown(other)),

@@ -178,12 +178,16 @@ impl Checker<'_> {
             });
         }
         let settings = Tree::map(settings, span);
+        let identity = connector.settings.iter();
+        let identity = identity.filter(|(_, setting)| setting.identifies);
         self.connections.insert(
             name,
             Connection {
                 connector: connector.name.clone(),
                 settings,
                 limits,
+                rated: connector.rated,
+                identity: identity.map(|(name, _)| name.clone()).collect(),
                 span,
             },
         );

@@ -53,16 +53,21 @@ impl Checker<'_> {
         (concurrency, priority)
     }
 
-    /// Whether a step must ask before it goes.
-    pub(super) fn asks(&self, step: &Step) -> bool {
+    /// Whether each of a step counts, and whether it must ask before it goes.
+    pub(super) fn asks(&self, step: &Step) -> (bool, bool) {
         match &step.does {
             Does::Call(call) => {
                 let connection = self.connections.get(&call.call.connection);
                 let limited = connection.is_some_and(|connection| connection.limits.is_some());
-                limited || step.concurrency.is_some()
+                let counted = limited || step.concurrency.is_some();
+                let rated = connection.is_some_and(|connection| connection.rated);
+                (counted, counted || rated)
             }
-            Does::Group(_) | Does::Child(_) => step.concurrency.is_some(),
-            Does::Value(_) | Does::Hold(_) | Does::Engine(..) => false,
+            Does::Group(_) | Does::Child(_) => {
+                let counted = step.concurrency.is_some();
+                (counted, counted)
+            }
+            Does::Value(_) | Does::Hold(_) | Does::Engine(..) => (false, false),
         }
     }
 

@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
         let outputs = self.trees(&document.outputs);
         let mut steps = std::mem::take(&mut self.steps);
         for step in &mut steps {
-            step.asks = self.asks(step);
+            (step.counted, step.asks) = self.asks(step);
         }
         for child in self.children.values() {
             if let Some(first) = child.unserved.first() {

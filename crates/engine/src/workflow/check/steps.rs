@@ -72,6 +72,7 @@ impl<'a> Checker<'a> {
             undoes: None,
             sees: Vec::new(),
             concurrency,
+            counted: false,
             asks: false,
             condition: self.bare(shape.field("if")),
             always: false,

@@ -6,6 +6,7 @@ use super::Checker;
 use crate::expr::TypeScope;
 use crate::finding::Finding;
 use crate::types::{Field, Record, Type};
+use crate::workflow::input::InputKind;
 use crate::workflow::{
     After, Bare, Does, Each, Group, OnError, Output, OutputPart, OutputPath, Step, Workflow,
 };
@@ -327,7 +328,11 @@ impl Checker<'_> {
                 };
                 for (name, tree) in &child.with {
                     let ty = tree.infer(types, &source, &mut self.findings);
-                    let wanted = started.inputs.get(name).map(|input| input.kind.ty());
+                    let wanted = started.inputs.get(name).map(|input| match &input.kind {
+                        // An integer is taken as it is written.
+                        InputKind::String => Type::string().or(Type::Integer),
+                        kind => kind.ty(),
+                    });
                     self.fits(&wanted.unwrap_or_default(), &ty, tree, name);
                 }
                 if child.detach {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flow_backend::context::StepContext;
+use flow_backend::context::{Rest, StepContext};
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::catalog::{Connector, Operation, OutputType};
@@ -69,6 +69,7 @@ impl<'a> Prober<'a> {
             project: Arc::new(project.to_path_buf()),
             run: "test".into(),
             step: "test".into(),
+            rest: Rest::default(),
         };
         let connection = Connection {
             name: connector.name.clone(),
