@@ -25,9 +25,6 @@ pub(super) struct Calendar {
     overlap: Overlap,
 }
 
-/// Where a search for readings began, and what it found.
-type Searched = (i64, i64);
-
 impl Calendar {
     /// `None` if the pattern or the zone cannot be read, which a checked schedule never is.
     pub(super) fn of(schedule: &Schedule) -> Option<Calendar> {
@@ -49,7 +46,8 @@ impl Calendar {
     pub(super) fn next_after(&self, instant: i64) -> Option<(i64, Shown)> {
         let mut from = instant.checked_add(1)?;
         let mut change = Change::latest(&self.zone, from);
-        let mut searched = None;
+        // Where the last search for a reading began, and what it found.
+        let mut searched: Option<(i64, i64)> = None;
         loop {
             let following = Change::following(&self.zone, from);
             let ahead = change.map_or_else(|| offset(&self.zone, from), |it| Some(it.after))?;
@@ -59,7 +57,7 @@ impl Calendar {
                 Some((since, found)) if since <= begin && begin <= found => found,
                 _ => self.matching(begin)?,
             };
-            searched = Some((begin, found)) as Option<Searched>;
+            searched = Some((begin, found));
             let shown = Some(found - ahead)
                 .filter(|at| following.is_none_or(|it| *at < it.at))
                 .map(|at| (at, how(found, change, following)));
@@ -102,7 +100,7 @@ impl Calendar {
         if begin >= left_out.end {
             return None;
         }
-        let found = self.matching(begin.max(left_out.start))?;
+        let found = self.matching(begin)?;
         let at = found - change.before;
         let shown = self.matching(left_out.end)? - change.after;
         due(found, at).filter(|_| found < left_out.end && at < shown)
