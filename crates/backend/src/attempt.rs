@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
 use crate::context::StepContext;
+use crate::meter::Meter;
 use crate::picked::picked;
 use crate::segment::joined;
 use crate::spill::spill;
@@ -36,6 +37,12 @@ pub async fn perform(
     runner: &dyn StepRunner,
     context: &StepContext,
 ) -> Input {
+    // What it cost is known even if it failed afterwards.
+    let meter = Meter::default();
+    let context = &StepContext {
+        meter: meter.clone(),
+        ..context.clone()
+    };
     let work = async {
         match &spec.half {
             Half::Prepare => {
@@ -59,6 +66,7 @@ pub async fn perform(
                     attempt: spec.attempt,
                     result,
                     made,
+                    costs: meter.take(),
                 }
             }
         }
@@ -86,6 +94,7 @@ pub async fn perform(
         attempt: spec.attempt,
         result: Err(failure),
         made: None,
+        costs: meter.take(),
     }
 }
 
@@ -364,7 +373,8 @@ fn connection_of(
     values: &Values,
     context: &StepContext,
 ) -> Result<Arc<Connection>, Failure> {
-    let settings = match workflow.connections.get(&call.connection) {
+    let connection = workflow.connections.get(&call.connection);
+    let settings = match connection {
         None => Map::new(),
         Some(connection) => {
             let reading = values.reading(&*context.blobs);
@@ -379,6 +389,7 @@ fn connection_of(
         name: call.connection.clone(),
         connector: call.connector.clone(),
         settings,
+        prices: connection.map_or_else(Arc::default, |connection| connection.prices.clone()),
     }))
 }
 

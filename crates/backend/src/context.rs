@@ -10,6 +10,8 @@ use flow_engine::value::{Blob, Secret};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::meter::Meter;
+
 /// What an attempt is given besides its call.
 #[derive(Clone)]
 pub struct StepContext {
@@ -25,6 +27,8 @@ pub struct StepContext {
     pub run: Arc<str>,
     /// The step's path in the workflow.
     pub step: Arc<str>,
+    /// Hears what calls cost.
+    pub meter: Meter,
 }
 
 /// The blob store: content by hash.

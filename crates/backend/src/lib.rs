@@ -9,6 +9,7 @@ pub mod attempt;
 mod bound;
 pub mod conformance;
 pub mod context;
+pub mod meter;
 mod picked;
 pub mod range;
 pub mod segment;

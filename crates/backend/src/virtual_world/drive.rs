@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flow_engine::admission::Admission;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
 };
@@ -414,6 +415,7 @@ fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, O
                 attempt: spec.attempt,
                 result: Err(took_too_long(limit, done)),
                 made: None,
+                costs: Costs::default(),
             };
             (input, Some(limit))
         }

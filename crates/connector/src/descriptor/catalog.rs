@@ -42,6 +42,7 @@ impl Service {
             description: self.description.clone(),
             local: false,
             settings,
+            prices: self.prices.clone(),
             operations: self
                 .operations
                 .iter()

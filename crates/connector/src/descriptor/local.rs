@@ -68,6 +68,7 @@ fn connector(document: &LocalDocument) -> Result<Connector, DescriptorError> {
         description: document.meta.description.as_str().into(),
         local: true,
         settings: IndexMap::default(),
+        prices: Arc::default(),
         operations: document
             .operations
             .iter()
@@ -134,6 +135,7 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         look,
         engine,
         adopt: None,
+        priced: false,
         served_by: written.served_by.as_deref().map(Into::into),
         compound: None,
     })

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::document::{ArrayStyle, HeaderDocument, Meta};
 use super::text::Text;
+use super::usage_document::UsageDocument;
 
 /// One resource, such as `message_batches`.
 #[derive(Debug, Clone, Deserialize)]
@@ -138,6 +139,8 @@ pub struct OperationDocument {
     pub compound: Option<String>,
     /// How what it made is found again where nobody heard the answer.
     pub adopt: Option<AdoptDocument>,
+    /// What its calls cost.
+    pub usage: Option<UsageDocument>,
 }
 
 /// How what an operation made is found again. Paths are members with dots between them.

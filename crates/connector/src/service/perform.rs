@@ -8,6 +8,7 @@ use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Map, Value, View};
 
 use super::credentials::tls::TlsIdentity;
+use super::usage;
 use crate::blocking::blocking;
 use crate::descriptor::operation::{Answer as AnswerKind, Pagination};
 use crate::descriptor::service::ErrorRules;
@@ -41,6 +42,8 @@ pub(crate) struct Reading {
     pub(crate) with_response: bool,
     /// Statuses that are no failure, besides 200 to 299.
     pub(crate) accept: Vec<u16>,
+    /// Reads what the answer cost, if it tells.
+    pub(crate) usage: Option<usage::Reader>,
 }
 
 impl Performer<'_> {
@@ -124,11 +127,14 @@ impl Performer<'_> {
                 let done = answer.body.done();
                 let bytes = answer.body.whole(self.limits.body_bytes).await?;
                 let value = json_answer::read(&bytes, answer.header("content-type"), done)?;
+                if let Some(usage) = &reading.usage {
+                    usage.answer(&value);
+                }
                 self.keep(value, bytes, reading.view.clone()).await
             }
-            AnswerKind::JsonLines => self.json_lines(answer.body, reading.view.clone()).await,
+            AnswerKind::JsonLines => self.json_lines(answer.body, reading).await,
             AnswerKind::Events => self.events(answer.body).await,
-            AnswerKind::Message => self.message(answer.body, reading.view.clone()).await,
+            AnswerKind::Message => self.message(answer.body, reading).await,
             AnswerKind::Binary => {
                 let media = answer
                     .header("content-type")
@@ -137,15 +143,16 @@ impl Performer<'_> {
                 self.binary(answer.body, media).await
             }
             AnswerKind::Empty => Ok(Value::Null),
-            AnswerKind::Auto => self.by_content_type(answer, reading.view.clone()).await,
+            AnswerKind::Auto => self.by_content_type(answer, reading).await,
         }
     }
 
     async fn by_content_type(
         &self,
         mut answer: Answer,
-        view: Option<Arc<View>>,
+        reading: &Reading,
     ) -> Result<Value, Failure> {
+        let view = reading.view.clone();
         let written = answer.header("content-type").unwrap_or_default().to_owned();
         let media = json_answer::media(Some(&written));
         if answer.status == 204 || answer.header("content-length") == Some("0") {
@@ -155,7 +162,7 @@ impl Performer<'_> {
             "application/x-ndjson"
             | "application/x-jsonl"
             | "application/jsonl"
-            | "application/json-lines" => self.json_lines(answer.body, view).await,
+            | "application/json-lines" => self.json_lines(answer.body, reading).await,
             "text/event-stream" => self.events(answer.body).await,
             media if json_answer::is_json(media) => {
                 let done = answer.body.done();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flow_backend::context::{BlobWriter, Blobs, Secrets, StepContext};
+use flow_backend::meter::Meter;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::collections::IndexMap;
@@ -50,6 +51,7 @@ impl Bench {
             project: Arc::new(project),
             run: "run".into(),
             step: "step".into(),
+            meter: Meter::default(),
         };
         Bench {
             connectors,
@@ -76,6 +78,7 @@ impl Bench {
                 name: connector.into(),
                 connector: connector.into(),
                 settings: map(settings),
+                prices: Arc::default(),
             }),
             operation: operation.into(),
             arguments: map(arguments),

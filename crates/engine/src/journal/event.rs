@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Millis;
+use crate::money::Costs;
 use crate::run::{Failure, Prepared};
 use crate::time::Timestamp;
 use crate::value::{Value, journal};
@@ -309,6 +310,9 @@ pub struct AttemptEnded {
     /// The id of what it made, where such things can be found again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
+    /// What it cost, as far as it heard.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
 }
 
 /// Something that was made outside, and that no other step may take for its own.
@@ -597,6 +601,9 @@ pub struct RangeEnded {
     /// Whether the source has no more items, though more were counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last: bool,
+    /// What all that was called cost.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
 }
 
 /// See [`Event::ItemsStored`].

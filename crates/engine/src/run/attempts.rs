@@ -15,6 +15,7 @@ use crate::journal::{
     AttemptEnded, AttemptPrepared, AttemptStarted, BackoffStarted, Outcome, StepCancelled,
     StepFailed, StepInterrupted, StepSucceeded, StepTimedOut, StopAsked,
 };
+use crate::money::Costs;
 use crate::time::Timestamp;
 use crate::value::{Hash, Value};
 use crate::workflow::{Does, OnError, OnInterrupt};
@@ -97,7 +98,7 @@ impl Run {
                 let spec = self.spec(id, attempt, Half::Send(prepared));
                 self.out.push_back(Output::Send(spec));
             }
-            Err(failure) => self.attempt_ended(id, attempt, Err(failure), None),
+            Err(failure) => self.attempt_ended(id, attempt, Err(failure), None, Costs::default()),
         }
     }
 
@@ -107,6 +108,7 @@ impl Run {
         attempt: AttemptNo,
         result: Result<Value, Failure>,
         made: Option<String>,
+        costs: Costs,
     ) {
         let step = self.name(id);
         let made = self.made(id, made);
@@ -118,6 +120,7 @@ impl Run {
                 attempt: attempt.get(),
                 outcome,
                 made,
+                costs,
             },
         );
         self.after_failure(id);
@@ -132,6 +135,7 @@ impl Run {
                 attempt: attempt.get(),
                 outcome: Outcome::Lost,
                 made: None,
+                costs: Costs::default(),
             },
         );
         self.after_failure(id);

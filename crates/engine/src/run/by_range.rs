@@ -12,6 +12,7 @@ use crate::catalog::Effect;
 use crate::journal::{
     AttemptEnded, AttemptStarted, ItemStarted, Outcome, RangeEnded, RangeStarted,
 };
+use crate::money::Costs;
 use crate::value::Value;
 use crate::workflow::Does;
 use crate::workflow::body::PARALLEL_DEFAULT;
@@ -118,6 +119,7 @@ impl Run {
             next: done.next,
             again: done.again.map(|(_, failure)| failure),
             last: done.last,
+            costs: done.costs,
         }
     }
 
@@ -259,6 +261,7 @@ impl Run {
                 attempt,
                 outcome,
                 made: None,
+                costs: Costs::default(),
             },
         );
         self.after_failure(item);

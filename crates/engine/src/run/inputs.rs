@@ -30,7 +30,10 @@ impl Run {
                 attempt,
                 result,
                 made,
-            } if self.is_live(node, attempt) => self.attempt_ended(node, attempt, result, made),
+                costs,
+            } if self.is_live(node, attempt) => {
+                self.attempt_ended(node, attempt, result, made, costs);
+            }
             Input::Adopted {
                 node,
                 attempt,

@@ -11,6 +11,7 @@ use super::{AttemptNo, Failure, Prepared, Values};
 use crate::admission::{Answer, Ask, Key, Ticket};
 use crate::duration::Millis;
 use crate::journal::{Event, Resolution, RunEnded};
+use crate::money::Costs;
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 
@@ -38,6 +39,8 @@ pub enum Input {
         result: Result<Value, Failure>,
         /// The id of what it made, where such things can be found again.
         made: Option<String>,
+        /// What it cost, as far as it heard.
+        costs: Costs,
     },
     /// What an attempt made was looked for.
     Adopted {
@@ -321,6 +324,8 @@ pub struct RangeDone {
     pub again: Option<(Value, Failure)>,
     /// Whether the source has no more items.
     pub last: bool,
+    /// What all that was called cost.
+    pub costs: Costs,
 }
 
 /// What items of a loop gave, to be put into a segment.

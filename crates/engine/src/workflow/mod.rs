@@ -18,6 +18,7 @@ use crate::collections::IndexMap;
 use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;
 use crate::finding::Finding;
+use crate::money::Prices;
 use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
@@ -100,6 +101,8 @@ pub struct Connection {
     pub settings: Tree,
     /// `limits:`.
     pub limits: Option<Limits>,
+    /// What the tokens of its models cost.
+    pub prices: Arc<Prices>,
     /// Where it is declared, or first used.
     pub span: Span,
 }
@@ -201,6 +204,8 @@ pub struct CallStep {
     pub on_interrupt: OnInterrupt,
     /// How to find what it made, where its effect is `once` and nobody heard the answer.
     pub adopt: Option<Arc<Adopt>>,
+    /// Whether a call costs tokens, and what it may cost at most is known before it is made.
+    pub priced: bool,
 }
 
 /// An operation and its parameters.

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::StepContext;
+use flow_backend::meter::Meter;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AdoptSpec, AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId,
     Output, RangeSpec, Run,
@@ -321,6 +323,7 @@ impl Driven {
                     attempt: spec.attempt,
                     result: Err(failure),
                     made: None,
+                    costs: Costs::default(),
                 }
             })
         });
@@ -443,6 +446,7 @@ impl Driven {
             project: self.services.project.clone(),
             run: self.id.clone(),
             step,
+            meter: Meter::default(),
         }
     }
 

@@ -4,13 +4,14 @@
 //! transaction; `taken_up` is none. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
-//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `made` (what steps made
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` with `costs`, and `owed`, `made` (what steps made
 //! outside), `taken_up` (runs that kill whoever drives them), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
 //! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
 mod backup;
 mod blobs;
 mod commit;
+mod costs;
 mod doctor;
 mod error;
 mod examine;

@@ -255,7 +255,7 @@ impl Reader {
         all().map_err(|error| StoreError::sqlite(&self.path, &error))
     }
 
-    fn corrupt(&self, message: String) -> StoreError {
+    pub(super) fn corrupt(&self, message: String) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),
             message,

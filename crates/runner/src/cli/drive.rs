@@ -297,7 +297,10 @@ pub(super) fn finish(
         _ => (stopped.unwrap_or(Exit::Stopped), "stopped"),
     };
     if json {
-        print(&format!("{}\n", summary::to_json(report, status)));
+        print(&format!(
+            "{}\n",
+            summary::to_json(report, status, &report.costs)
+        ));
         return Ok(exit);
     }
     summary::print_failures(workflow, report);

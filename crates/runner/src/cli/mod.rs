@@ -15,6 +15,7 @@ mod follow;
 mod graph;
 mod logs;
 mod owner;
+mod plan;
 mod prune;
 mod resume;
 mod retry;
@@ -23,6 +24,7 @@ mod runs;
 mod sandbox;
 mod schema;
 mod signals;
+mod spent;
 mod test;
 mod why;
 
@@ -67,6 +69,8 @@ enum Command {
     Fmt(fmt::Arguments),
     /// Run the cases of workflows in virtual time.
     Test(test::Arguments),
+    /// Say what a run would do, call and cost, without calling anything.
+    Plan(plan::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// List runs, newest first.
@@ -178,6 +182,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Fix(arguments) => fix::fix(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Test(arguments) => test::test(arguments).await,
+        Command::Plan(arguments) => plan::plan(&arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),

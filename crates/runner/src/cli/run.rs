@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flow_backend::context::StepContext;
+use flow_backend::meter::Meter;
 use flow_connector::Connectors;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::journal::StartedBy;
@@ -209,7 +210,7 @@ pub(super) fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Wor
     Ok(None)
 }
 
-fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
+pub(super) fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
     for error in errors {
         let declared = workflow.inputs.get(&error.name);
         let trouble = Trouble {
@@ -302,6 +303,7 @@ async fn wait(
         project: services.project.clone(),
         run: "".into(),
         step: trigger.name.clone(),
+        meter: Meter::default(),
     };
     anstream::eprintln!(
         "waits for {}.{}, looks every {} (Ctrl-C ends)",

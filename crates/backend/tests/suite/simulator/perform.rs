@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use flow_backend::attempt::{evaluate_control, fetch, perform, take_look};
 use flow_backend::context::{Secrets, StepContext};
+use flow_backend::meter::Meter;
 use flow_backend::range::{Pace, RANGE_TIME, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::duration::Millis;
 use flow_engine::journal::RunEnded;
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
 };
@@ -154,6 +156,7 @@ impl Simulation {
                 attempt,
                 result,
                 made: None,
+                costs: Costs::default(),
             };
             self.after(limit.0, Happening::Give(id.clone(), input));
             // Its own end comes late, or never.
@@ -274,6 +277,7 @@ impl Simulation {
             project: Arc::new(".".into()),
             run: id.clone(),
             step: step.into(),
+            meter: Meter::default(),
         }
     }
 

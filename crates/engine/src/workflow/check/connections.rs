@@ -178,12 +178,15 @@ impl Checker<'_> {
             });
         }
         let settings = Tree::map(settings, span);
+        let own = self.prices.iter().find(|(of, _)| *of == connector.name);
+        let prices = own.map(|(_, own)| Arc::new(connector.prices.with(own)));
         self.connections.insert(
             name,
             Connection {
                 connector: connector.name.clone(),
                 settings,
                 limits,
+                prices: prices.unwrap_or_else(|| connector.prices.clone()),
                 span,
             },
         );

@@ -18,6 +18,7 @@ mod loops;
 mod names;
 mod needs;
 mod output;
+mod prices;
 mod reachable;
 mod references;
 mod settings;
@@ -68,6 +69,7 @@ fn check_with(
         findings,
         connections: IndexMap::default(),
         declared: IndexMap::default(),
+        prices: Vec::new(),
         secrets: Vec::new(),
         defaults: Defaults::default(),
         steps: Vec::new(),
@@ -98,6 +100,8 @@ struct Checker<'a> {
     connections: IndexMap<Arc<str>, Connection>,
     /// Where the settings of those stand that the workflow declares.
     declared: IndexMap<Arc<str>, Span>,
+    /// Prices of the project's own.
+    prices: prices::OwnPrices,
     secrets: Vec<super::SecretUse>,
     defaults: Defaults,
     steps: Vec<Step>,
@@ -117,6 +121,7 @@ impl<'a> Checker<'a> {
         self.version(document.fields.get("flow"));
         let inputs = self.inputs(&document.inputs);
         let vars = self.trees(&document.vars);
+        self.prices = self.own_prices(document.prices.as_ref());
         self.declared_connections(&document.connections);
         self.read_defaults(document.fields.get("defaults"));
         let (concurrency, priority) = self.limits_of_runs(document);

@@ -207,6 +207,7 @@ impl<'a> Checker<'a> {
                 .adopt
                 .clone()
                 .filter(|_| effect == Effect::Once),
+            priced: found.operation.priced,
         }))
     }
 
@@ -421,6 +422,7 @@ impl<'a> Checker<'a> {
             effect,
             on_interrupt,
             adopt: None,
+            priced: false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flow_backend::context::StepContext;
+use flow_backend::meter::Meter;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::catalog::{Connector, Operation, OutputType};
@@ -69,11 +70,13 @@ impl<'a> Prober<'a> {
             project: Arc::new(project.to_path_buf()),
             run: "test".into(),
             step: "test".into(),
+            meter: Meter::default(),
         };
         let connection = Connection {
             name: connector.name.clone(),
             connector: connector.name.clone(),
             settings,
+            prices: connector.prices.clone(),
         };
         Ok(Prober {
             connectors,
