@@ -308,6 +308,7 @@ impl World {
             seed: parent.started().seed,
             project: None,
             retry_of: None,
+            budget: spec.budget,
         };
         let mut run = Run::new(workflow, started, self.now);
         run.set_within(spec.within);

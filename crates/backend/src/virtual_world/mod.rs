@@ -194,6 +194,7 @@ impl World {
             seed: 1,
             project: None,
             retry_of: None,
+            budget: None,
         };
         let run = Run::new(workflow, started, self.now);
         self.drive(run, Vec::new()).await

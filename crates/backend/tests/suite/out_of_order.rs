@@ -29,6 +29,7 @@ fn begun(text: &str) -> Run {
         seed: 1,
         project: None,
         retry_of: None,
+        budget: None,
     };
     Run::new(workflow, started, BEGINNING)
 }

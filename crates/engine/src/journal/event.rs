@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Millis;
-use crate::money::Costs;
+use crate::money::{Amount, Budget, Costs};
 use crate::run::{Failure, Prepared};
 use crate::time::Timestamp;
 use crate::value::{Value, journal};
@@ -112,6 +112,10 @@ events! {
     "rounds_paused" => RoundsPaused,
     /// Another workflow is started.
     "child_started" => ChildStarted,
+    /// What a run that a step started has cost.
+    "child_spent" => ChildSpent,
+    /// A person gave more money.
+    "budget_raised" => BudgetRaised,
     /// Nothing new starts inside a step.
     "stop_asked" => StopAsked,
     /// What must be done in any case begins.
@@ -180,6 +184,8 @@ impl Event {
             | Event::RoundsPaused(_)
             | Event::Emitted(_)
             | Event::RunStopped(_)
+            | Event::ChildSpent(_)
+            | Event::BudgetRaised(_)
             | Event::CancelAsked(_)
             | Event::RunEnded(_) => true,
         }
@@ -213,6 +219,9 @@ pub struct RunStarted {
     /// The run that this one tries again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<String>,
+    /// What is left of the budgets of the run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// See [`Event::Reused`]. Stands at the beginning of the journal; the step succeeds with this value when its turn comes.
@@ -666,6 +675,25 @@ pub struct ChildStarted {
     /// When the step's time is up, if it has a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// What it may spend: all that was left of the budgets around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+}
+
+/// See [`Event::ChildSpent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildSpent {
+    /// The step's path.
+    pub step: String,
+    /// What it has cost.
+    pub spent: Amount,
+}
+
+/// See [`Event::BudgetRaised`]: every budget of the run is so much larger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRaised {
+    /// By how much.
+    pub by: Amount,
 }
 
 /// See [`Event::StopAsked`].
@@ -735,6 +763,9 @@ pub struct RunEnded {
     /// The steps that succeeded, should have been undone, and are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
+    /// What it has cost, with the runs that it started and waited for.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub spent: Amount,
 }
 
 /// How a run ended.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tokens::is_zero;
-use super::{Prices, Tokens};
+use super::{Amount, Prices, Tokens};
 
 /// What calls of one model cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,14 @@ impl Usage {
             nano_usd: cost.unwrap_or(0),
             unpriced: u64::from(cost.is_none()),
             of: None,
+        }
+    }
+
+    /// Money and tokens.
+    pub fn amount(&self) -> Amount {
+        Amount {
+            nano_usd: self.nano_usd,
+            tokens: self.tokens.all(),
         }
     }
 

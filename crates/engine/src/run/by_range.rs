@@ -24,7 +24,7 @@ impl Run {
         let shape = &self.workflow.steps[step];
         let harmless = match &shape.does {
             Does::Value(_) => true,
-            Does::Call(call) => call.effect == Effect::Read,
+            Does::Call(call) => call.effect == Effect::Read && !call.priced,
             _ => false,
         };
         let timed = shape

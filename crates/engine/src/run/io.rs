@@ -11,7 +11,7 @@ use super::{AttemptNo, Failure, Prepared, Values};
 use crate::admission::{Answer, Ask, Key, Ticket};
 use crate::duration::Millis;
 use crate::journal::{Event, Resolution, RunEnded};
-use crate::money::Costs;
+use crate::money::{Amount, Budget, Costs};
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 
@@ -128,6 +128,11 @@ pub enum Input {
         node: NodeId,
         /// Its value.
         value: Value,
+    },
+    /// A person gives more money.
+    RaiseBudget {
+        /// By how much every budget of the run becomes larger.
+        by: Amount,
     },
     /// The run is to be cancelled.
     Cancel {
@@ -352,6 +357,8 @@ pub struct ChildSpec {
     pub inputs: Value,
     /// Whether nobody waits for its end.
     pub detached: bool,
+    /// What it may spend.
+    pub budget: Option<Budget>,
     /// The places in which it goes: those of the step, of what is around it, and of this run. None if nobody waits for it.
     pub within: Vec<Key>,
 }

@@ -18,7 +18,7 @@ use crate::collections::IndexMap;
 use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;
 use crate::finding::Finding;
-use crate::money::Prices;
+use crate::money::{Budget, Prices};
 use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
@@ -53,6 +53,8 @@ pub struct Workflow {
     pub concurrency: Option<Concurrency>,
     /// `priority:`: of what waits, more goes first.
     pub priority: i32,
+    /// `budget:`: the most that the calls of a run may cost.
+    pub budget: Option<Budget>,
     /// What starts a run, by name.
     pub triggers: IndexMap<Arc<str>, Trigger>,
     /// All steps in source order, those inside groups behind their group; `undo` of a step right behind it.
@@ -162,6 +164,8 @@ pub struct Step {
     pub output: Option<Output>,
     /// `concurrency:`: how many of them go at once.
     pub concurrency: Option<Concurrency>,
+    /// `budget:`: the most that its calls may cost.
+    pub budget: Option<Budget>,
     /// Whether it must ask before it goes: it has `concurrency`, or calls a connection with `limits`.
     pub asks: bool,
     /// `timeout:`: bounds the whole step.
@@ -297,6 +301,13 @@ impl Workflow {
     /// The index of the body of a step's map, from the innermost outwards.
     pub fn bodies_around(&self, body: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(body), |body| self.bodies[*body].outer)
+    }
+
+    /// Whether calls in it, or in what it starts, cost something that is known before.
+    pub fn is_priced(&self) -> bool {
+        let calls = |step: &Step| matches!(&step.does, Does::Call(call) if call.priced);
+        let children = || self.children.values();
+        self.steps.iter().any(calls) || children().any(|child| child.is_priced())
     }
 
     /// This workflow and all that it starts, at any depth.

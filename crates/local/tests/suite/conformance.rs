@@ -53,6 +53,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         sandbox: false,
         project: None,
         retry: None,
+        budget: None,
     };
     let taken = start(&store, new).expect("a run");
     let run = taken.run.id().to_owned();

@@ -170,7 +170,7 @@ pub(crate) fn main() -> ExitCode {
 
 async fn run_command(command: Command) -> Result<Exit, Trouble> {
     match command {
-        Command::Run(arguments) => run::run(arguments).await,
+        Command::Run(arguments) => Box::pin(run::run(arguments)).await,
         Command::Resume(arguments) => resume::resume(arguments).await,
         Command::Retry(arguments) => Box::pin(retry::retry(arguments)).await,
         Command::Cancel(arguments) => cancel::cancel(arguments).await,

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{ContentArrangement, Table};
-use flow_engine::money::{Costs, Total};
+use flow_engine::money::{Costs, Total, usd};
 use flow_local::store::{Reader, RunRow};
 use serde_json::{Value as Json, json};
 
 use super::runs::row_json;
 use super::{print, print_json};
 use crate::exit::Trouble;
-use crate::show::money::{self, number, usd};
+use crate::show::money::{self, number};
 use crate::show::style::of_status;
 
 /// Runs with the run that started each, the newest first.

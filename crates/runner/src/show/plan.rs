@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use comfy_table::{ContentArrangement, Table};
 use flow_backend::virtual_world::rehearsal::{Calls, Planned, Will};
-use flow_engine::money::{Costs, Estimate};
+use flow_engine::money::{Costs, Estimate, usd};
 use flow_engine::workflow::{Does, Workflow};
 use serde_json::{Value as Json, json};
 
 use super::graph::does;
-use super::money::{self, number, usd};
+use super::money::{self, number};
 use super::style::{DIM, paint};
 use super::summary::skip_words;
 use super::values::{self, plural};

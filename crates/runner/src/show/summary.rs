@@ -3,7 +3,7 @@
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
 use flow_engine::journal::{RunStatus, SkipReason};
-use flow_engine::money::Costs;
+use flow_engine::money::{Costs, usd};
 use flow_engine::report::{Items, Report, StepReport, StepState};
 use flow_engine::run::Failure;
 use flow_engine::source::Span;
@@ -96,7 +96,7 @@ pub(crate) fn step_line(name: &str, width: usize, step: &StepReport, now: Timest
     let cost = if step.costs.is_empty() {
         String::new()
     } else {
-        let cost = money::usd(step.costs.total().nano_usd);
+        let cost = usd(step.costs.total().nano_usd);
         paint(DIM, format!("  {cost}"))
     };
     format!("  {} {name:width$}  {words}{cost}", paint(style, sign))

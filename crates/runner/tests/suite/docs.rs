@@ -8,8 +8,9 @@ use flow_engine::document::keys;
 use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 34] = [
+const AREAS: [&str; 35] = [
     "batches",
+    "budget",
     "openapi",
     "child",
     "flow",

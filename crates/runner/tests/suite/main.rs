@@ -2,6 +2,7 @@
 
 mod adopted;
 mod bad_yaml;
+mod budgets;
 mod checks;
 mod codes;
 mod commands;

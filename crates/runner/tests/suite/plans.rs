@@ -84,7 +84,6 @@ fn estimates_are_close_to_what_is_counted() {
     check_estimate("examples/structured-output.yml", &[]);
     check_estimate("examples/texts-from-files.yml", &[]);
     check_estimate("examples/loops.yml", &[]);
-    check_estimate("examples/level-trigger.yml", &[]);
     check_estimate("workflows/summarise-files.yml", &[&out_in("summary.md")]);
     let tickets = ["tickets=examples/data/tickets.jsonl", &out_in("batch")];
     check_estimate("workflows/classify-batch.yml", &tickets);

@@ -11,10 +11,12 @@ use super::open::{Mark, Marked};
 pub(super) fn inert(workflow: &Workflow, marked: &Marked) -> Workflow {
     let mut inert = workflow.clone();
     inert.concurrency = None;
+    inert.budget = None;
     inert.finally = None;
     inert.outputs.clear();
     for (step, mark) in inert.steps.iter_mut().zip(&marked.steps) {
         step.concurrency = None;
+        step.budget = None;
         step.asks = false;
         step.undo = None;
         step.timeout = None;

@@ -84,5 +84,6 @@ pub(super) fn started(id: &str, workflow: &Arc<Workflow>, inputs: Value, seed: u
         seed,
         project: None,
         retry_of: None,
+        budget: None,
     }
 }

@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
         self.prices = self.own_prices(document.prices.as_ref());
         self.declared_connections(&document.connections);
         self.read_defaults(document.fields.get("defaults"));
-        let (concurrency, priority) = self.limits_of_runs(document);
+        let bounds = self.limits_of_runs(document);
         let root = self.body(&document.steps, None, None, BodyRole::Main);
         let finally = document
             .finally
@@ -153,8 +153,9 @@ impl<'a> Checker<'a> {
             inputs,
             vars,
             connections: std::mem::take(&mut self.connections),
-            concurrency,
-            priority,
+            concurrency: bounds.concurrency,
+            priority: bounds.priority,
+            budget: bounds.budget,
             triggers,
             by_name: steps
                 .iter()

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         };
         let is_command = matches!(shape.verb, Some((Verb::Run, _)));
         let tries = if is_command || !is_call { 1 } else { 5 };
-        let concurrency = self.costs(shape);
+        let (concurrency, budget) = self.costs(shape);
         let retry = shape.field("retry").cloned().or_else(|| {
             let default = self.defaults.retry.clone();
             default.filter(|_| is_call && !is_command)
@@ -72,6 +72,7 @@ impl<'a> Checker<'a> {
             undoes: None,
             sees: Vec::new(),
             concurrency,
+            budget,
             asks: false,
             condition: self.bare(shape.field("if")),
             always: false,
