@@ -301,7 +301,7 @@ impl Run {
             Some(id) => format!("`{}`", self.nodes[id].path),
         };
         let message = format!(
-            "the budget of {whose} is {}, {} of it is spent, and this call may cost {}",
+            "the budget of {whose} is {}, {} spent; this call may cost {}",
             budget.words(budget.whole()),
             budget.words(pool.spent),
             budget.words(wanted),

@@ -149,7 +149,7 @@ steps:
     let (_, id) = status_of(folder.path(), "job");
     let (_, why, _) = run(folder.path(), &["why", &id]);
     assert!(
-        why.contains("the budget of `small` is 12 tokens, 10 tokens of it is spent"),
+        why.contains("the budget of `small` is 12 tokens, 10 tokens spent"),
         "{why}"
     );
 }
@@ -172,7 +172,7 @@ steps:
     assert_eq!(code, 0, "{err}");
     let (_, id) = status_of(folder.path(), "job");
     let (_, why, _) = run(folder.path(), &["why", &id]);
-    assert!(why.contains("205 tokens of it is spent"), "{why}");
+    assert!(why.contains("205 tokens spent"), "{why}");
     assert_eq!(sent(folder.path(), MESSAGES), 1);
     std::fs::write(folder.path().join("job.yml"), text.replace("BUDGET", "204"))
         .expect("a workflow");
