@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::bound::{BoundExpression, BoundTemplate};
 use crate::context::{Rest, StepContext};
+use crate::meter::Meter;
 use crate::picked::picked;
 use crate::segment::joined;
 use crate::spill::spill;
@@ -34,9 +35,11 @@ pub async fn perform(
     runner: &dyn StepRunner,
     context: &StepContext,
 ) -> Input {
-    // What the service says of itself belongs to this attempt.
+    // What the service says of itself belongs to this attempt; what it cost is known even if it failed afterwards.
+    let meter = Meter::default();
     let context = &StepContext {
         rest: Rest::default(),
+        meter: meter.clone(),
         ..context.clone()
     };
     let work = async {
@@ -63,6 +66,7 @@ pub async fn perform(
                     result,
                     made,
                     rest: context.rest.asked(),
+                    costs: meter.take(),
                 }
             }
         }
@@ -91,6 +95,7 @@ pub async fn perform(
         result: Err(failure),
         made: None,
         rest: context.rest.asked(),
+        costs: meter.take(),
     }
 }
 
@@ -318,7 +323,8 @@ pub(crate) fn connection_of(
     values: &Values,
     context: &StepContext,
 ) -> Result<Arc<Connection>, Failure> {
-    let settings = match workflow.connections.get(&call.connection) {
+    let connection = workflow.connections.get(&call.connection);
+    let settings = match connection {
         None => Map::new(),
         Some(connection) => {
             let reading = values.reading(&*context.blobs);
@@ -333,6 +339,7 @@ pub(crate) fn connection_of(
         name: call.connection.clone(),
         connector: call.connector.clone(),
         settings,
+        prices: connection.map_or_else(Arc::default, |connection| connection.prices.clone()),
     }))
 }
 

@@ -11,6 +11,8 @@ use flow_engine::value::{Blob, Secret};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::meter::Meter;
+
 /// What an attempt is given besides its call.
 #[derive(Clone)]
 pub struct StepContext {
@@ -28,6 +30,8 @@ pub struct StepContext {
     pub step: Arc<str>,
     /// What its service says of how much more it takes.
     pub rest: Rest,
+    /// Hears what calls cost.
+    pub meter: Meter,
 }
 
 /// For how long a service takes no more, as its answers say. Clones are one.

@@ -10,6 +10,7 @@ mod bound;
 pub mod conformance;
 pub mod context;
 pub mod look;
+pub mod meter;
 mod picked;
 pub mod range;
 pub mod segment;

@@ -157,7 +157,10 @@ impl<P: Pace + 'static> Work<P> {
             let (attempt, context) = self.attempt(values);
             let workflow = self.workflow.clone();
             let result = match perform(&workflow, &attempt, runner, &context).await {
-                Input::AttemptEnded { result, .. } => result,
+                Input::AttemptEnded { result, costs, .. } => {
+                    self.done.costs.extend(&costs);
+                    result
+                }
                 _ => Err(Failure::permanent(
                     "internal.not_a_call",
                     "the items of a range have no halves",

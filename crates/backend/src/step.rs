@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flow_engine::collections::IndexMap;
 use flow_engine::eval::ItemFunction;
+use flow_engine::money::{Estimate, Prices};
 use flow_engine::run::{Failure, Found, Prepared};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Map, Value};
@@ -21,6 +22,8 @@ pub struct Connection {
     pub connector: Arc<str>,
     /// Rendered settings; credentials are secret handles.
     pub settings: Map,
+    /// What the tokens of its models cost.
+    pub prices: Arc<Prices>,
 }
 
 /// One call of an operation, everything rendered.
@@ -77,6 +80,15 @@ pub trait StepRunner: Send + Sync {
                 "nobody can look for what it made".to_owned(),
             ))
         })
+    }
+
+    /// What a call would cost, as far as its request tells; `None` if it costs nothing that is known. Has no effect.
+    fn estimate<'a>(
+        &'a self,
+        _call: &'a Call,
+        _context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Option<Estimate>, Failure>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Both halves, for effects that may be repeated freely. Operations that only compute override this to stream

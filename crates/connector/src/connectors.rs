@@ -9,6 +9,7 @@ use flow_backend::step::{Call, StepRunner};
 use flow_engine::catalog::{Catalog, Connector};
 use flow_engine::collections::IndexMap;
 use flow_engine::eval;
+use flow_engine::money::Estimate;
 use flow_engine::run::{Failure, Found, Prepared};
 use flow_engine::source::{SourceFile, Span};
 use flow_engine::time::Timestamp;
@@ -32,6 +33,7 @@ use crate::service::adopt::Search;
 use crate::service::credentials::{self, Asking, Tokens, ask, tls};
 use crate::service::perform::{Performer, Reading};
 use crate::service::settings::{Override, Settings};
+use crate::service::usage;
 use crate::transport::{Transport, TransportLimits};
 
 /// The connectors of a process: services by their descriptors, and the local ones.
@@ -296,6 +298,10 @@ impl Connectors {
             with_response: call.with_response,
             accept: Vec::new(),
             promise: promise(wire, request, context)?,
+            usage: wire.usage.as_ref().and_then(|usage| {
+                let (prices, meter) = (&call.connection.prices, &context.meter);
+                usage::Reader::new(usage, prices, &call.arguments, meter)
+            }),
         };
         let plain = self.performer(&service.errors, &service.rate_limits, context);
         let result = if service.credentials.is_empty() && service.tls == TlsRule::default() {
@@ -398,8 +404,12 @@ impl StepRunner for Connectors {
                 Target::Local(local, entry) => local::prepare(local, &entry, call, context).await,
                 Target::Service(service) => {
                     let built = self.built(&service, call, context).await?;
+                    let bound = self.estimate(call, context).await?;
+                    let bound = bound.map(|estimate| estimate.most).unwrap_or_default();
                     let (blobs, key) = (context.blobs.clone(), call.key.clone());
-                    blocking(move || built.request.prepare(&*blobs, built.count, &key)).await
+                    let work = move || built.request.prepare(&*blobs, built.count, &key);
+                    let prepared = blocking(work).await?;
+                    Ok(Prepared { bound, ..prepared })
                 }
             }
         })
@@ -426,6 +436,25 @@ impl StepRunner for Connectors {
                     self.send_request(&service, call, &request, context).await
                 }
             }
+        })
+    }
+
+    fn estimate<'a>(
+        &'a self,
+        call: &'a Call,
+        context: &'a StepContext,
+    ) -> BoxFuture<'a, Result<Option<Estimate>, Failure>> {
+        Box::pin(async move {
+            let Target::Service(service) = self.target(call)? else {
+                return Ok(None);
+            };
+            let (_, wire) = wire_of(&service, &call.operation)?;
+            let Some(usage) = wire.usage.clone() else {
+                return Ok(None);
+            };
+            let (prices, arguments) = (call.connection.prices.clone(), call.arguments.clone());
+            let blobs = context.blobs.clone();
+            blocking(move || usage::estimate(&usage, &prices, &arguments, &*blobs)).await
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::collections::IndexMap;
 
 use crate::duration::Millis;
+use crate::money::Prices;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -30,6 +31,8 @@ pub struct Connector {
     pub local: bool,
     /// What a connection to it may set; empty for local connectors.
     pub settings: IndexMap<Arc<str>, Setting>,
+    /// What the tokens of its models cost.
+    pub prices: Arc<Prices>,
     /// By name after the connector, such as `message_batches.create`, or `read` for a local one.
     pub operations: IndexMap<Arc<str>, Operation>,
     /// Whether its answers say how much more the service takes, and from when on: then steps ask before they call it.
@@ -175,6 +178,8 @@ pub struct Operation {
     pub engine: Option<EngineAction>,
     /// How to find what it made, where nobody heard the answer.
     pub adopt: Option<Arc<Adopt>>,
+    /// Whether a call costs tokens, and what it may cost at most is known before it is made.
+    pub priced: bool,
     /// What must serve it beyond one machine's `flow run`, such as `flow serve`; `None` if nothing must.
     pub served_by: Option<Arc<str>>,
     /// The workflow that the operation is made of, as text: a step that calls it runs that workflow, with the arguments as

@@ -4,8 +4,8 @@
 //! Read in this order: [`source`], [`finding`] and [`edit`], [`value`] and [`types`], [`catalog`]; then the stages, each of which
 //! takes what the one before gives: [`yaml`] and [`document`] (parse), [`expr`] and [`workflow`] (check), [`plan`], [`run`]
 //! with [`journal`] and [`bundle`], [`report`]. Beside them, [`admission`] says who may go when not all may go
-//! at once, [`schedule`] when triggers made of times are due, [`schema`] tells editors what files look like, and [`format`]
-//! writes a text as texts are written here.
+//! at once, [`money`] what calls cost, [`schedule`] when triggers made of times are due, [`schema`] tells editors what files look
+//! like, and [`format`] writes a text as texts are written here.
 
 pub mod admission;
 pub mod bundle;
@@ -19,6 +19,7 @@ pub mod expr;
 pub mod finding;
 pub mod format;
 pub mod journal;
+pub mod money;
 pub mod plan;
 pub mod report;
 pub mod run;

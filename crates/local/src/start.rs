@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Event, Reused, RunStarted, StartedBy};
+use flow_engine::money::Budget;
 use flow_engine::run::{Input, ReplayError, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
@@ -34,6 +35,8 @@ pub struct NewRun {
     pub project: Option<String>,
     /// The run that it tries again, and what it takes over from it.
     pub retry: Option<Retry>,
+    /// What is left of the budgets of the run that starts it.
+    pub budget: Option<Budget>,
 }
 
 /// What a run takes over from the one that it tries again.
@@ -93,6 +96,7 @@ pub fn start(new: NewRun) -> Taken {
         trigger: new.trigger,
         sandbox: new.sandbox,
         project: new.project,
+        budget: new.budget,
         retry_of: new.retry.as_ref().map(|retry| retry.of.clone()),
     };
     let reused = new.retry.map(|retry| retry.reused).unwrap_or_default();

@@ -26,6 +26,7 @@ fn operation(kind: OperationKind, effect: Effect, look: Option<Look>) -> Operati
         served_by: None,
         compound: None,
         adopt: None,
+        priced: false,
     }
 }
 
@@ -112,6 +113,7 @@ pub fn catalog() -> Catalog {
             local: true,
             settings: IndexMap::default(),
             rated: false,
+            prices: Arc::default(),
             operations: operations
                 .into_iter()
                 .map(|(name, operation)| (name.into(), operation))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flow_engine::admission::Admission;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
 };
@@ -308,6 +309,7 @@ impl World {
             seed: parent.started().seed,
             project: None,
             retry_of: None,
+            budget: spec.budget,
         };
         let mut run = Run::new(workflow, started, self.now);
         run.set_within(spec.within);
@@ -416,6 +418,7 @@ fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, O
                 result: Err(took_too_long(limit, done)),
                 made: None,
                 rest: None,
+                costs: Costs::default(),
             };
             (input, Some(limit))
         }

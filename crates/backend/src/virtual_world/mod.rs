@@ -2,12 +2,13 @@
 //! cut anywhere. It drives the same machine by the same attempt code as every other driver.
 //!
 //! Read in this order: [`script`] (what operations answer), [`memory`] (blobs), [`World`], [`case`] (`flow test`: worlds
-//! and what is expected of them, written down).
+//! and what is expected of them, written down), [`rehearsal`] (`flow plan`: a run that calls nothing).
 
 pub mod case;
 mod drive;
 pub mod memory;
 mod records;
+pub mod rehearsal;
 pub mod script;
 
 use std::path::PathBuf;
@@ -118,8 +119,14 @@ impl World {
 
     /// Gives it the large values of another world, as the store keeps them when a process ends.
     #[must_use]
-    pub fn with_blobs_of(mut self, other: &World) -> World {
-        self.blobs = other.blobs.clone();
+    pub fn with_blobs_of(self, other: &World) -> World {
+        self.with_blobs(other.blobs.clone())
+    }
+
+    /// Gives it these large values.
+    #[must_use]
+    pub fn with_blobs(mut self, blobs: Arc<MemoryBlobs>) -> World {
+        self.blobs = blobs;
         self
     }
 
@@ -183,6 +190,7 @@ impl World {
             seed: 1,
             project: None,
             retry_of: None,
+            budget: None,
         };
         let run = Run::new(workflow, started, self.now);
         self.drive(run, Vec::new()).await
@@ -217,6 +225,7 @@ impl World {
             run: "run".into(),
             step,
             rest: crate::context::Rest::default(),
+            meter: crate::meter::Meter::default(),
         }
     }
 }

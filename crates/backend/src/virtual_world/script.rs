@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_engine::duration::Millis;
 use flow_engine::journal::Resolution;
+use flow_engine::money::Costs;
 use flow_engine::run::{Done, Failure, FailureKind, Found, Prepared};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
@@ -164,7 +165,7 @@ pub(super) fn operation_of(call: &Call) -> String {
 }
 
 /// The path of a step as the file has it, whatever the item or round: `each[3]/poll#0` is `each/poll`.
-fn written(path: &str) -> String {
+pub(super) fn written(path: &str) -> String {
     let mut counts = false;
     let mut text = String::with_capacity(path.len());
     for character in path.chars() {
@@ -256,6 +257,7 @@ impl StepRunner for Scripted {
             request,
             hash,
             count: None,
+            bound: Costs::default(),
             key: call.key.to_string(),
         };
         Box::pin(async move { Ok(prepared) })

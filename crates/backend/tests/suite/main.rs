@@ -1,6 +1,7 @@
 //! The machine, driven in the virtual world: each rule of what happens to steps, cut journals, any graph.
 
 mod admission;
+mod budgets;
 mod conformance;
 mod cut;
 mod golden;

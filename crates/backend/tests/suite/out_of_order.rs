@@ -4,6 +4,7 @@ use flow_backend::conformance::workflow;
 use flow_backend::virtual_world::{BEGINNING, Journal};
 use flow_engine::duration::Millis;
 use flow_engine::journal::{Event, RunStarted, StartedBy};
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AttemptSpec, Done, Failure, FailureKind, Input, Output, Prepared, Run, Window,
 };
@@ -24,6 +25,7 @@ fn begun(text: &str) -> Run {
         seed: 1,
         project: None,
         retry_of: None,
+        budget: None,
     };
     Run::new(workflow, started, BEGINNING)
 }
@@ -59,6 +61,7 @@ fn what_is_prepared_twice_is_sent_once() {
         request: Value::Null,
         hash: Hash::of(b""),
         count: None,
+        bound: Costs::default(),
         key: spec.key.to_string(),
     };
     let input = Input::Prepared {
@@ -94,6 +97,7 @@ fn a_lost_attempt_costs_no_try() {
         result: Err(failure),
         made: None,
         rest: None,
+        costs: Costs::default(),
     };
     run.handle(BEGINNING, failed).expect("legal");
     outputs(&mut run);

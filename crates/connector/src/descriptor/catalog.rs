@@ -45,6 +45,7 @@ impl Service {
             local: false,
             rated: !self.rate_limits.is_empty(),
             settings,
+            prices: self.prices.clone(),
             operations: self
                 .operations
                 .iter()

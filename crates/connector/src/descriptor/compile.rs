@@ -9,7 +9,7 @@ use super::error::DescriptorError;
 use super::service::{ErrorRules, HeaderRule, Path, Service, SettingRule};
 use super::template::{Template, TemplatePart, snake_case};
 use super::triggers;
-use super::{compile_auth, compile_operation, named_types};
+use super::{compile_auth, compile_operation, compile_usage, named_types};
 
 /// Checks a document and makes a service of it; it is to be used only if there are no errors. Errors have a path, no place.
 pub(super) fn service(document: &Document) -> (Option<Service>, Vec<DescriptorError>) {
@@ -67,6 +67,7 @@ fn outline(document: &Document) -> Result<Service, DescriptorError> {
             .iter()
             .map(|(name, pattern)| (name.as_str().into(), pattern.as_str().into()))
             .collect(),
+        prices: Arc::new(compile_usage::prices(&document.prices)?),
         operations: IndexMap::default(),
     };
     let secrets = compile_auth::add(&mut service, &written.auth.0)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flow_engine::catalog::{self, Effect, OperationKind, OutputType};
 use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
+use flow_engine::money::Prices;
 use flow_engine::value::{Map, Value};
 
 use super::body_template::BodyTemplate;
@@ -27,11 +28,13 @@ pub(super) fn add(
     path: &str,
     errors: &mut Vec<DescriptorError>,
 ) {
+    let prices = service.prices.clone();
     for (name, document) in &resource.operations {
         let compiler = Compiler {
             service: written,
             resource,
             types,
+            prices: &prices,
             name,
             path: format!("{path}.operations.{name}"),
         };
@@ -51,6 +54,7 @@ pub(super) struct Compiler<'a> {
     pub(super) service: &'a ServiceDocument,
     pub(super) resource: &'a ResourceDocument,
     pub(super) types: &'a NamedTypes,
+    pub(super) prices: &'a Prices,
     pub(super) name: &'a str,
     pub(super) path: String,
 }
@@ -117,6 +121,7 @@ impl Compiler<'_> {
             first_byte: own.first_byte.or_else(|| base.first_byte.clone()),
             adopt: own.adopt.or_else(|| base.adopt.clone()),
             structured: own.structured.or_else(|| base.structured.clone()),
+            usage: own.usage.or_else(|| base.usage.clone()),
             compound: own.compound.or_else(|| base.compound.clone()),
         })
     }
@@ -149,6 +154,7 @@ impl Compiler<'_> {
             served_by: None,
             compound: Some(text.into()),
             adopt: None,
+            priced: false,
             parameters,
         };
         Ok(Operation {
@@ -193,6 +199,7 @@ impl Compiler<'_> {
             .any(|place| matches!(place, Place::Multipart { .. }));
         let answer = self.answer(document)?;
         let pagination = self.pagination(document);
+        let usage = self.usage(document)?;
         let (output, view) = self.output(document, answer, pagination.is_some())?;
         let entry = catalog::Operation {
             kind: self.kind(document, reads)?,
@@ -208,6 +215,7 @@ impl Compiler<'_> {
             served_by: None,
             compound: None,
             adopt: self.adoption(document)?,
+            priced: usage.as_ref().is_some_and(|usage| usage.request.is_some()),
             parameters,
         };
         let is_form = places
@@ -245,6 +253,7 @@ impl Compiler<'_> {
             adopt: self.adopt(document)?,
             sources: with_sources(&document.parameters),
             structured: document.structured.as_ref().map(structured),
+            usage,
         };
         Ok(Operation {
             entry,

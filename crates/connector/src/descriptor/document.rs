@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::auth_document::{AuthDocuments, TlsDocument};
 use super::resource::ResourceDocument;
 use super::text::Text;
+use super::usage_document::PricesDocument;
 
 /// A whole descriptor.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Document {
     /// Types that operations name in `output`, in our subset of JSON Schema.
     #[serde(default)]
     pub types: IndexMap<String, Json>,
+    /// What tokens cost.
+    #[serde(default)]
+    pub prices: PricesDocument,
     /// What it offers; may stand in a document of its own, as a list.
     #[serde(default)]
     pub resources: Vec<ResourceDocument>,

@@ -69,6 +69,7 @@ fn connector(document: &LocalDocument) -> Result<Connector, DescriptorError> {
         local: true,
         settings: IndexMap::default(),
         rated: false,
+        prices: Arc::default(),
         operations: document
             .operations
             .iter()
@@ -135,6 +136,7 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
         look,
         engine,
         adopt: None,
+        priced: false,
         served_by: written.served_by.as_deref().map(Into::into),
         compound: None,
     })

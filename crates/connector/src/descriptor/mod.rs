@@ -1,7 +1,7 @@
-//! Connectors as data. Read in this order: [`document`], [`auth_document`] and [`resource`] (the format, as it is written), `text` and
+//! Connectors as data. Read in this order: [`document`], [`auth_document`], [`usage_document`] and [`resource`] (the format, as it is written), `text` and
 //! `template` (texts with holes), `body_template` (a JSON text with holes, as a tree), `load` (text to document, with places
 //! in errors), [`service`] and [`operation`] (what the rest of the crate uses), `compile`, `compile_auth`, `compile_operation`,
-//! `compile_parameters`, `compile_answer`, `compile_adopt`, `fields` and
+//! `compile_parameters`, `compile_answer`, `compile_adopt`, `compile_usage`, `fields` and
 //! `triggers` (document to service), `catalog` (service to the engine's catalog),
 //! `local` (the local connectors' parameters), `schema` (the format, for editors).
 
@@ -14,6 +14,7 @@ mod compile_answer;
 mod compile_auth;
 mod compile_operation;
 mod compile_parameters;
+mod compile_usage;
 pub mod document;
 mod error;
 mod fields;
@@ -27,6 +28,7 @@ pub mod service;
 mod template;
 mod text;
 mod triggers;
+pub mod usage_document;
 
 pub(crate) use compile_answer::pagination_of;
 

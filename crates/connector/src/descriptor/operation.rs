@@ -6,6 +6,7 @@ use std::time::Duration;
 use flow_engine::catalog;
 use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
+use flow_engine::money::TokenKind;
 use flow_engine::value::{Map, View};
 
 use super::body_template::BodyTemplate;
@@ -70,6 +71,8 @@ pub struct Wire {
     pub sources: Vec<Arc<str>>,
     /// What its answers are held to.
     pub structured: Option<Structured>,
+    /// What its calls cost.
+    pub usage: Option<Usage>,
 }
 
 /// A request may ask for an answer that fits a schema.
@@ -83,6 +86,62 @@ pub struct Structured {
     pub ended: Path,
     /// Words after which nothing is promised.
     pub unless: Vec<Arc<str>>,
+}
+
+/// What calls of an operation cost.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    /// At which share of the price list, in parts per million.
+    pub share: u64,
+    /// The parameter with the id of what was paid for.
+    pub of: Option<Arc<str>>,
+    /// Where the answer, or each line of it, tells.
+    pub answer: Option<Arc<AnswerUsage>>,
+    /// Where the request tells.
+    pub request: Option<RequestUsage>,
+}
+
+/// Where an answer tells what it cost.
+#[derive(Debug, Clone)]
+pub struct AnswerUsage {
+    /// Path of the model.
+    pub model: Path,
+    /// Paths by kind; of several the first at which there is a number.
+    pub tokens: Vec<(TokenKind, Vec<Path>)>,
+    /// What makes a call dearer or cheaper.
+    pub factors: Vec<Factor>,
+}
+
+/// All prices of a call are multiplied if its answer says so.
+#[derive(Debug, Clone)]
+pub struct Factor {
+    /// Path of a text.
+    pub path: Path,
+    /// The text.
+    pub is: Arc<str>,
+    /// By how much, in parts per million.
+    pub share: u64,
+}
+
+/// Where a request tells what it may cost.
+#[derive(Debug, Clone)]
+pub struct RequestUsage {
+    /// The list parameter whose items are requests; else the call is one.
+    pub each: Option<Arc<str>>,
+    /// Path of the request in such an item.
+    pub at: Path,
+    /// Path of the model.
+    pub model: Path,
+    /// Path of the most tokens that the answer may have.
+    pub output: Path,
+    /// Paths of what the prompt is made of.
+    pub texts: Vec<Path>,
+    /// Paths of what is part of the prompt as JSON.
+    pub json: Vec<Path>,
+    /// Paths of lists each of whose items has so many tokens beside its texts.
+    pub items: Vec<(Path, u64)>,
+    /// How many tokens a map has whose `type` is this.
+    pub types: IndexMap<Arc<str>, u64>,
 }
 
 /// How what an operation made is found again; when to look is in its entry.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::document::{ArrayStyle, HeaderDocument, Meta};
 use super::text::Text;
+use super::usage_document::UsageDocument;
 
 /// One resource, such as `message_batches`.
 #[derive(Debug, Clone, Deserialize)]
@@ -140,6 +141,8 @@ pub struct OperationDocument {
     pub adopt: Option<AdoptDocument>,
     /// What its answers are held to, if a request asks for a schema.
     pub structured: Option<StructuredDocument>,
+    /// What its calls cost.
+    pub usage: Option<UsageDocument>,
 }
 
 /// A request may ask for an answer that fits a schema: the step fails with one that does not.

@@ -30,6 +30,10 @@ mod tests {
         ResourceDocument, StructuredDocument, TriggerDocument, ViewDocument, WebhookDocument,
     };
     use super::super::text::Placeholder;
+    use super::super::usage_document::{
+        AnswerUsageDocument, FactorDocument, LongDocument, PriceDocument, PricesDocument,
+        RequestUsageDocument, UsageDocument,
+    };
     use super::*;
 
     /// The keys that are read, as the refusal of another one lists them.
@@ -77,5 +81,14 @@ mod tests {
         check::<LevelDocument>("/$defs/trigger/properties/level/properties");
         check::<EdgeDocument>("/$defs/trigger/properties/edge/properties");
         check::<WebhookDocument>("/$defs/webhook/properties");
+        check::<PricesDocument>("/$defs/prices/properties");
+        check::<PriceDocument>("/$defs/price/properties");
+        check::<LongDocument>("/$defs/price/properties/long/properties");
+        check::<UsageDocument>("/$defs/usage/properties");
+        check::<AnswerUsageDocument>("/$defs/usage/properties/answer/properties");
+        check::<FactorDocument>(
+            "/$defs/usage/properties/answer/properties/factors/items/properties",
+        );
+        check::<RequestUsageDocument>("/$defs/usage/properties/request/properties");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flow_engine::collections::IndexMap;
+use flow_engine::money::Prices;
 use flow_engine::run::{Done, FailureKind};
 use flow_engine::source::SourceFile;
 use flow_engine::types::Type;
@@ -40,6 +41,8 @@ pub struct Service {
     pub errors: ErrorRules,
     /// Groups of rate-limit headers by name; `*` stands for `limit`, `remaining`, `reset`.
     pub rate_limits: IndexMap<Arc<str>, Arc<str>>,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
     /// Operations and triggers by full name.
     pub operations: IndexMap<Arc<str>, Operation>,
 }

@@ -295,6 +295,7 @@ fn operation(
         served_by: None,
         compound: None,
         adopt: None,
+        priced: false,
     };
     Operation {
         entry,

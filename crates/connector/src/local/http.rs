@@ -113,6 +113,7 @@ impl HttpCall {
             return performer.head(&self.request, &self.accept).await;
         }
         let reading = Reading {
+            usage: None,
             answer: Answer::Auto,
             view: None,
             pagination: pagination(&self.paginate)?,

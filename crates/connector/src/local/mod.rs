@@ -19,6 +19,7 @@ use flow_backend::step::Call;
 use flow_engine::catalog::{Connector, Operation, ParameterKind};
 use flow_engine::collections::IndexMap;
 use flow_engine::eval::{ItemFunction, load};
+use flow_engine::money::Costs;
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::value::{Hash, Map, Value, journal};
 use tokio_util::sync::CancellationToken;
@@ -140,6 +141,7 @@ pub(crate) async fn prepare(
             request: Value::map([("arguments", arguments)]),
             hash: Hash::of(text.as_bytes()),
             count: None,
+            bound: Costs::default(),
             key,
         })
     })

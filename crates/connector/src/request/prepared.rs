@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_backend::context::Blobs;
+use flow_engine::money::Costs;
 use flow_engine::run::{Failure, Prepared};
 use flow_engine::value::{Map, Value};
 
@@ -34,6 +35,7 @@ impl Request {
             request: self.to_value(),
             hash: written.hash,
             count,
+            bound: Costs::default(),
             key: key.to_owned(),
         })
     }

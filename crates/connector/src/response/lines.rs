@@ -12,12 +12,13 @@ use serde::de::IgnoredAny;
 use crate::request::store_failure;
 
 /// Copies the lines that hold a value, each checked to be JSON, and counts them. The last one needs no newline; lines may
-/// end in `\n`, `\r\n`, or be blank. Nothing is kept if one is bad or cut: the failure names it.
+/// end in `\n`, `\r\n`, or be blank. Nothing is kept if one is bad or cut: the failure names it. `seen` sees each line that holds a value.
 pub(crate) fn store(
     input: impl Read,
     blobs: &dyn Blobs,
     view: Option<Arc<View>>,
     done: Done,
+    mut seen: impl FnMut(&[u8]),
 ) -> Result<Blob, Failure> {
     let mut reader = BufReader::with_capacity(1 << 16, input);
     let writer = blobs.create().map_err(|error| store_failure(&error))?;
@@ -58,6 +59,7 @@ pub(crate) fn store(
         }
         serde_json::from_slice::<IgnoredAny>(text)
             .map_err(|error| bad(number, ended, &error, done))?;
+        seen(text);
         count += 1;
         writer
             .write_all(text)

@@ -7,3 +7,4 @@ mod pages;
 pub(crate) mod perform;
 pub(crate) mod settings;
 mod streams;
+pub(crate) mod usage;

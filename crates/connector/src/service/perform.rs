@@ -9,6 +9,7 @@ use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Map, Value, View};
 
 use super::credentials::tls::TlsIdentity;
+use super::usage;
 use crate::blocking::blocking;
 use crate::descriptor::operation::{Answer as AnswerKind, Pagination};
 use crate::descriptor::service::ErrorRules;
@@ -47,6 +48,8 @@ pub(crate) struct Reading {
     pub(crate) accept: Vec<u16>,
     /// What the answer is held to.
     pub(crate) promise: Option<Promise>,
+    /// Reads what the answer cost, if it tells.
+    pub(crate) usage: Option<usage::Reader>,
 }
 
 impl Reading {
@@ -145,9 +148,12 @@ impl Performer<'_> {
                 let bytes = answer.body.whole(self.limits.body_bytes).await?;
                 let value = json_answer::read(&bytes, answer.header("content-type"), done)?;
                 reading.hold(&value)?;
+                if let Some(usage) = &reading.usage {
+                    usage.answer(&value);
+                }
                 self.keep(value, bytes, reading.view.clone()).await
             }
-            AnswerKind::JsonLines => self.json_lines(answer.body, reading.view.clone()).await,
+            AnswerKind::JsonLines => self.json_lines(answer.body, reading).await,
             AnswerKind::Events => self.events(answer.body).await,
             AnswerKind::Message => self.message(answer.body, reading).await,
             AnswerKind::Binary => {
@@ -158,15 +164,16 @@ impl Performer<'_> {
                 self.binary(answer.body, media).await
             }
             AnswerKind::Empty => Ok(Value::Null),
-            AnswerKind::Auto => self.by_content_type(answer, reading.view.clone()).await,
+            AnswerKind::Auto => self.by_content_type(answer, reading).await,
         }
     }
 
     async fn by_content_type(
         &self,
         mut answer: Answer,
-        view: Option<Arc<View>>,
+        reading: &Reading,
     ) -> Result<Value, Failure> {
+        let view = reading.view.clone();
         let written = answer.header("content-type").unwrap_or_default().to_owned();
         let media = json_answer::media(Some(&written));
         if answer.status == 204 || answer.header("content-length") == Some("0") {
@@ -176,7 +183,7 @@ impl Performer<'_> {
             "application/x-ndjson"
             | "application/x-jsonl"
             | "application/jsonl"
-            | "application/json-lines" => self.json_lines(answer.body, view).await,
+            | "application/json-lines" => self.json_lines(answer.body, reading).await,
             "text/event-stream" => self.events(answer.body).await,
             media if json_answer::is_json(media) => {
                 let done = answer.body.done();

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flow_backend::context::Blobs;
 use flow_engine::run::{Done, Failure, FailureKind};
-use flow_engine::value::{Blob, Value, View, json};
+use flow_engine::value::{Blob, Value, json};
 use tokio::sync::mpsc;
 
 use super::perform::{Performer, Reading};
+use super::usage::Reader;
 use crate::blocking::blocking;
 use crate::request::store;
 use crate::response::{events, lines, message};
@@ -21,12 +22,22 @@ impl Performer<'_> {
     pub(super) async fn json_lines(
         &self,
         body: AnswerBody,
-        view: Option<Arc<View>>,
+        reading: &Reading,
     ) -> Result<Value, Failure> {
         let done = body.done();
+        let (view, usage) = (reading.view.clone(), reading.usage.clone());
         let stored = self
             .pump(body, move |input, blobs| {
-                lines::store(input, &*blobs, view, done)
+                let mut usage = usage.map(Reader::lines);
+                let stored = lines::store(input, &*blobs, view, done, |line| {
+                    if let Some(usage) = &mut usage {
+                        usage.line(line);
+                    }
+                })?;
+                if let Some(usage) = usage {
+                    usage.end();
+                }
+                Ok(stored)
             })
             .await?;
         Ok(Value::from(stored))
@@ -124,6 +135,9 @@ impl Performer<'_> {
         let message = Value::from(assembly.finish()?);
         reading.hold(&message)?;
         let bytes = message.to_json().unwrap_or_default().into_bytes();
+        if let Some(usage) = &reading.usage {
+            usage.answer(&message);
+        }
         self.keep(message, bytes, reading.view.clone()).await
     }
 }

@@ -179,7 +179,7 @@ fn errors_have_a_code_a_path_and_a_place() {
     };
     check(
         "handle: x\nservce: {}\n",
-        "descriptor.shape d.yaml:2:1: `servce`: unknown field `servce`, expected one of `handle`, `status`, `meta`, `aliases`, `service`, `types`, `resources`",
+        "descriptor.shape d.yaml:2:1: `servce`: unknown field `servce`, expected one of `handle`, `status`, `meta`, `aliases`, `service`, `types`, `prices`, `resources`",
     );
     check(
         "{\"handle\": \"x\",\n \"service\": {\"baseURL\": 1}}",
@@ -228,6 +228,68 @@ fn errors_have_a_code_a_path_and_a_place() {
     check(
         &large,
         "descriptor.too_large d.yaml: longer than 4194304 bytes",
+    );
+}
+
+#[test]
+fn what_calls_cost_is_checked() {
+    let usage = |usage: &str| {
+        format!(
+            "handle: x\nservice: {{ baseURL: 'https://x.example' }}\nresources:\n  - handle: r\n    operations:\n      make: {{ method: POST, parameters: {{ a: {{}} }}, usage: {usage} }}\n"
+        )
+    };
+    for (written, code, path, message) in [
+        (
+            "{ share: night }",
+            "reference",
+            "share",
+            "`prices.shares` has no `night`",
+        ),
+        (
+            "{ of: b }",
+            "reference",
+            "of",
+            "`b` is no parameter of this operation",
+        ),
+        (
+            "{ request: { each: b, model: m, output: o, texts: [a] } }",
+            "reference",
+            "request.each",
+            "`b` is no parameter of this operation",
+        ),
+        (
+            "{ answer: { model: m, tokens: { words: n } } }",
+            "shape",
+            "answer.tokens",
+            "tokens are of the kinds input, output, cache_write_5m, cache_write_1h, cache_read",
+        ),
+        (
+            "{ answer: { model: m, tokens: {}, factors: [{ path: p, is: x, factor: 0 }] } }",
+            "shape",
+            "answer.factors",
+            "a factor is a number above 0 and up to 100, such as `1.1`",
+        ),
+    ] {
+        let text = usage(written);
+        let error = descriptor::load(&[SourceFile::new("d.yaml", text)]).expect_err(written);
+        assert_eq!(error.code, format!("descriptor.{code}"), "{written}");
+        assert_eq!(
+            error.path,
+            format!("resources[0].operations.make.usage.{path}")
+        );
+        assert_eq!(error.message, message);
+        assert!(error.at.is_some_and(|at| at.line == 6), "{written}");
+    }
+    let priced = |prices: &str| {
+        format!("handle: x\nprices: {prices}\nservice: {{ baseURL: 'https://x.example' }}\n")
+    };
+    check(
+        &priced("{ models: { m: { input: -1 } } }"),
+        "descriptor.shape d.yaml:2:21: `prices.models.m`: a price is US dollars for a million tokens, 0 or more",
+    );
+    check(
+        &priced("{ shares: { night: 0 } }"),
+        "descriptor.shape d.yaml:2:21: `prices.shares.night`: a share is a number above 0 and up to 100, such as `0.5`",
     );
 }
 

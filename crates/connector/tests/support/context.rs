@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flow_backend::context::{BlobWriter, Blobs, Rest, Secrets, StepContext};
+use flow_backend::meter::Meter;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::collections::IndexMap;
@@ -51,6 +52,7 @@ impl Bench {
             run: "run".into(),
             step: "step".into(),
             rest: Rest::default(),
+            meter: Meter::default(),
         };
         Bench {
             connectors,
@@ -77,6 +79,7 @@ impl Bench {
                 name: connector.into(),
                 connector: connector.into(),
                 settings: map(settings),
+                prices: Arc::default(),
             }),
             operation: operation.into(),
             arguments: map(arguments),

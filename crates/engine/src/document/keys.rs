@@ -180,7 +180,27 @@ pub const LIMITS: &[&str] = &["parallel", "per_second", "per_minute"];
 pub const CONNECTION: &[&str] = &["connector", "limits", "queue"];
 
 /// Keys of the project's settings, `flow.toml`, that change what its workflows mean.
-pub const PROJECT: &[&str] = &["vars", "connections", "defaults", "retention"];
+pub const PROJECT: &[&str] = &["vars", "connections", "defaults", "prices", "retention"];
+
+/// Keys of the price of a model, `[prices.CONNECTOR.MODEL]`, in the settings of a project.
+pub const PRICE: &[&str] = &[
+    "input",
+    "output",
+    "cache_write_5m",
+    "cache_write_1h",
+    "cache_read",
+    "long",
+];
+
+/// Keys of `long` of a price.
+pub const PRICE_LONG: &[&str] = &[
+    "over",
+    "input",
+    "output",
+    "cache_write_5m",
+    "cache_write_1h",
+    "cache_read",
+];
 
 /// Keys of `[retention]` in the settings of a project.
 pub const RETENTION: &[&str] = &["runs", "keep_failed"];

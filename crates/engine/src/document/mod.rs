@@ -30,6 +30,8 @@ pub struct Document {
     pub source: SourceFile,
     /// Keys of the workflow that stand for themselves, by name.
     pub fields: IndexMap<&'static str, Node>,
+    /// `[prices]` of the project's settings.
+    pub prices: Option<Node>,
     /// Declared inputs.
     pub inputs: Vec<Section>,
     /// `vars:`.

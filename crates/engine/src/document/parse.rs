@@ -44,6 +44,7 @@ impl Parser {
         let mut document = Document {
             source: source.clone(),
             fields: IndexMap::default(),
+            prices: None,
             inputs: Vec::new(),
             vars: Vec::new(),
             connections: Vec::new(),
@@ -129,6 +130,7 @@ impl Parser {
                     let own = own.or_insert_with(|| entry.value.clone());
                     with_missing(own, &entry.value);
                 }
+                "prices" => document.prices = Some(entry.value.clone()),
                 _ => {}
             }
         }

@@ -33,7 +33,7 @@ pub(super) fn settings(text: &SourceFile, at: Span, findings: &mut Vec<Finding>)
             findings.push(finding.label("unknown key").help_nearest(
                 &entry.key,
                 keys::PROJECT.iter().copied(),
-                "their keys are `vars`, `connections`, `defaults` and `retention`",
+                "their keys are `vars`, `connections`, `defaults`, `prices` and `retention`",
             ));
         }
         if &*entry.key == "retention" {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Millis;
+use crate::money::{Amount, Budget, Costs};
 use crate::run::{Failure, Prepared};
 use crate::time::Timestamp;
 use crate::value::{Value, journal};
@@ -111,6 +112,10 @@ events! {
     "rounds_paused" => RoundsPaused,
     /// Another workflow is started.
     "child_started" => ChildStarted,
+    /// What a run that a step started has cost.
+    "child_spent" => ChildSpent,
+    /// A person gave more money.
+    "budget_raised" => BudgetRaised,
     /// Nothing new starts inside a step.
     "stop_asked" => StopAsked,
     /// What must be done in any case begins.
@@ -179,6 +184,8 @@ impl Event {
             | Event::RoundsPaused(_)
             | Event::Emitted(_)
             | Event::RunStopped(_)
+            | Event::ChildSpent(_)
+            | Event::BudgetRaised(_)
             | Event::CancelAsked(_)
             | Event::RunEnded(_) => true,
         }
@@ -212,6 +219,9 @@ pub struct RunStarted {
     /// The run that this one tries again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<String>,
+    /// What is left of the budgets of the run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// See [`Event::Reused`]. Stands at the beginning of the journal; the step succeeds with this value when its turn comes.
@@ -325,6 +335,9 @@ pub struct AttemptEnded {
     /// The id of what it made, where such things can be found again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
+    /// What it cost, as far as it heard.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
 }
 
 /// Something that was made outside, and that no other step may take for its own.
@@ -613,6 +626,9 @@ pub struct RangeEnded {
     /// Whether the source has no more items, though more were counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last: bool,
+    /// What all that was called cost.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
 }
 
 /// See [`Event::ItemsStored`].
@@ -675,6 +691,25 @@ pub struct ChildStarted {
     /// When the step's time is up, if it has a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// What it may spend: all that was left of the budgets around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+}
+
+/// See [`Event::ChildSpent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildSpent {
+    /// The step's path.
+    pub step: String,
+    /// What it has cost.
+    pub spent: Amount,
+}
+
+/// See [`Event::BudgetRaised`]: every budget of the run is so much larger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRaised {
+    /// By how much.
+    pub by: Amount,
 }
 
 /// See [`Event::StopAsked`].
@@ -744,6 +779,9 @@ pub struct RunEnded {
     /// The steps that succeeded, should have been undone, and are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
+    /// What it has cost, with the runs that it started and waited for.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub spent: Amount,
 }
 
 /// How a run ended.

@@ -8,6 +8,7 @@ use crate::duration::Millis;
 use crate::journal::{
     AdmissionWaited, Event, Outcome, Resolution, RunEnded, RunStarted, SkipReason,
 };
+use crate::money::Costs;
 use crate::run::Failure;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -27,6 +28,8 @@ pub struct Report {
     pub waits_for: Option<(Timestamp, AdmissionWaited)>,
     /// Steps and items whose value is that of the run that this one tries again.
     pub reused: BTreeSet<String>,
+    /// What calls cost; not those of runs that it started.
+    pub costs: Costs,
     /// The steps that something happened to, in the order in which it first did.
     pub steps: IndexMap<String, StepReport>,
 }
@@ -48,6 +51,8 @@ pub struct StepReport {
     pub failure: Option<Failure>,
     /// How many items a loop has, how many are over, how many of these failed.
     pub items: Option<Items>,
+    /// What calls cost, those inside it too; not those of runs that it started.
+    pub costs: Costs,
 }
 
 /// The items of a loop, counted.
@@ -127,6 +132,7 @@ impl Report {
             cancel_asked: false,
             waits_for: None,
             reused: BTreeSet::new(),
+            costs: Costs::default(),
             steps: IndexMap::default(),
         }
     }
@@ -161,11 +167,16 @@ impl Report {
                         value: None,
                         failure: None,
                         items: None,
+                        costs: Costs::default(),
                     };
                     let report = self.steps.entry(step.to_owned()).or_insert(fresh);
                     report.take(at, of_step);
-                    if report.ended_at.is_some() && step.ends_with(']') {
-                        let failed = report.state != StepState::Succeeded;
+                    let over = report.ended_at.is_some();
+                    let failed = report.state != StepState::Succeeded;
+                    if let Some(costs) = costs_of(of_step) {
+                        self.spent(step, costs);
+                    }
+                    if over && step.ends_with(']') {
                         self.item_over(step, failed);
                     }
                 }
@@ -175,6 +186,17 @@ impl Report {
 }
 
 impl Report {
+    /// A step cost something: so did all that it stands in.
+    fn spent(&mut self, path: &str, costs: &Costs) {
+        self.costs.extend(costs);
+        let ends = path.match_indices(['/', '[', '#']).map(|(at, _)| at);
+        for end in ends.chain([path.len()]) {
+            if let Some(step) = self.steps.get_mut(&path[..end]) {
+                step.costs.extend(costs);
+            }
+        }
+    }
+
     fn item_over(&mut self, path: &str, failed: bool) {
         let parent = path.rfind('[').map_or(path, |bracket| &path[..bracket]);
         let Some(items) = self
@@ -275,6 +297,16 @@ impl StepReport {
             _ => {}
         }
     }
+}
+
+/// What an event says about costs.
+fn costs_of(event: &Event) -> Option<&Costs> {
+    let costs = match event {
+        Event::AttemptEnded(ended) => &ended.costs,
+        Event::RangeEnded(ended) => &ended.costs,
+        _ => return None,
+    };
+    Some(costs).filter(|costs| !costs.is_empty())
 }
 
 /// Tells a run from its events; `None` if they do not begin with its start.

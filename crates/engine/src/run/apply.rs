@@ -46,6 +46,7 @@ impl Run {
                 self.hard |= asked.hard;
             }
             Event::AdmissionWaited(waited) => self.run_waited(waited),
+            Event::BudgetRaised(raised) => self.budget_raised(raised.by),
             Event::RunStopped(_) => self.stopped = true,
             Event::FinallyStarted(started) => {
                 if let Some(body) = self.workflow.finally {
@@ -84,7 +85,11 @@ impl Run {
             Event::AttemptAdopted(adopted) => node.value = Some(adopted.value.clone()),
             Event::AttemptEnded(ended) => match &ended.outcome {
                 Outcome::Succeeded(value) => node.value = Some(value.clone()),
-                Outcome::Failed(failure) => node.failure = Some(failure.clone()),
+                Outcome::Failed(failure) => {
+                    // A call that waited for money was not tried.
+                    node.lost += u32::from(failure.code == super::budget::BUDGET_HELD);
+                    node.failure = Some(failure.clone());
+                }
                 Outcome::Lost => {
                     node.lost += 1;
                     node.failure = Some(super::recover::lost(sent));
@@ -149,6 +154,7 @@ impl Run {
             }
             _ => {}
         }
+        self.account(id, event);
         self.let_go(id, event);
         self.note_stopped_child(id, event);
         self.moved(id, event);

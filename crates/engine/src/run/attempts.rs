@@ -12,9 +12,10 @@ use super::{AttemptNo, Done, Failure, FailureKind, Prepared, StepStatus};
 use crate::catalog::Effect;
 use crate::duration::Millis;
 use crate::journal::{
-    AttemptEnded, AttemptPrepared, AttemptStarted, BackoffStarted, Outcome, StepCancelled,
-    StepFailed, StepInterrupted, StepSucceeded, StepTimedOut, StopAsked,
+    AttemptEnded, AttemptStarted, BackoffStarted, Outcome, StepCancelled, StepFailed,
+    StepInterrupted, StepSucceeded, StepTimedOut, StopAsked,
 };
+use crate::money::Costs;
 use crate::time::Timestamp;
 use crate::value::{Hash, Value};
 use crate::workflow::{Does, OnError, OnInterrupt};
@@ -39,28 +40,14 @@ impl Run {
             return;
         };
         // What was prepared once is what every retry sends.
-        let half = match (call.effect.has_halves(), self.nodes[id].prepared.clone()) {
+        let in_halves = call.effect.has_halves() || call.priced && self.is_budgeted(id);
+        let half = match (in_halves, self.nodes[id].prepared.clone()) {
             (false, _) => Half::Whole,
             (true, None) => Half::Prepare,
-            (true, Some(prepared)) => {
-                self.record(
-                    id,
-                    AttemptPrepared {
-                        step: self.name(id),
-                        attempt: attempt.get(),
-                        prepared: prepared.clone(),
-                    },
-                );
-                Half::Send(prepared)
-            }
+            (true, Some(prepared)) => return self.send_within_budget(id, attempt, prepared),
         };
-        let is_send = matches!(half, Half::Send(_));
         let spec = self.spec(id, attempt, half);
-        self.out.push_back(if is_send {
-            Output::Send(spec)
-        } else {
-            Output::Start(spec)
-        });
+        self.out.push_back(Output::Start(spec));
     }
 
     pub(super) fn spec(&self, id: NodeId, attempt: AttemptNo, half: Half) -> AttemptSpec {
@@ -85,19 +72,8 @@ impl Run {
         result: Result<Prepared, Failure>,
     ) {
         match result {
-            Ok(prepared) => {
-                self.record(
-                    id,
-                    AttemptPrepared {
-                        step: self.name(id),
-                        attempt: attempt.get(),
-                        prepared: prepared.clone(),
-                    },
-                );
-                let spec = self.spec(id, attempt, Half::Send(prepared));
-                self.out.push_back(Output::Send(spec));
-            }
-            Err(failure) => self.attempt_ended(id, attempt, Err(failure), None),
+            Ok(prepared) => self.send_within_budget(id, attempt, prepared),
+            Err(failure) => self.attempt_ended(id, attempt, Err(failure), None, Costs::default()),
         }
     }
 
@@ -107,6 +83,7 @@ impl Run {
         attempt: AttemptNo,
         result: Result<Value, Failure>,
         made: Option<String>,
+        costs: Costs,
     ) {
         let step = self.name(id);
         let made = self.made(id, made);
@@ -118,6 +95,7 @@ impl Run {
                 attempt: attempt.get(),
                 outcome,
                 made,
+                costs,
             },
         );
         self.after_failure(id);
@@ -132,6 +110,7 @@ impl Run {
                 attempt: attempt.get(),
                 outcome: Outcome::Lost,
                 made: None,
+                costs: Costs::default(),
             },
         );
         self.after_failure(id);
@@ -161,6 +140,19 @@ impl Run {
             let step = self.name(id);
             self.record(id, StepCancelled { step });
             return;
+        }
+        match failure.code.as_str() {
+            super::budget::BUDGET_HELD => {
+                let (step, attempt) = (self.name(id), attempt.get());
+                let held = StepInterrupted {
+                    step,
+                    attempt,
+                    failure,
+                };
+                return self.record(id, held);
+            }
+            super::budget::SPENT | super::budget::NO_PRICE => return self.fail(id, failure),
+            _ => {}
         }
         let unknown = failure.done == Done::Unknown && call.effect == Effect::Once;
         let failure = match self.nodes[id].adoption.take() {

@@ -12,6 +12,7 @@ use crate::catalog::Effect;
 use crate::journal::{
     AttemptEnded, AttemptStarted, ItemStarted, Outcome, RangeEnded, RangeStarted,
 };
+use crate::money::Costs;
 use crate::value::Value;
 use crate::workflow::Does;
 use crate::workflow::body::PARALLEL_DEFAULT;
@@ -23,7 +24,7 @@ impl Run {
         let shape = &self.workflow.steps[step];
         let harmless = match &shape.does {
             Does::Value(_) => true,
-            Does::Call(call) => call.effect == Effect::Read,
+            Does::Call(call) => call.effect == Effect::Read && !call.priced,
             _ => false,
         };
         let timed = shape
@@ -120,6 +121,7 @@ impl Run {
             next: done.next,
             again: done.again.map(|(_, failure)| failure),
             last: done.last,
+            costs: done.costs,
         }
     }
 
@@ -261,6 +263,7 @@ impl Run {
                 attempt,
                 outcome,
                 made: None,
+                costs: Costs::default(),
             },
         );
         self.after_failure(item);

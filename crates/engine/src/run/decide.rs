@@ -35,6 +35,9 @@ impl Run {
                     _ => {}
                 }
             }
+            if self.unpark() {
+                continue;
+            }
             self.end();
             if self.todo.is_empty() || self.ended.is_some() {
                 return;
@@ -215,6 +218,8 @@ impl Run {
                 );
             }
         };
+        let allotment = self.allotment(id, definition);
+        let budget = allotment.filter(|_| !child.detach);
         let step = self.name(id);
         // The same child, however often it is started.
         let hash = Hash::of(format!("{}/{step}/child", self.started.run).as_bytes());
@@ -227,6 +232,7 @@ impl Run {
                 workflow: child.workflow.to_string(),
                 inputs: inputs.clone(),
                 deadline,
+                budget,
             },
         );
         let within = if child.detach {
@@ -241,6 +247,7 @@ impl Run {
             workflow: child.workflow.clone(),
             inputs,
             detached: child.detach,
+            budget,
         }));
         if child.detach {
             let value = Value::map([("run", Value::from(run))]);

@@ -75,6 +75,7 @@ impl Run {
                 outputs: Value::Null,
                 failure: None,
                 not_undone,
+                spent: self.spent(),
             });
             return;
         }
@@ -85,6 +86,7 @@ impl Run {
                 outputs,
                 failure: None,
                 not_undone: Vec::new(),
+                spent: self.spent(),
             }),
             Some(Err(failure)) => self.fail_run(failure),
         }
@@ -127,6 +129,7 @@ impl Run {
             outputs: Value::Null,
             failure: Some(failure),
             not_undone: Vec::new(),
+            spent: self.spent(),
         });
     }
 

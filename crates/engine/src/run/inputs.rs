@@ -8,8 +8,8 @@ use super::node::{Inside, NodeId};
 use super::status::Progress;
 use super::{AttemptNo, Failure, StepStatus};
 use crate::journal::{
-    CancelAsked, Evaluated, InterruptionResolved, Resolution, RunEnded, RunStatus, StepFailed,
-    StepSucceeded,
+    CancelAsked, ChildSpent, Evaluated, InterruptionResolved, Resolution, RunEnded, RunStatus,
+    StepFailed, StepSucceeded,
 };
 use crate::value::Value;
 
@@ -31,9 +31,10 @@ impl Run {
                 result,
                 made,
                 rest,
+                costs,
             } if self.is_live(node, attempt) => {
                 self.resting = rest;
-                self.attempt_ended(node, attempt, result, made);
+                self.attempt_ended(node, attempt, result, made, costs);
                 self.resting = None;
             }
             Input::Adopted {
@@ -63,6 +64,7 @@ impl Run {
             Input::Answered { ticket, answer } => self.answered(ticket, answer),
             Input::Signal { node, value } => return self.signalled(node, value),
             Input::Resolve { node, resolution } => return self.resolve(node, resolution),
+            Input::RaiseBudget { by } => return self.raise_budget(by),
             Input::Cancel { by, hard } => self.cancel(by, hard),
         }
         Ok(())
@@ -201,6 +203,11 @@ impl Run {
             return;
         }
         let run = run.clone();
+        if self.nodes[id].allotted.is_some() || !ended.spent.is_nothing() {
+            let step = self.name(id);
+            let spent = ended.spent;
+            self.record(id, ChildSpent { step, spent });
+        }
         match ended.status {
             RunStatus::Succeeded => {
                 let workflow = self.workflow.clone();
@@ -230,7 +237,11 @@ impl Run {
         }
     }
 
-    fn resolve(&mut self, id: NodeId, resolution: Resolution) -> Result<(), IllegalInput> {
+    pub(super) fn resolve(
+        &mut self,
+        id: NodeId,
+        resolution: Resolution,
+    ) -> Result<(), IllegalInput> {
         let status = self.nodes.get(id).map(|node| node.status);
         if !matches!(status, Some(StepStatus::Interrupted { .. })) {
             return Err(IllegalInput("the step is not interrupted".to_owned()));
@@ -281,7 +292,7 @@ impl Run {
     }
 
     /// Whether an attempt's first half goes on: a request that is on disk is being sent, and is not sent again.
-    fn is_preparing(&self, id: NodeId, attempt: AttemptNo) -> bool {
+    pub(super) fn is_preparing(&self, id: NodeId, attempt: AttemptNo) -> bool {
         let status = self.nodes.get(id).map(|node| node.status);
         matches!(status, Some(StepStatus::Running { attempt: live, progress: Progress::Begun, .. }) if live == attempt)
     }

@@ -11,6 +11,7 @@ use super::{AttemptNo, Failure, Prepared, Values};
 use crate::admission::{Answer, Ask, Key, Ticket};
 use crate::duration::Millis;
 use crate::journal::{Event, Resolution, RunEnded};
+use crate::money::{Amount, Budget, Costs};
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 
@@ -40,6 +41,8 @@ pub enum Input {
         made: Option<String>,
         /// For how long the service takes no more, as its answer says: others leave it alone too.
         rest: Option<Millis>,
+        /// What it cost, as far as it heard.
+        costs: Costs,
     },
     /// What an attempt made was looked for.
     Adopted {
@@ -127,6 +130,11 @@ pub enum Input {
         node: NodeId,
         /// Its value.
         value: Value,
+    },
+    /// A person gives more money.
+    RaiseBudget {
+        /// By how much every budget of the run becomes larger.
+        by: Amount,
     },
     /// The run is to be cancelled.
     Cancel {
@@ -323,6 +331,8 @@ pub struct RangeDone {
     pub again: Option<(Value, Failure)>,
     /// Whether the source has no more items.
     pub last: bool,
+    /// What all that was called cost.
+    pub costs: Costs,
 }
 
 /// What items of a loop gave, to be put into a segment.
@@ -349,6 +359,8 @@ pub struct ChildSpec {
     pub inputs: Value,
     /// Whether nobody waits for its end.
     pub detached: bool,
+    /// What it may spend.
+    pub budget: Option<Budget>,
     /// The places in which it goes: those of the step, of what is around it, and of this run. None if nobody waits for it.
     pub within: Vec<Key>,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use slotmap::SlotMap;
 
+use super::budget::Money;
 use super::ending::Undoable;
 use super::evaluate::What;
 use super::io::{IllegalInput, Input, Output};
@@ -63,6 +64,7 @@ pub struct Run {
     /// Inputs that came before that.
     pub(super) postponed: Vec<Input>,
     pub(super) places: Places,
+    pub(super) money: Money,
     pub(super) out: VecDeque<Output>,
     pub(super) now: Timestamp,
 }
@@ -156,6 +158,7 @@ impl Run {
             rereading: BTreeSet::new(),
             postponed: Vec::new(),
             places: Places::default(),
+            money: Money::default(),
             out: VecDeque::new(),
             now: at,
             workflow,

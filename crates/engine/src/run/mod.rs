@@ -10,7 +10,7 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `holds`, `loops`,
+//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `budget` (what may not cost more), `holds`, `loops`,
 //! `ranges` and `by_range` (many items in one task), `storing` (what they gave), `ending` (groups, undo, finally), `recover`,
 //! `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
@@ -19,6 +19,7 @@
 mod adopt;
 mod apply;
 mod attempts;
+mod budget;
 mod by_range;
 mod decide;
 mod demands;
@@ -48,6 +49,7 @@ mod storing;
 pub mod values;
 
 pub use adopt::{AdoptSpec, Found};
+pub use budget::BUDGET_HELD;
 pub use failure::{Done, Failure, FailureKind};
 pub use io::{
     AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, RangeDone,

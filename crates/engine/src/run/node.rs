@@ -7,12 +7,14 @@ use std::sync::Arc;
 use slotmap::new_key_type;
 
 use super::adopt::Adoption;
+use super::budget::Pool;
 use super::evaluate::What;
 use super::holds::Hold;
 use super::places::{Place, Waited};
 use super::ranges::Ranges;
 use super::status::Progress;
 use super::{AttemptNo, Failure, Prepared, StepStatus, Values};
+use crate::money::{Amount, Budget};
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::workflow::Step;
@@ -69,6 +71,12 @@ pub(super) struct Node {
     pub(super) answers: Vec<(What, Value)>,
     /// Control expressions that the driver was asked for and has not answered.
     pub(super) asked: Vec<What>,
+    /// What stands against its own budget.
+    pub(super) pool: Option<Pool>,
+    /// What is set aside for its open call, or for the run that it started.
+    pub(super) aside: Option<Amount>,
+    /// What the run that it started may spend.
+    pub(super) allotted: Option<Budget>,
     /// What it has asked for before it goes.
     pub(super) place: Option<Place>,
     /// A wait for that which stands in the journal.
@@ -183,6 +191,9 @@ impl Node {
             bound: None,
             answers: Vec::new(),
             asked: Vec::new(),
+            pool: None,
+            aside: None,
+            allotted: None,
             place: None,
             waited: None,
             inside: Inside::Nothing,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Costs;
 use crate::value::{Hash, Value, journal};
 
 /// A request that was rendered and checked, and not yet sent. It holds handles of secrets, never secrets, and its large
@@ -17,6 +18,9 @@ pub struct Prepared {
     /// How many items it holds, where the connector counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// What it may cost at most, as far as the request tells.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub bound: Costs,
     /// The idempotency key: a hash of run, step path, item key and round, never of the attempt.
     pub key: String,
 }

@@ -196,6 +196,7 @@ impl Run {
             workflow: child.workflow.clone(),
             inputs: inputs.clone(),
             detached: child.detach,
+            budget: node.allotted,
             within: self.held_by(id),
         };
         self.out.push_back(Output::StartChild(spec));
@@ -231,6 +232,7 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::RoundStarted(event) => &event.step,
         Event::RoundsPaused(event) => &event.step,
         Event::ChildStarted(event) => &event.step,
+        Event::ChildSpent(event) => &event.step,
         Event::StopAsked(event) => &event.step,
         Event::Emitted(event) => &event.step,
         Event::AdmissionWaited(event) => event.step.as_deref()?,
@@ -240,6 +242,7 @@ pub fn step_of(event: &Event) -> Option<&str> {
         Event::RunStopped(event) => &event.step,
         Event::RunStarted(_)
         | Event::VarsRendered(_)
+        | Event::BudgetRaised(_)
         | Event::CancelAsked(_)
         | Event::RunEnded(_) => return None,
     })

@@ -219,6 +219,7 @@ pub fn next(status: &StepStatus, event: &Event) -> Result<StepStatus, IllegalEve
             | Event::RoundStarted(_)
             | Event::RoundsPaused(_)
             | Event::FinallyStarted(_)
+            | Event::ChildSpent(_)
             | Event::StopAsked(_),
         )
         | (Ready, Event::Emitted(_))

@@ -1,5 +1,7 @@
 //! What can be seen without a validator; `tests/schema` has one.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::workflow;
@@ -25,6 +27,7 @@ fn catalog() -> Catalog {
             served_by: None,
             compound: None,
             adopt: None,
+            priced: false,
         };
         let connector = Connector {
             name: name.into(),
@@ -33,6 +36,7 @@ fn catalog() -> Catalog {
             local,
             settings: IndexMap::default(),
             rated: false,
+            prices: Arc::default(),
             operations: [("read".into(), operation)].into_iter().collect(),
         };
         (name.into(), connector)

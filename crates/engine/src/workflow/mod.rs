@@ -18,6 +18,7 @@ use crate::collections::IndexMap;
 use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind};
 use crate::duration::Millis;
 use crate::finding::Finding;
+use crate::money::{Budget, Prices};
 use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
@@ -52,6 +53,8 @@ pub struct Workflow {
     pub concurrency: Option<Concurrency>,
     /// `priority:`: of what waits, more goes first.
     pub priority: i32,
+    /// `budget:`: the most that the calls of a run may cost.
+    pub budget: Option<Budget>,
     /// What starts a run, by name.
     pub triggers: IndexMap<Arc<str>, Trigger>,
     /// All steps in source order, those inside groups behind their group; `undo` of a step right behind it.
@@ -104,6 +107,8 @@ pub struct Connection {
     pub rated: bool,
     /// The settings that tell its account from others of the service.
     pub identity: Vec<Arc<str>>,
+    /// What the tokens of its models cost.
+    pub prices: Arc<Prices>,
     /// Where it is declared, or first used.
     pub span: Span,
 }
@@ -163,6 +168,8 @@ pub struct Step {
     pub output: Option<Output>,
     /// `concurrency:`: how many of them go at once.
     pub concurrency: Option<Concurrency>,
+    /// `budget:`: the most that its calls may cost.
+    pub budget: Option<Budget>,
     /// Whether each of it counts: it has `concurrency`, or calls a connection with `limits`.
     pub counted: bool,
     /// Whether it must ask before it goes: it is counted, or calls a service that says how much more it takes.
@@ -207,6 +214,8 @@ pub struct CallStep {
     pub on_interrupt: OnInterrupt,
     /// How to find what it made, where its effect is `once` and nobody heard the answer.
     pub adopt: Option<Arc<Adopt>>,
+    /// Whether a call costs tokens, and what it may cost at most is known before it is made.
+    pub priced: bool,
 }
 
 /// An operation and its parameters.
@@ -298,6 +307,13 @@ impl Workflow {
     /// The index of the body of a step's map, from the innermost outwards.
     pub fn bodies_around(&self, body: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(body), |body| self.bodies[*body].outer)
+    }
+
+    /// Whether calls in it, or in what it starts, cost something that is known before.
+    pub fn is_priced(&self) -> bool {
+        let calls = |step: &Step| matches!(&step.does, Does::Call(call) if call.priced);
+        let children = || self.children.values();
+        self.steps.iter().any(calls) || children().any(|child| child.is_priced())
     }
 
     /// This workflow and all that it starts, at any depth.

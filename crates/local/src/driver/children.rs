@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flow_engine::journal::{Event, RunEnded, RunStatus, StartedBy};
+use flow_engine::money::Amount;
 use flow_engine::run::{ChildSpec, Failure, Input};
 use flow_engine::value::Value;
 use flow_engine::workflow::Workflow;
@@ -146,6 +147,7 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         sandbox: child.sandbox,
         project: child.project.clone(),
         retry: None,
+        budget: child.spec.budget,
     };
     let mut taken = start::start(new);
     taken.run.set_within(child.spec.within.clone());
@@ -158,5 +160,6 @@ fn failed(why: &str) -> RunEnded {
         outputs: Value::Null,
         failure: Some(Failure::permanent("child.failed", why)),
         not_undone: Vec::new(),
+        spent: Amount::default(),
     }
 }

@@ -9,11 +9,13 @@ use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform};
 use flow_backend::context::{Rest, StepContext};
 use flow_backend::look::take_look;
+use flow_backend::meter::Meter;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;
 use flow_engine::catalog::Effect;
 use flow_engine::journal::Row;
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AdoptSpec, AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId,
     Output, RangeSpec, Run,
@@ -323,6 +325,7 @@ impl Driven {
                     result: Err(failure),
                     made: None,
                     rest: None,
+                    costs: Costs::default(),
                 }
             })
         });
@@ -446,6 +449,7 @@ impl Driven {
             run: self.id.clone(),
             step,
             rest: Rest::default(),
+            meter: Meter::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 //! transaction; `taken_up` is none. What triggers noticed (`occurrences`, `triggers`) is a truth of its own, from before there is a run. One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
-//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` and `owed`, `made` (what steps made
+//! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` with `costs`, and `owed`, `made` (what steps made
 //! outside), `taken_up` (runs that kill whoever drives them), `occurrences` and
 //! `triggers` (what starts runs), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
 //! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
@@ -12,6 +12,7 @@
 mod backup;
 mod blobs;
 mod commit;
+mod costs;
 mod doctor;
 mod error;
 mod examine;

@@ -261,7 +261,7 @@ impl Reader {
         Ok(self.query_with(sql, [name], |row| row.get::<_, i64>(0))? != [0])
     }
 
-    fn corrupt(&self, message: String) -> StoreError {
+    pub(super) fn corrupt(&self, message: String) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),
             message,

@@ -50,6 +50,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         sandbox: false,
         project: None,
         retry: None,
+        budget: None,
     };
     let taken = start(new);
     let run = taken.run.id().to_owned();

@@ -99,12 +99,14 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
         seed: 1,
         project: None,
         retry_of: None,
+        budget: None,
     };
     let ended = RunEnded {
         status: RunStatus::Succeeded,
         outputs: Value::Null,
         failure: None,
         not_undone: Vec::new(),
+        spent: flow_engine::money::Amount::default(),
     };
     let rows = vec![
         Row::new(1, Timestamp(1), &Event::RunStarted(started)),

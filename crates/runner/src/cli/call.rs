@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_backend::context::{Rest, StepContext};
+use flow_backend::meter::Meter;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_engine::catalog::{Catalog, Operation, OperationKind, ParameterKind};
 use flow_engine::collections::IndexMap;
@@ -61,10 +62,12 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
     let (connectors, sandbox) = services::sandboxed(sandboxed, connectors, &folders.store).await?;
     let temporary = tempfile::tempdir().map_err(|error| unwritable(&error))?;
     let blobs = Arc::new(BlobFolder::open(temporary.path())?);
+    let prices = Arc::default();
     let connection = Connection {
         name: connector.clone(),
         connector,
         settings,
+        prices,
     };
     let call = Call {
         connection: Arc::new(connection),
@@ -85,6 +88,7 @@ pub(super) async fn call(arguments: Arguments) -> Result<Exit, Trouble> {
         run: "call".into(),
         step: "call".into(),
         rest: Rest::default(),
+        meter: Meter::default(),
     };
     let mut signals = Signals::listen();
     let result = tokio::select! {

@@ -297,7 +297,10 @@ pub(super) fn finish(
         _ => (stopped.unwrap_or(Exit::Stopped), "stopped"),
     };
     if json {
-        print(&format!("{}\n", summary::to_json(report, status)));
+        print(&format!(
+            "{}\n",
+            summary::to_json(report, status, &report.costs)
+        ));
         return Ok(exit);
     }
     summary::print_failures(workflow, report);
@@ -316,6 +319,9 @@ pub(super) fn finish(
                 "  `flow runs` shows it, `flow why` tells why; resume that one, then `flow resume {run}`"
             );
         }
+        Exit::Interrupted if lacks_money(report) => anstream::eprintln!(
+            "  give more with `flow resume {run} --budget usd=1`, or go on without with `--skip STEP`"
+        ),
         Exit::Interrupted => anstream::eprintln!(
             "  decide with `flow resume {run} --retry STEP`, `--skip STEP` or `--set STEP=VALUE`"
         ),
@@ -348,6 +354,13 @@ pub(super) fn finish(
 fn waits_itself(report: &Report) -> bool {
     let mut steps = report.steps.values();
     steps.any(|step| step.state == StepState::Interrupted)
+}
+
+/// Whether all that needs a decision waits for more money.
+fn lacks_money(report: &Report) -> bool {
+    let steps = report.steps.values();
+    let mut waiting = steps.filter(|step| step.state == StepState::Interrupted);
+    waiting.all(why::is_held)
 }
 
 /// Outputs as YAML: they read well, and programs can read them too.

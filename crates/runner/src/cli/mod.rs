@@ -15,6 +15,7 @@ mod follow;
 mod graph;
 mod logs;
 mod owner;
+mod plan;
 mod prune;
 mod resume;
 mod retry;
@@ -25,6 +26,7 @@ mod schedule;
 mod schema;
 mod serve;
 mod signals;
+mod spent;
 mod test;
 mod triggers;
 mod why;
@@ -70,6 +72,8 @@ enum Command {
     Fmt(fmt::Arguments),
     /// Run the cases of workflows in virtual time.
     Test(test::Arguments),
+    /// Say what a run would do, call and cost, without calling anything.
+    Plan(plan::Arguments),
     /// Draw the graph of a workflow.
     Graph(graph::Arguments),
     /// Tell when triggers made of times are due, and why.
@@ -190,6 +194,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Fix(arguments) => fix::fix(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Test(arguments) => test::test(arguments).await,
+        Command::Plan(arguments) => plan::plan(&arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Schedule(command) => schedule::schedule(&command),
         Command::Runs(arguments) => runs::list(&arguments),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_engine::journal::Resolution;
+use flow_engine::money::{Amount, nano_of};
 use flow_engine::report::{Report, report};
 use flow_engine::value::{Value, json};
 use flow_engine::workflow::Workflow;
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     /// Give an interrupted step its value, as STEP=JSON.
     #[arg(long, value_name = "STEP=VALUE", value_parser = inputs::pair)]
     set: Vec<(String, String)>,
+    /// Give every budget of the run so much more, as usd=5 or tokens=100000.
+    #[arg(long, value_name = "WHAT=AMOUNT", value_parser = inputs::pair)]
+    budget: Vec<(String, String)>,
     /// Go on even if processes died in a row while they drove it.
     #[arg(long)]
     force: bool,
@@ -44,6 +48,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
+    let budget = more(&arguments.budget)?;
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = match &arguments.run {
@@ -61,6 +66,7 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     let resume = Resume {
         run: run.clone(),
         decisions: decisions(&arguments),
+        budget,
         force: arguments.force,
         secrets: secrets.to_texts(),
     };
@@ -112,6 +118,35 @@ fn decisions(arguments: &Arguments) -> Vec<(String, Resolution)> {
         (step.clone(), Resolution::Set(value))
     });
     retried.chain(skipped).chain(set).collect()
+}
+
+/// How much more may be spent.
+fn more(given: &[(String, String)]) -> Result<Amount, Trouble> {
+    let mut more = Amount::default();
+    for (what, text) in given {
+        let by = match what.as_str() {
+            "usd" => text
+                .parse()
+                .ok()
+                .filter(|usd| *usd > 0.0)
+                .map(|usd| Amount {
+                    nano_usd: nano_of(usd),
+                    tokens: 0,
+                }),
+            "tokens" => text.parse().ok().map(|tokens| Amount {
+                nano_usd: 0,
+                tokens,
+            }),
+            _ => None,
+        };
+        let by = by.filter(|by| !by.is_nothing()).ok_or_else(|| {
+            let message = format!("`{what}={text}` is no amount to spend");
+            let trouble = Trouble::new(Exit::Usage, "run.no_budget", message);
+            trouble.help("write `--budget usd=5`, or `--budget tokens=100000`")
+        })?;
+        more = more.plus(by);
+    }
+    Ok(more)
 }
 
 /// The one run whose id begins like this.

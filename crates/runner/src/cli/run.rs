@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flow_backend::context::{Rest, StepContext};
+use flow_backend::meter::Meter;
 use flow_connector::Connectors;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::journal::StartedBy;
@@ -213,7 +214,7 @@ pub(super) fn checked(file: &Path, connectors: &Connectors) -> Result<Option<Wor
     Ok(None)
 }
 
-fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
+pub(super) fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
     for error in errors {
         let declared = workflow.inputs.get(&error.name);
         let trouble = Trouble {
@@ -307,6 +308,7 @@ async fn wait(
         run: "".into(),
         step: trigger.name.clone(),
         rest: Rest::default(),
+        meter: Meter::default(),
     };
     anstream::eprintln!(
         "waits for {}.{}, looks every {} (Ctrl-C ends)",

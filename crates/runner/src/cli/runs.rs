@@ -13,22 +13,22 @@ use flow_local::store::{Filter, Reader, RunRow, Store};
 use serde_json::json;
 
 use super::resume::{find, no_store};
-use super::{StoreArguments, print, print_json};
+use super::{StoreArguments, print, print_json, spent};
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
 use crate::host::quarantine;
 use crate::load::check;
 use crate::services;
 use crate::show::style::{DIM, of_status, paint};
-use crate::show::{summary, values};
+use crate::show::{money, summary, values};
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
     #[command(subcommand)]
     command: Option<ListCommand>,
-    /// How many.
-    #[arg(short = 'n', long, default_value_t = 20)]
-    limit: u32,
+    /// How many: 20 if not given, and all with `--by`.
+    #[arg(short = 'n', long)]
+    limit: Option<u32>,
     /// Only with this status; may be given several times.
     #[arg(long, value_name = "STATUS", value_parser = STATUSES)]
     status: Vec<String>,
@@ -44,6 +44,12 @@ pub(super) struct ListArguments {
     /// The next page: only those that come after this run in the list.
     #[arg(long, value_name = "RUN")]
     after: Option<String>,
+    /// What they cost, each by its own calls, and all together.
+    #[arg(long)]
+    cost: bool,
+    /// With `--cost`: the sums of what.
+    #[arg(long, value_name = "WHAT", value_parser = ["day"], requires = "cost")]
+    by: Option<String>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -74,10 +80,21 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         return super::prune::prune(prune, &arguments.store);
     }
     let folders = arguments.store.folders()?;
-    let rows = match Store::reader(&folders.store)? {
-        Some(reader) => listed(&reader, arguments)?,
+    let reader = Store::reader(&folders.store)?;
+    let rows = match &reader {
+        Some(reader) => listed(reader, arguments)?,
         None => Vec::new(),
     };
+    if arguments.cost
+        && let Some(reader) = &reader
+        && (arguments.json || !rows.is_empty())
+    {
+        match arguments.by {
+            Some(_) => spent::by_day(reader, &rows, arguments.json)?,
+            None => spent::each(reader, &rows, arguments.json)?,
+        }
+        return Ok(Exit::Success);
+    }
     if arguments.json {
         print_json(&rows.iter().map(row_json).collect());
         return Ok(Exit::Success);
@@ -128,7 +145,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let table_text = table.trim_fmt();
     let lines: Vec<&str> = table_text.lines().map(str::trim).collect();
     print(&format!("{}\n", lines.join("\n")));
-    if rows.len() == arguments.limit as usize
+    if rows.len() == arguments.limit() as usize
         && let Some((last, _)) = rows.last()
     {
         let next = format!("the next page: `flow runs --after {}`", last.run);
@@ -148,6 +165,11 @@ const STATUSES: [&str; 7] = [
 ];
 
 impl ListArguments {
+    fn limit(&self) -> u32 {
+        let usual = if self.by.is_some() { u32::MAX } else { 20 };
+        self.limit.unwrap_or(usual)
+    }
+
     /// Whether only some runs are wanted.
     fn filters(&self) -> bool {
         let times = self.since.or(self.before).is_some();
@@ -160,7 +182,7 @@ fn listed(
     reader: &Reader,
     arguments: &ListArguments,
 ) -> Result<Vec<(RunRow, Option<String>)>, Trouble> {
-    let rows = reader.list(&filter(reader, arguments)?, arguments.limit)?;
+    let rows = reader.list(&filter(reader, arguments)?, arguments.limit())?;
     let with_parent = |row: RunRow| {
         let parent = reader.parent(&row.run)?;
         Ok((row, parent))
@@ -194,7 +216,7 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
         })
 }
 
-fn row_json((row, parent): &(RunRow, Option<String>)) -> serde_json::Value {
+pub(super) fn row_json((row, parent): &(RunRow, Option<String>)) -> serde_json::Value {
     json!({
         "run": row.run,
         "workflow": row.workflow,
@@ -219,8 +241,9 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
             format!("the journal of run {} has no start", stored.row.run),
         ));
     };
+    let costs = reader.costs_of_all(&report.started.run)?;
     if arguments.json {
-        print_json(&summary::to_json(&report, &stored.row.status));
+        print_json(&summary::to_json(&report, &stored.row.status, &costs));
         return Ok(Exit::Success);
     }
     let status = &stored.row.status;
@@ -255,6 +278,15 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
     for (name, step) in &report.steps {
         text.push_str(&summary::step_line(name, width, step, now()));
         text.push('\n');
+    }
+    if !costs.is_empty() {
+        let unpaid = if stored.row.sandbox {
+            "; the sandbox is not paid"
+        } else {
+            ""
+        };
+        let words = money::words(&costs.total());
+        let _ = writeln!(text, "cost: {words}{unpaid}");
     }
     if let Some((_, ended)) = &report.ended
         && matches!(&ended.outputs, Value::Map(map) if !map.is_empty())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Resolution, StartedBy};
+use flow_engine::money::Amount;
 use flow_engine::value::{Value, journal};
 use flow_local::start::Retry;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub(crate) struct Resume {
     pub(crate) run: String,
     /// Steps and what becomes of them.
     pub(crate) decisions: Vec<(String, Resolution)>,
+    /// How much more it may spend.
+    #[serde(default)]
+    pub(crate) budget: Amount,
     /// Even if processes died of it.
     pub(crate) force: bool,
     pub(crate) secrets: SecretTexts,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use flow_connector::Connectors;
 use flow_connector::processes::Ledger;
 use flow_engine::journal::Event;
+use flow_engine::money::Amount;
 use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Workflow;
@@ -109,6 +110,7 @@ impl Owner {
             sandbox: start.sandbox,
             project: start.project,
             retry: start.retry,
+            budget: None,
         };
         Ok(self.drive(start::start(new), services))
     }
@@ -118,19 +120,22 @@ impl Owner {
         let Resume {
             run,
             decisions,
+            budget,
             force,
             secrets,
         } = resume;
         let (refusal, refused) = std::sync::mpsc::channel();
         let wanted = decisions.clone();
         let decided = self.driver.decide(&run, move |run| {
-            decide(run, &wanted).map_err(|trouble| {
+            decide(run, &wanted, budget).map_err(|trouble| {
                 let _ = refusal.send(trouble);
                 IllegalInput(String::new())
             })
         });
         match decided.await {
-            Decided::OnDisk if decisions.is_empty() => return Err(goes_on(&run)),
+            Decided::OnDisk if decisions.is_empty() && budget.is_nothing() => {
+                return Err(goes_on(&run));
+            }
             Decided::OnDisk => return Ok(Driven::Told),
             Decided::Refused(_) => return Err(refused.recv().unwrap_or_else(|_| goes_on(&run))),
             Decided::Stopping => return Err(stopping(&run)),
@@ -145,7 +150,7 @@ impl Owner {
             let (events, ready) = self.load(row)?;
             let taken = start::take_up(ready.workflow.clone(), events);
             let mut taken = taken.map_err(|error| damaged(&run, &error))?;
-            decide(&mut taken.run, &decisions)?;
+            decide(&mut taken.run, &decisions, budget)?;
             self.drive_on(taken, ready, secrets).await
         };
         self.or_let_go(&run, driven.await)
@@ -408,11 +413,19 @@ pub(crate) fn checked(bundle: &flow_engine::bundle::Bundle) -> Result<Ready, Tro
     })
 }
 
-/// Gives the machine the decisions about interrupted steps.
+/// Gives the machine the decisions about interrupted steps, and more money.
 fn decide(
     run: &mut Run,
     decisions: &[(String, flow_engine::journal::Resolution)],
+    budget: Amount,
 ) -> Result<(), Trouble> {
+    if !budget.is_nothing() {
+        let raise = Input::RaiseBudget { by: budget };
+        run.handle(now(), raise).map_err(|error| {
+            let trouble = Trouble::new(Exit::Usage, "run.no_budget", error.to_string());
+            trouble.help("write `budget:` into the workflow, on top or on a step")
+        })?;
+    }
     for (name, resolution) in decisions {
         let Some(node) = run.find(name) else {
             let workflow = run.workflow();

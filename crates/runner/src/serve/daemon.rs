@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flow_backend::context::{Rest, StepContext};
+use flow_backend::meter::Meter;
 use flow_engine::journal::RunEnded;
 use flow_engine::schedule::waiting::Turn;
 use flow_engine::schedule::{Going, turn};
@@ -191,6 +192,7 @@ impl Daemon {
             run: "".into(),
             step: source.1.clone(),
             rest: Rest::default(),
+            meter: Meter::default(),
         }
     }
 

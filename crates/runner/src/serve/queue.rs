@@ -275,6 +275,7 @@ fn prepare(
         sandbox: daemon.sandbox,
         project: Some(daemon.project.display().to_string()),
         retry: None,
+        budget: None,
     };
     Ok((new, services))
 }

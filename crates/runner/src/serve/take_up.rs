@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_engine::money::Amount;
 use flow_engine::time::Timestamp;
 use flow_local::clock::now;
 use flow_local::store::{Reader, RunRow, StoreError};
@@ -158,6 +159,7 @@ fn wish(daemon: &Daemon, row: RunRow) -> Result<Resume, Trouble> {
         run,
         decisions: Vec::new(),
         force: false,
+        budget: Amount::default(),
         secrets: secrets.to_texts(),
     })
 }

@@ -8,7 +8,7 @@ use flow_engine::workflow::{Does, Starts, Step, Workflow};
 use super::style::{BLUE, DIM, paint};
 
 /// What a step does, in a word or two.
-fn does(step: &Step) -> String {
+pub(super) fn does(step: &Step) -> String {
     match &step.does {
         Does::Call(call) if &*call.call.connector == "shell" => "run".to_owned(),
         Does::Call(call) => format!("{}.{}", call.call.connection, call.call.operation),

@@ -1,6 +1,7 @@
 //! One line an event, for `flow logs`.
 
 use flow_engine::journal::{Event, Outcome, Resolution, StartedBy};
+use flow_engine::money::{Amount, usd};
 use flow_engine::report::Report;
 use flow_engine::run::Failure;
 
@@ -81,6 +82,14 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
         Event::LoopStarted(started) => plain(values::plural(started.count, "item")),
         Event::GroupStarted(_) | Event::RoundsStarted(_) => plain("started".to_owned()),
         Event::ChildStarted(started) => plain(format!("run {} started", started.run)),
+        Event::ChildSpent(child) => plain(format!("it cost {}", usd(child.spent.nano_usd))),
+        Event::BudgetRaised(raised) => {
+            let Amount { nano_usd, tokens } = raised.by;
+            let money = (nano_usd > 0).then(|| usd(nano_usd));
+            let tokens = (tokens > 0).then(|| format!("{tokens} tokens"));
+            let more: Vec<String> = money.into_iter().chain(tokens).collect();
+            plain(format!("may spend {} more", more.join(" and ")))
+        }
         Event::Emitted(emitted) => plain(format!("emitted {}", emitted.event)),
         Event::FinallyStarted(_) => plain("finally".to_owned()),
         Event::RunStopped(_) => plain("ends the run, well".to_owned()),

@@ -3,6 +3,7 @@
 use flow_engine::duration::Millis;
 use flow_engine::finding::Finding;
 use flow_engine::journal::{RunStatus, SkipReason};
+use flow_engine::money::{Costs, usd};
 use flow_engine::report::{Items, Report, StepReport, StepState};
 use flow_engine::run::Failure;
 use flow_engine::source::Span;
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use super::diagnostics;
 use super::style::{DIM, of_status, paint};
-use super::values;
+use super::{money, values};
 
 /// One line about a step, without its sign and name.
 pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
@@ -92,7 +93,13 @@ pub(crate) fn step_line(name: &str, width: usize, step: &StepReport, now: Timest
     } else {
         words
     };
-    format!("  {} {name:width$}  {words}", paint(style, sign))
+    let cost = if step.costs.is_empty() {
+        String::new()
+    } else {
+        let cost = usd(step.costs.total().nano_usd);
+        paint(DIM, format!("  {cost}"))
+    };
+    format!("  {} {name:width$}  {words}{cost}", paint(style, sign))
 }
 
 /// How many failures are shown at their lines: the first ones tell most.
@@ -209,8 +216,8 @@ pub(crate) fn took(report: &Report, now: Timestamp) -> Millis {
         .since(report.started_at)
 }
 
-/// A report for programs.
-pub(crate) fn to_json(report: &Report, status: &str) -> serde_json::Value {
+/// A report for programs, with what is known of costs.
+pub(crate) fn to_json(report: &Report, status: &str, costs: &Costs) -> serde_json::Value {
     let steps: serde_json::Map<String, serde_json::Value> = report
         .steps
         .iter()
@@ -221,6 +228,7 @@ pub(crate) fn to_json(report: &Report, status: &str) -> serde_json::Value {
                 "started_at": step.started_at.to_string(),
                 "ended_at": step.ended_at.map(|at| at.to_string()),
                 "value": step.value.as_ref().map(values::to_json),
+                "costs": (!step.costs.is_empty()).then(|| money::to_json(&step.costs)),
                 "error": step.failure.as_ref().filter(|_| step.value.is_none()),
             });
             (name.clone(), form)
@@ -240,6 +248,7 @@ pub(crate) fn to_json(report: &Report, status: &str) -> serde_json::Value {
         "inputs": values::to_json(&report.started.inputs),
         "trigger": values::to_json(&report.started.trigger),
         "outputs": outputs,
+        "costs": money::to_json(costs),
         "steps": steps,
     })
 }

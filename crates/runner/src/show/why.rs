@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use flow_engine::journal::{AdmissionWaited, SkipReason};
 use flow_engine::report::{Report, StepReport, StepState};
+use flow_engine::run::BUDGET_HELD;
 use flow_engine::run::retry::RetryPolicy;
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::{Does, Step, Workflow};
@@ -148,6 +149,7 @@ fn of_begun(
             ),
             (None, None) => "it waits for a word from outside".to_owned(),
         }),
+        StepState::Interrupted if is_held(known) => reasons.extend(failure_words(known)),
         StepState::Interrupted => {
             let run = &report.started.run;
             reasons.extend(failure_words(known));
@@ -286,4 +288,11 @@ fn not_again(policy: &RetryPolicy, known: &StepReport, transient: bool) -> Strin
     } else {
         "it was not tried again: this kind of failure does not pass by itself".to_owned()
     }
+}
+
+/// Whether a step waits for more money.
+pub(crate) fn is_held(step: &StepReport) -> bool {
+    let failure = step.failure.as_ref();
+    step.state == StepState::Interrupted
+        && failure.is_some_and(|failure| failure.code == BUDGET_HELD)
 }

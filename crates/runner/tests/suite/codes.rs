@@ -48,6 +48,39 @@ const CASES: &[Case] = &[
         4,
     ),
     (
+        "run.no_budget",
+        &[],
+        &["resume", "01", "--budget", "usd=much"],
+        2,
+    ),
+    (
+        "budget.spent",
+        &[(
+            "a.yml",
+            "budget: { tokens: 9, when_spent: fail }\nsteps: { a: { action: claude.messages.create, with: { model: claude-haiku-5-5, max_tokens: 9, messages: [{ role: user, content: Hello }] } } }\n",
+        )],
+        &["run", "a.yml", "--sandbox"],
+        4,
+    ),
+    (
+        "budget.held",
+        &[(
+            "a.yml",
+            "steps: { a: { budget: { usd: 0.000001 }, action: claude.messages.create, with: { model: claude-haiku-5-5, max_tokens: 9, messages: [{ role: user, content: Hello }] } } }\n",
+        )],
+        &["run", "a.yml", "--sandbox"],
+        6,
+    ),
+    (
+        "budget.no_price",
+        &[(
+            "a.yml",
+            "budget: { usd: 1 }\nsteps: { a: { action: claude.messages.create, with: { model: claude-mythos-5-2, max_tokens: 9, messages: [{ role: user, content: Hello }] } } }\n",
+        )],
+        &["run", "a.yml", "--sandbox"],
+        4,
+    ),
+    (
         "test.shape",
         &[
             ("a.yml", MODELS),

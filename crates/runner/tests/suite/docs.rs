@@ -8,12 +8,13 @@ use flow_engine::document::keys;
 use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 39] = [
+const AREAS: [&str; 40] = [
     "api",
     "serve",
     "webhook",
     "answer",
     "batches",
+    "budget",
     "openapi",
     "child",
     "flow",

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use flow_backend::attempt::{evaluate_control, fetch, perform};
 use flow_backend::context::{Secrets, StepContext};
 use flow_backend::look::take_look;
+use flow_backend::meter::Meter;
 use flow_backend::range::{Pace, RANGE_TIME, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::duration::Millis;
 use flow_engine::journal::RunEnded;
+use flow_engine::money::Costs;
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
 };
@@ -156,6 +158,7 @@ impl Simulation {
                 result,
                 made: None,
                 rest: None,
+                costs: Costs::default(),
             };
             self.after(limit.0, Happening::Give(id.clone(), input));
             // Its own end comes late, or never.
@@ -277,6 +280,7 @@ impl Simulation {
             run: id.clone(),
             step: step.into(),
             rest: flow_backend::context::Rest::default(),
+            meter: Meter::default(),
         }
     }
 

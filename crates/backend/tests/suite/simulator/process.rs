@@ -80,5 +80,6 @@ pub(super) fn started(id: &str, workflow: &Arc<Workflow>, inputs: Value, seed: u
         seed,
         project: None,
         retry_of: None,
+        budget: None,
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use flow_backend::context::StepContext;
 use flow_backend::step::{Call, StepRunner};
 use flow_engine::duration::Millis;
+use flow_engine::money::Costs;
 use flow_engine::run::{Done, Failure, FailureKind, Prepared};
 use flow_engine::value::{Hash, Value};
 use futures_util::future::BoxFuture;
@@ -60,6 +61,7 @@ impl World {
             request,
             hash,
             count: None,
+            bound: Costs::default(),
             key: call.key.to_string(),
         }
     }

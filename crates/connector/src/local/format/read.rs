@@ -65,7 +65,7 @@ pub(in crate::local) fn parse_from(
 /// JSON Lines: in place if they are few, else stored as they are.
 fn json_lines(input: impl Read, bytes: u64, call: &LocalCall) -> Result<Value, Failure> {
     if bytes > crate::request::INLINE_BYTES_MAX {
-        let stored = lines::store(input, call.blobs(), None, Done::NotDone);
+        let stored = lines::store(input, call.blobs(), None, Done::NotDone, |_| ());
         return stored.map(Value::from).map_err(|failure| Failure {
             code: match failure.code.as_str() {
                 "http.bad_jsonl" | "http.truncated" => "json.syntax".to_owned(),

@@ -180,6 +180,8 @@ impl Checker<'_> {
         let settings = Tree::map(settings, span);
         let identity = connector.settings.iter();
         let identity = identity.filter(|(_, setting)| setting.identifies);
+        let own = self.prices.iter().find(|(of, _)| *of == connector.name);
+        let prices = own.map(|(_, own)| Arc::new(connector.prices.with(own)));
         self.connections.insert(
             name,
             Connection {
@@ -188,6 +190,7 @@ impl Checker<'_> {
                 limits,
                 rated: connector.rated,
                 identity: identity.map(|(name, _)| name.clone()).collect(),
+                prices: prices.unwrap_or_else(|| connector.prices.clone()),
                 span,
             },
         );

@@ -8,6 +8,7 @@ use crate::admission::WhenFull;
 use crate::document::keys::{self, Verb};
 use crate::document::{Document, StepShape};
 use crate::finding::Finding;
+use crate::money::{Budget, WhenSpent, nano_of};
 use crate::source::Span;
 use crate::workflow::{Concurrency, Does, Limits, Step};
 use crate::yaml::{Entry, Node, NodeKind};
@@ -15,14 +16,19 @@ use crate::yaml::{Entry, Node, NodeKind};
 /// Priorities lie between these, 0 is the usual one.
 const PRIORITY_MAX: i32 = 100;
 
+/// What bounds the runs of a workflow.
+pub(super) struct LimitsOfRuns {
+    pub(super) concurrency: Option<Concurrency>,
+    pub(super) priority: i32,
+    pub(super) budget: Option<Budget>,
+}
+
 impl Checker<'_> {
-    pub(super) fn limits_of_runs(&mut self, document: &Document) -> (Option<Concurrency>, i32) {
+    pub(super) fn limits_of_runs(&mut self, document: &Document) -> LimitsOfRuns {
         let field = |key: &str| document.fields.get(key);
         let concurrency = field("concurrency").map(|node| self.concurrency(node));
         let mut priority = 0;
-        if let Some(node) = field("budget") {
-            self.budget(node);
-        }
+        let budget = field("budget").map(|node| self.budget(node));
         if let Some(node) = field("priority").filter(|node| !node.is_hole()) {
             let number = node
                 .as_scalar()
@@ -50,7 +56,11 @@ impl Checker<'_> {
             self.findings
                 .push(finding.help("write `risk: accepted` once you have weighed it"));
         }
-        (concurrency, priority)
+        LimitsOfRuns {
+            concurrency,
+            priority,
+            budget,
+        }
     }
 
     /// Whether each of a step counts, and whether it must ask before it goes.
@@ -71,7 +81,7 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn costs(&mut self, shape: &StepShape) -> Option<Concurrency> {
+    pub(super) fn costs(&mut self, shape: &StepShape) -> (Option<Concurrency>, Option<Budget>) {
         let concurrency = shape.field("concurrency").map(|node| {
             let concurrency = self.concurrency(node);
             let is_group = matches!(shape.verb, Some((Verb::Steps, _)));
@@ -84,16 +94,14 @@ impl Checker<'_> {
             }
             concurrency
         });
-        if let Some(node) = shape.field("budget") {
-            self.budget(node);
-        }
+        let budget = shape.field("budget").map(|node| self.budget(node));
         if let Some(node) = shape.field("cache") {
             self.cache(node);
         }
         if let Some(node) = shape.field("queue") {
             self.queue(node);
         }
-        concurrency
+        (concurrency, budget)
     }
 
     fn concurrency(&mut self, node: &Node) -> Concurrency {
@@ -116,18 +124,22 @@ impl Checker<'_> {
         concurrency
     }
 
-    fn budget(&mut self, node: &Node) {
+    fn budget(&mut self, node: &Node) -> Budget {
+        let mut budget = Budget::default();
         let entries = self.entries(node, "`budget`", keys::BUDGET);
         for entry in &entries {
             match &*entry.key {
                 "when_spent" => {
-                    self.word(&entry.value, "when_spent", &["hold", "fail"]);
+                    let word = self.word(&entry.value, "when_spent", &WhenSpent::WORDS);
+                    let word = word.and_then(|word| WhenSpent::parse(&word));
+                    budget.when_spent = word.unwrap_or_default();
                 }
                 "tokens" => {
-                    self.count(Some(&entry.value), "`tokens`");
+                    let tokens = self.count(Some(&entry.value), "`tokens`");
+                    budget.tokens = tokens.map(u64::from);
                 }
                 _ => {
-                    self.amount(&entry.value, "`usd`");
+                    budget.nano_usd = self.amount(&entry.value, "`usd`").map(nano_of);
                 }
             }
         }
@@ -139,7 +151,7 @@ impl Checker<'_> {
             self.findings
                 .push(finding.help("give it `usd: 5`, `tokens: 100000`, or both"));
         }
-        self.not_yet("budget", node.span);
+        budget
     }
 
     fn cache(&mut self, node: &Node) {

@@ -18,6 +18,7 @@ mod loops;
 mod names;
 mod needs;
 mod output;
+mod prices;
 mod reachable;
 mod references;
 mod settings;
@@ -70,6 +71,7 @@ fn check_with(
         templates: Templates::default(),
         connections: IndexMap::default(),
         declared: IndexMap::default(),
+        prices: Vec::new(),
         secrets: Vec::new(),
         defaults: Defaults::default(),
         steps: Vec::new(),
@@ -101,6 +103,8 @@ struct Checker<'a> {
     connections: IndexMap<Arc<str>, Connection>,
     /// Where the settings of those stand that the workflow declares.
     declared: IndexMap<Arc<str>, Span>,
+    /// Prices of the project's own.
+    prices: prices::OwnPrices,
     secrets: Vec<super::SecretUse>,
     defaults: Defaults,
     steps: Vec<Step>,
@@ -120,9 +124,10 @@ impl<'a> Checker<'a> {
         self.version(document.fields.get("flow"));
         let inputs = self.inputs(&document.inputs);
         let vars = self.trees(&document.vars);
+        self.prices = self.own_prices(document.prices.as_ref());
         self.declared_connections(&document.connections);
         self.read_defaults(document.fields.get("defaults"));
-        let (concurrency, priority) = self.limits_of_runs(document);
+        let bounds = self.limits_of_runs(document);
         let root = self.body(&document.steps, None, None, BodyRole::Main);
         let finally = document
             .finally
@@ -151,8 +156,9 @@ impl<'a> Checker<'a> {
             inputs,
             vars,
             connections: std::mem::take(&mut self.connections),
-            concurrency,
-            priority,
+            concurrency: bounds.concurrency,
+            priority: bounds.priority,
+            budget: bounds.budget,
             triggers,
             by_name: steps
                 .iter()

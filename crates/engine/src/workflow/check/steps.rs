@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         };
         let is_command = matches!(shape.verb, Some((Verb::Run, _)));
         let tries = if is_command || !is_call { 1 } else { 5 };
-        let concurrency = self.costs(shape);
+        let (concurrency, budget) = self.costs(shape);
         let retry = shape.field("retry").cloned().or_else(|| {
             let default = self.defaults.retry.clone();
             default.filter(|_| is_call && !is_command)
@@ -73,6 +73,7 @@ impl<'a> Checker<'a> {
             sees: Vec::new(),
             concurrency,
             counted: false,
+            budget,
             asks: false,
             condition: self.bare(shape.field("if")),
             always: false,
@@ -208,6 +209,7 @@ impl<'a> Checker<'a> {
                 .adopt
                 .clone()
                 .filter(|_| effect == Effect::Once),
+            priced: found.operation.priced,
         }))
     }
 
@@ -422,6 +424,7 @@ impl<'a> Checker<'a> {
             effect,
             on_interrupt,
             adopt: None,
+            priced: false,
         }
     }
 

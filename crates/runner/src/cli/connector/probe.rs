@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flow_backend::context::{Rest, StepContext};
+use flow_backend::meter::Meter;
 use flow_backend::step::{Call, Connection, StepRunner};
 use flow_connector::Connectors;
 use flow_engine::catalog::{Connector, Operation, OutputType};
@@ -70,11 +71,13 @@ impl<'a> Prober<'a> {
             run: "test".into(),
             step: "test".into(),
             rest: Rest::default(),
+            meter: Meter::default(),
         };
         let connection = Connection {
             name: connector.name.clone(),
             connector: connector.name.clone(),
             settings,
+            prices: connector.prices.clone(),
         };
         Ok(Prober {
             connectors,

@@ -96,7 +96,7 @@ fn one_run_of_a_schedule_goes_at_a_time_and_one_waits() {
     let reason = seen[2].reason.as_deref().expect("a reason");
     assert_eq!(
         reason,
-        "the run before it still goes, and one waits already"
+        "the run before it has not ended, and one waits already"
     );
     assert_eq!(daemon.stop(), 0);
 }
