@@ -226,17 +226,20 @@ pub(crate) fn look_up_secrets<'w>(
     if missing.is_empty() {
         return Ok(secrets);
     }
-    let mut named: Vec<(&Workflow, Finding)> = Vec::new();
+    let mut said: Vec<(&Workflow, Finding)> = Vec::new();
     for (workflow, secret) in needed {
         let finding = missing_secret(workflow, secret);
-        let is_said = named
+        let is_said = said
             .iter()
-            .any(|(_, said)| said.message == finding.message);
+            .any(|(_, before)| before.message == finding.message);
         if missing.contains(&secret.name) && !is_said {
-            named.push((workflow, finding));
+            said.push((workflow, finding));
         }
     }
-    Err(Missing { given: None, named })
+    Err(Missing {
+        given: None,
+        named: said,
+    })
 }
 
 /// The secrets of a run that can be had now, for one that is only to be ended.

@@ -285,7 +285,7 @@ fn what_is_there_at_first_counts_only_if_it_is_asked_for() {
     assert!(look("key: item.id", None, page).0.is_empty());
     let (found, _) = look("backfill: true", None, page);
     assert_eq!(found.len(), 3);
-    let batches = in_batches(found, 2);
+    let batches = in_batches(&found, 2);
     let sizes: Vec<usize> = batches
         .iter()
         .filter_map(|batch| Some(batch.item.as_list()?.len()))

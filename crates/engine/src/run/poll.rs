@@ -130,7 +130,7 @@ pub fn look_for_items(
 }
 
 /// Hands several items to one run: lists of up to `size`, each with a key of its own.
-pub fn in_batches(found: Vec<Sighted>, size: u32) -> Vec<Sighted> {
+pub fn in_batches(found: &[Sighted], size: u32) -> Vec<Sighted> {
     let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
     let batch = |sighted: &[Sighted]| {
         let keys: Vec<&str> = sighted.iter().map(|sighted| &*sighted.key).collect();

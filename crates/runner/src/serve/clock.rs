@@ -43,8 +43,8 @@ pub(super) async fn keep_time(daemon: Arc<Daemon>) {
         tokio::select! {
             () = daemon.stopping.cancelled() => return,
             () = tokio::time::sleep(wait) => due(&daemon, &mut timed, &mut next).await,
-            changed = changes.changed() => {
-                if changed.is_err() {
+            anew = changes.changed() => {
+                if anew.is_err() {
                     return;
                 }
                 // A time belongs to the timetable that was valid when it came.
@@ -193,7 +193,7 @@ async fn settle(
         .filter(|at| queued[*at] && is_lost(*at))
         .count();
     daemon.count(&source, |going| {
-        going.waiting = going.waiting.saturating_sub(lost)
+        going.waiting = going.waiting.saturating_sub(lost);
     });
     match noted {
         Ok(_) => {

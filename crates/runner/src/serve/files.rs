@@ -71,13 +71,13 @@ impl Files {
         for gone in self.watched.difference(&there) {
             let _ = watcher.unwatch(gone);
         }
-        let mut watched: BTreeSet<PathBuf> = self.watched.intersection(&there).cloned().collect();
+        let mut kept: BTreeSet<PathBuf> = self.watched.intersection(&there).cloned().collect();
         for new in there.difference(&self.watched) {
             if watcher.watch(new, RecursiveMode::NonRecursive).is_ok() {
-                watched.insert(new.clone());
+                kept.insert(new.clone());
             }
         }
-        self.watched = watched;
+        self.watched = kept;
     }
 }
 

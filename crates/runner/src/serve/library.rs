@@ -203,12 +203,9 @@ impl Library {
             return Ok(None);
         }
         let checked = load::check(&source, catalog, &load::DiskFiles);
-        let workflow = match checked.workflow {
-            Some(workflow) => workflow,
-            None => {
-                let said = first(&checked.findings, source.name());
-                return Err(said.unwrap_or_default());
-            }
+        let Some(workflow) = checked.workflow else {
+            let said = first(&checked.findings, source.name());
+            return Err(said.unwrap_or_default());
         };
         if let Some(finding) = workflow.unserved.first() {
             return Err(format!("[{}] {}", finding.code, finding.message));

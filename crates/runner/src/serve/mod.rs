@@ -188,9 +188,9 @@ fn read_anew(daemon: &Daemon, folder: &Path, world: &World) {
     ] {
         // At the start the overview says it.
         if !before.workflows.is_empty() {
-            names
-                .iter()
-                .for_each(|name| daemon.log.say(Level::Info, name, what));
+            for name in names {
+                daemon.log.say(Level::Info, name, what);
+            }
         }
     }
     if new.is_empty() && changed.is_empty() && gone.is_empty() {

@@ -65,7 +65,7 @@ pub(super) async fn poll(daemon: Arc<Daemon>) {
         }
         tokio::select! {
             () = daemon.stopping.cancelled() => {}
-            changed = changes.changed() => if changed.is_err() { return },
+            anew = changes.changed() => if anew.is_err() { return },
         }
         stop.cancel();
         while tasks.join_next().await.is_some() {}
@@ -198,13 +198,12 @@ async fn of_connection(daemon: Arc<Daemon>, mut group: Vec<Poller>, stop: Cancel
                 Ok(call) => {
                     let asked = asks(&call);
                     let known = pages.iter().position(|(known, _)| *known == asked);
-                    let known = match known {
-                        Some(known) => known,
-                        None => {
-                            let page = poller.services.runner.perform(&call, &context).await;
-                            pages.push((asked, page));
-                            pages.len() - 1
-                        }
+                    let known = if let Some(known) = known {
+                        known
+                    } else {
+                        let page = poller.services.runner.perform(&call, &context).await;
+                        pages.push((asked, page));
+                        pages.len() - 1
                     };
                     pages[known].1.clone()
                 }
@@ -259,7 +258,7 @@ impl Poller {
                 };
                 let mut seen = judge_items(workflow, look, page, values, context).await?;
                 if let Some(size) = items.batch {
-                    seen.found = in_batches(seen.found, size);
+                    seen.found = in_batches(&seen.found, size);
                 }
                 Ok(seen)
             }

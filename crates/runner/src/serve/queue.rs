@@ -87,7 +87,7 @@ impl Queue {
             Word::Over { source } => {
                 self.driven = self.driven.saturating_sub(1);
                 daemon.count(&source, |going| {
-                    going.started = going.started.saturating_sub(1)
+                    going.started = going.started.saturating_sub(1);
                 });
             }
             Word::Library => {}
@@ -195,7 +195,7 @@ fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
     let timed = queued.due.is_some();
     if timed {
         daemon.count(&source, |going| {
-            going.waiting = going.waiting.saturating_sub(1)
+            going.waiting = going.waiting.saturating_sub(1);
         });
     }
     let Some(loaded) = loaded else {

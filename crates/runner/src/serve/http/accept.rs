@@ -29,14 +29,14 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
             return;
         };
         let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else {
                     // Out of descriptors, most likely: waiting lets connections end.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
-                }
-            },
+                };
+                stream
+            }
             Some(_) = connections.join_next() => continue,
         };
         let router = router.clone();

@@ -151,7 +151,8 @@ async fn to_one(
             message,
         )
     })?;
-    let id = verify(check, &delivered.headers, &delivered.body, now().0 / 1000).map_err(refused)?;
+    let id = verify(check, &delivered.headers, &delivered.body, now().0 / 1000)
+        .map_err(|refusal| refused(&refusal))?;
     let payload = payload(hook, check, delivered)?;
     let id = match &hook.delivery().dedupe {
         Some(dedupe) => Some(of_trigger(hook, dedupe, &payload)?),
@@ -393,7 +394,7 @@ fn lets_through(hook: &Hook, condition: &Bare, payload: &Value) -> Result<bool, 
 }
 
 /// What a refusal tells: to whoever cannot sign, nothing that helps.
-fn refused(refusal: Refusal) -> Problem {
+fn refused(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::Unsigned(why) => unsigned(why),
         Refusal::Time => Problem::new(

@@ -1,5 +1,6 @@
 //! A daemon that runs, and requests to it.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -137,7 +138,7 @@ pub(crate) fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &s
         body.len()
     );
     for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
+        let _ = write!(request, "{name}: {value}\r\n");
     }
     (request + "\r\n" + body).into_bytes()
 }

@@ -246,7 +246,7 @@ fn every_delivery_that_was_taken_has_its_run_after_a_kill() {
                         let request = post(&address, "/webhooks/open", &[], &body);
                         match try_send(&address, &request) {
                             Some((202, answer)) => {
-                                taken.push((format!("d{number}"), run_of(&answer)))
+                                taken.push((format!("d{number}"), run_of(&answer)));
                             }
                             Some((status, answer)) => panic!("{status}: {answer}"),
                             None => break,
