@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_backend::context::Blobs;
+use flow_engine::eval::BlobRead;
 use flow_engine::expr::Scope;
 use flow_engine::journal::StartedBy;
 use flow_engine::run::Values;
@@ -93,6 +94,7 @@ pub(crate) fn of_trigger(
     mut given: Map,
     started_by: &StartedBy,
     event: &Value,
+    blobs: &dyn BlobRead,
 ) -> Result<Map, InputError> {
     let mut about = Map::new();
     about.insert("name", Value::from(workflow.name.to_string()));
@@ -122,7 +124,7 @@ pub(crate) fn of_trigger(
             continue;
         }
         let value = tree
-            .render(&Scope::new(&values), &workflow.source)
+            .render(&Scope::new(&values.reading(blobs)), &workflow.source)
             .map_err(|stop| {
                 let failure = stop.into_failure();
                 error(

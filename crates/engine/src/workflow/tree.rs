@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::collections::HashMap;
-
 use crate::expr::{
     EvalError, Expression, Inferred, Reference, Roots, Scope, SyntaxError, Template, TypeScope,
 };
@@ -51,33 +49,9 @@ pub enum Stop {
     NeedsContent,
 }
 
-/// Templates that were read: a file repeats many of its own.
-#[derive(Default)]
-pub struct Templates(HashMap<Arc<str>, Template>);
-
-impl Templates {
-    /// Reads a scalar, or takes what was read of the same text. Texts without a brace are not kept.
-    fn parse(&mut self, text: &Arc<str>) -> Result<Template, SyntaxError> {
-        if !text.contains('{') {
-            return Template::parse(text);
-        }
-        if let Some(known) = self.0.get(text) {
-            return Ok(known.clone());
-        }
-        let template = Template::parse(text)?;
-        self.0.insert(text.clone(), template.clone());
-        Ok(template)
-    }
-}
-
 impl Tree {
     /// Reads a node; templates that cannot be read are reported and become holes.
-    pub fn parse(
-        node: &Node,
-        source: &SourceFile,
-        known: &mut Templates,
-        findings: &mut Vec<Finding>,
-    ) -> Tree {
+    pub fn parse(node: &Node, source: &SourceFile, findings: &mut Vec<Finding>) -> Tree {
         let constant = |value| Tree {
             span: node.span,
             kind: TreeKind::Constant(value),
@@ -89,7 +63,7 @@ impl Tree {
                 Some("raw") => constant(Value::String(scalar.text.clone())),
                 // What a text or a template names was put in its place before.
                 Some(_) => hole(),
-                None => match known.parse(&scalar.text) {
+                None => match Template::parse(&scalar.text) {
                     Ok(template) if template.literal().is_some() => match scalar.value() {
                         // A text keeps what its template syntax stands for.
                         Ok(Value::String(_)) => {
@@ -119,7 +93,7 @@ impl Tree {
             NodeKind::List(items) => {
                 let items: Vec<_> = items
                     .iter()
-                    .map(|item| Tree::parse(item, source, known, findings))
+                    .map(|item| Tree::parse(item, source, findings))
                     .collect();
                 let constants: Option<Vec<_>> =
                     items.iter().map(|item| item.constant().cloned()).collect();
@@ -139,7 +113,7 @@ impl Tree {
                             let finding = Finding::error("template.not_allowed_here", entry.key_span, "a key cannot be a template");
                             findings.push(finding.help("make the map with a filter, such as `{{ pairs | from_items }}`, or write the key as it is"));
                         }
-                        (entry.key.clone(), Tree::parse(&entry.value, source, known, findings))
+                        (entry.key.clone(), Tree::parse(&entry.value, source, findings))
                     })
                     .collect();
                 let constants: Option<Vec<_>> = members

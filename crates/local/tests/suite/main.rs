@@ -3,6 +3,7 @@
 mod conformance;
 mod identity;
 mod large;
+mod noticed;
 mod rescue;
 mod retention;
 mod space;

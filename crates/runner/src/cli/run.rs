@@ -132,8 +132,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     };
     let given = match &starts {
         None => given,
-        Some(starts) => inputs::of_trigger(&workflow, starts, given, &started_by, &trigger)
-            .map_err(|error| refused(&workflow, &[error]))?,
+        Some(starts) => inputs::of_trigger(
+            &workflow,
+            starts,
+            given,
+            &started_by,
+            &trigger,
+            &*backend.blobs(),
+        )
+        .map_err(|error| refused(&workflow, &[error]))?,
     };
     let given = inputs::with_defaults(&workflow, &given);
     let inputs = inputs::store_files(&workflow, &given, &folders.project, &*backend.blobs())?;

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flow_backend::context::{Rest, StepContext};
 use flow_backend::meter::Meter;
+use flow_backend::spill::spill;
 use flow_engine::journal::RunEnded;
 use flow_engine::schedule::waiting::Turn;
 use flow_engine::schedule::{Going, turn};
+use flow_engine::value::{Value, journal};
 use flow_engine::workflow::trigger::Misfire;
 use flow_local::driver::Services;
 use flow_local::start::new_id;
@@ -101,6 +103,13 @@ impl Daemon {
             let _ = self.queue.send(Word::Queued(source.0.clone()));
         }
         Ok(noted)
+    }
+
+    /// What `trigger` is to mean, as it is recorded: a large value is stored first. Blocking.
+    pub(super) fn payload(&self, value: Value) -> Result<String, String> {
+        let stored = spill(value, &*self.owner.blobs());
+        let stored = stored.map_err(|failure| format!("[{}] {}", failure.code, failure.message))?;
+        Ok(journal::to_string(&stored))
     }
 
     /// What becomes of a run that a trigger made of times is to start. What may wait counts as waiting from here on.

@@ -83,14 +83,15 @@ pub(crate) async fn serve(
         );
     }
     let beside = vec![PathBuf::from("."), PathBuf::from("connectors")];
+    let mut files = Files::watch(&settings.folder, beside);
+    read_anew(&daemon, &settings.folder, &first);
+    // Whoever is told where it listens finds everything there.
     let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
     log.say(
         Level::Info,
         "serve",
         &format!("listens on http://{}", server.address),
     );
-    let mut files = Files::watch(&settings.folder, beside);
-    read_anew(&daemon, &settings.folder, &first);
     overview(&daemon);
     queue::left(&daemon, &queue)?;
     let parts = [

@@ -34,6 +34,9 @@ use crate::inputs;
 /// No wait after a look that failed is longer.
 const FAILING_MAX: Duration = Duration::from_secs(300);
 
+/// How many items are written in one transaction.
+const TOGETHER_MAX: usize = 1000;
+
 /// A look that found nothing is written down after so long: that it was taken is worth knowing, but not each time.
 const TOLD_AGAIN: Millis = Millis::seconds(600);
 
@@ -285,8 +288,7 @@ impl Poller {
         }
     }
 
-    /// Writes down what a look saw: what it found and where the next one begins are one transaction.
-    /// `rest` is for how long the service takes no more, if it said so.
+    /// Writes down how a look went, and plans the next one. `rest` is for how long the service takes no more, if it said so.
     async fn record(
         &mut self,
         daemon: &Daemon,
@@ -296,78 +298,145 @@ impl Poller {
     ) {
         let about = called(&self.source);
         let asked = seen.as_ref().err().and_then(|failure| failure.retry_after);
-        let asked = asked.max(rest).map_or(0, |asked| asked.0);
-        let asked = Duration::from_millis(asked);
-        let (occurrences, outcome, state) = match seen {
-            Ok(seen) => {
-                let found = seen.found.len();
-                let occurrences = seen
-                    .found
-                    .into_iter()
-                    .map(|sighted| occurrence(at, sighted));
-                let changed = seen
-                    .state
-                    .filter(|state| Some(state) != self.position.as_ref());
-                let position = changed.as_ref().map(journal::to_string);
-                let saw = LookOutcome::Saw { position, found };
-                (occurrences.collect(), saw, changed)
+        let asked = Duration::from_millis(asked.max(rest).map_or(0, |asked| asked.0));
+        let failed = match &seen {
+            Ok(_) => None,
+            Err(failure) => Some(format!("[{}] {}", failure.code, failure.message)),
+        };
+        match (&failed, self.failures) {
+            (Some(error), 0) => {
+                let said = format!("cannot look: {error}");
+                daemon.log.say(Level::Error, &about, &said);
             }
-            Err(failure) => {
-                let error = format!("[{}] {}", failure.code, failure.message);
-                if self.failures == 0 {
-                    daemon
-                        .log
-                        .say(Level::Error, &about, &format!("cannot look: {error}"));
-                }
-                (Vec::new(), LookOutcome::Failed { error }, None)
+            (None, 1..) => daemon.log.say(Level::Done, &about, "looks again"),
+            _ => {}
+        }
+        let recorded = match (seen, failed.clone()) {
+            (Ok(seen), _) => self.record_seen(daemon, at, seen).await,
+            (Err(_), error) => {
+                let error = error.unwrap_or_default();
+                self.tell(daemon, at, Vec::new(), LookOutcome::Failed { error })
+                    .await
             }
         };
-        let failed = matches!(outcome, LookOutcome::Failed { .. });
-        let is_news = !occurrences.is_empty() || state.is_some() || failed || self.failures > 0;
-        if is_news || at.since(self.told) > TOLD_AGAIN {
-            self.told = at;
-            let look = Look {
-                at,
-                meaning: self.meaning.clone(),
-                outcome,
-            };
-            if let Err(error) = daemon.notice(&self.source, occurrences, Some(look)).await {
-                daemon.log.say(Level::Error, &about, &error.to_string());
-                return self.again(at, FAILING_MAX);
-            }
+        if let Err(error) = recorded {
+            daemon.log.say(Level::Error, &about, &error);
+            return self.again(at, FAILING_MAX);
         }
-        if let Some(state) = state {
-            self.position = Some(state);
-        }
-        if failed {
+        if failed.is_some() {
             self.failures = self.failures.saturating_add(1);
-            let every = looks_with(self.trigger()).map_or(1000, |(_, every)| every.0);
-            let wait = Duration::from_millis(every) * 2_u32.saturating_pow(self.failures.min(8));
-            self.again(at, wait.min(FAILING_MAX).max(asked));
+            self.again(at, failing(self.every(), self.failures).max(asked));
         } else {
-            if self.failures > 0 {
-                daemon.log.say(Level::Done, &about, "looks again");
-            }
             self.failures = 0;
             self.again(at, asked);
         }
     }
 
+    /// What was found and where the next look begins are one transaction, if it is not too much: items are then written
+    /// some at a time, and the position with the last of them. What is written twice is known by its key.
+    async fn record_seen(
+        &mut self,
+        daemon: &Daemon,
+        at: Timestamp,
+        seen: Seen,
+    ) -> Result<(), String> {
+        let found = seen.found.len();
+        let changed = seen
+            .state
+            .filter(|state| Some(state) != self.position.as_ref());
+        let saw = LookOutcome::Saw {
+            position: changed.as_ref().map(journal::to_string),
+            found,
+        };
+        let is_quiet = found == 0 && changed.is_none() && self.failures == 0;
+        if is_quiet && at.since(self.told) <= TOLD_AGAIN {
+            return Ok(());
+        }
+        let mut left = seen.found.into_iter();
+        if matches!(self.trigger().starts, Starts::Items(_)) {
+            while left.len() > TOGETHER_MAX {
+                let some = occurrences(daemon, at, left.by_ref().take(TOGETHER_MAX))?;
+                let noted = daemon.notice(&self.source, some, None).await;
+                noted.map_err(|error| error.to_string())?;
+            }
+        }
+        let rest = occurrences(daemon, at, left)?;
+        self.tell(daemon, at, rest, saw).await?;
+        if changed.is_some() {
+            self.position = changed;
+        }
+        Ok(())
+    }
+
+    async fn tell(
+        &mut self,
+        daemon: &Daemon,
+        at: Timestamp,
+        occurrences: Vec<Occurrence>,
+        outcome: LookOutcome,
+    ) -> Result<(), String> {
+        self.told = at;
+        let look = Look {
+            at,
+            meaning: self.meaning.clone(),
+            outcome,
+        };
+        let noted = daemon.notice(&self.source, occurrences, Some(look)).await;
+        noted.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Its interval.
+    fn every(&self) -> Duration {
+        let every = looks_with(self.trigger()).map_or(1000, |(_, every)| every.0);
+        Duration::from_millis(every)
+    }
+
     /// Plans the next look: after its interval, or later.
     fn again(&mut self, at: Timestamp, at_least: Duration) {
-        let every = looks_with(self.trigger()).map_or(1000, |(_, every)| every.0);
-        let wait = Duration::from_millis(every).max(at_least);
+        let wait = self.every().max(at_least);
         self.next = Timestamp(at.0 + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
     }
 }
 
-fn occurrence(at: Timestamp, sighted: Sighted) -> Occurrence {
-    Occurrence {
-        key: sighted.key,
-        at,
-        due: None,
-        payload: journal::to_string(&sighted.item),
-        digest: None,
-        outcome: Outcome::Queued { run: new_id() },
+/// The wait after so many looks in a row that failed: there is always a next one.
+fn failing(every: Duration, failures: u32) -> Duration {
+    let wait = every.saturating_mul(2_u32.saturating_pow(failures.min(16)));
+    wait.min(FAILING_MAX.max(every))
+}
+
+fn occurrences(
+    daemon: &Daemon,
+    at: Timestamp,
+    found: impl Iterator<Item = Sighted>,
+) -> Result<Vec<Occurrence>, String> {
+    let occurrence = |sighted: Sighted| {
+        Ok(Occurrence {
+            key: sighted.key,
+            at,
+            due: None,
+            payload: daemon.payload(sighted.item)?,
+            digest: None,
+            outcome: Outcome::Queued { run: new_id() },
+        })
+    };
+    tokio::task::block_in_place(|| found.map(occurrence).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_any_number_of_failures_there_is_a_next_look() {
+        let every = Duration::from_secs(1);
+        let waits: Vec<u64> = (1..=1000)
+            .map(|failures| failing(every, failures).as_secs())
+            .collect();
+        assert_eq!(waits[..4], [2, 4, 8, 16]);
+        assert!(waits.iter().all(|wait| (2..=300).contains(wait)));
+        assert!(waits.is_sorted());
+        // One that looks seldom does not look more often because it fails.
+        let hour = Duration::from_secs(3600);
+        assert_eq!(failing(hour, 3), hour);
     }
 }

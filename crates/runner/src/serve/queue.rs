@@ -254,8 +254,15 @@ fn prepare(
         due_previous,
     };
     let given = flow_engine::value::Map::new();
-    let given = inputs::of_trigger(workflow, trigger, given, &started_by, &payload)
-        .map_err(|error| format!("[{}] {error}", error.code))?;
+    let given = inputs::of_trigger(
+        workflow,
+        trigger,
+        given,
+        &started_by,
+        &payload,
+        &*daemon.owner.blobs(),
+    )
+    .map_err(|error| format!("[{}] {error}", error.code))?;
     if let Some(error) = inputs::missing(workflow, &given) {
         return Err(format!("[{}] {error}", error.code));
     }

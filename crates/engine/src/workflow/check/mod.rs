@@ -39,7 +39,6 @@ use crate::finding::Finding;
 use crate::plan::Plan;
 use crate::source::{SourceFile, Span};
 use crate::workflow::Tree;
-use crate::workflow::tree::Templates;
 use crate::yaml::Node;
 
 /// Checks a document against the operations that exist, with the files that it names.
@@ -68,7 +67,6 @@ fn check_with(
         ancestors,
         source: &document.source,
         findings,
-        templates: Templates::default(),
         connections: IndexMap::default(),
         declared: IndexMap::default(),
         prices: Vec::new(),
@@ -99,7 +97,6 @@ struct Checker<'a> {
     ancestors: Vec<String>,
     source: &'a SourceFile,
     findings: Vec<Finding>,
-    templates: Templates,
     connections: IndexMap<Arc<str>, Connection>,
     /// Where the settings of those stand that the workflow declares.
     declared: IndexMap<Arc<str>, Span>,
@@ -277,7 +274,7 @@ impl<'a> Checker<'a> {
     }
 
     fn tree(&mut self, node: &Node) -> Tree {
-        Tree::parse(node, self.source, &mut self.templates, &mut self.findings)
+        Tree::parse(node, self.source, &mut self.findings)
     }
 
     /// A text that is written out; templates in it are refused.

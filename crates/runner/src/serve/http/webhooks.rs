@@ -176,7 +176,10 @@ async fn to_one(
         key: id.unwrap_or_else(|| run.clone()),
         at: now(),
         due: None,
-        payload: journal::to_string(&payload),
+        payload: tokio::task::block_in_place(|| daemon.payload(payload)).map_err(|error| {
+            let message = format!("it cannot be recorded at the moment: {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
+        })?,
         digest: Some(Hash::of(&delivered.body).to_string()),
         outcome: outcome.clone(),
     };
