@@ -41,12 +41,13 @@ fn notice(
     noted.recv().expect("the writer answers")
 }
 
-fn looked(meaning: &str, outcome: LookOutcome) -> Option<Look> {
-    Some(Look {
+fn looked(store: &Store, meaning: &str, outcome: LookOutcome) {
+    let look = Look {
         at: Timestamp(9),
         meaning: meaning.to_owned(),
         outcome,
-    })
+    };
+    notice(store, Vec::new(), Some(look)).expect("on disk");
 }
 
 fn saw(position: Option<&str>, found: usize) -> LookOutcome {
@@ -121,23 +122,23 @@ fn a_position_is_worth_something_for_what_it_was_made_of() {
             .expect("readable")
             .expect("known")
     };
-    notice(&store, Vec::new(), looked("orders", saw(Some("7"), 2))).expect("on disk");
+    looked(&store, "orders", saw(Some("7"), 2));
     assert_eq!(row().position.as_deref(), Some("7"));
     // Nothing new leaves it where it is.
-    notice(&store, Vec::new(), looked("orders", saw(None, 0))).expect("on disk");
+    looked(&store, "orders", saw(None, 0));
     assert_eq!(row().position.as_deref(), Some("7"));
     let failed = || LookOutcome::Failed {
         error: "down".to_owned(),
     };
     for times in 1..=3 {
-        notice(&store, Vec::new(), looked("orders", failed())).expect("on disk");
+        looked(&store, "orders", failed());
         assert_eq!(
             (row().failures, row().error.as_deref()),
             (times, Some("down"))
         );
     }
     assert_eq!(row().position.as_deref(), Some("7"));
-    notice(&store, Vec::new(), looked("customers", saw(None, 0))).expect("on disk");
+    looked(&store, "customers", saw(None, 0));
     assert_eq!((row().position, row().failures), (None, 0));
 }
 
@@ -151,7 +152,7 @@ fn who_goes_on_after_a_pause_begins_anew() {
             .expect("readable")
             .expect("known")
     };
-    notice(&store, Vec::new(), looked("orders", saw(Some("7"), 1))).expect("on disk");
+    looked(&store, "orders", saw(Some("7"), 1));
     store.pause("w", "t", Some(Timestamp(3))).expect("on disk");
     assert_eq!(
         (row().paused_at, row().position.as_deref()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flow_backend::context::{Rest, StepContext};
 use flow_backend::meter::Meter;
 use flow_connector::Connectors;
+use flow_engine::eval::BlobRead;
 use flow_engine::finding::{Finding, Severity};
 use flow_engine::journal::StartedBy;
 use flow_engine::value::{Map, Value};
@@ -130,20 +131,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         }
         (None, None) => (by("manual", None), Value::map::<&str>([])),
     };
-    let given = match &starts {
-        None => given,
-        Some(starts) => inputs::of_trigger(
-            &workflow,
-            starts,
-            given,
-            &started_by,
-            &trigger,
-            &*backend.blobs(),
-        )
-        .map_err(|error| refused(&workflow, &[error]))?,
-    };
-    let given = inputs::with_defaults(&workflow, &given);
-    let inputs = inputs::store_files(&workflow, &given, &folders.project, &*backend.blobs())?;
+    let blobs = backend.blobs();
+    let given = with_trigger(
+        &workflow,
+        starts.as_ref(),
+        given,
+        &started_by,
+        &trigger,
+        &*blobs,
+    )?;
+    let inputs = inputs::store_files(&workflow, &given, &folders.project, &*blobs)?;
     let run = match &arguments.key {
         Some(key) => id_of_key(&workflow.name, key),
         None => new_id(),
@@ -176,6 +173,22 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
             follow::to_its_end(&folders.store, &run, &shown, arguments.detach).await
         }
     }
+}
+
+/// All inputs: those given, those that the trigger gives, and defaults.
+fn with_trigger(
+    workflow: &Workflow,
+    starts: Option<&Trigger>,
+    mut given: Map,
+    started_by: &StartedBy,
+    event: &Value,
+    blobs: &dyn BlobRead,
+) -> Result<Map, Trouble> {
+    if let Some(starts) = starts {
+        given = inputs::of_trigger(workflow, starts, given, started_by, event, blobs)
+            .map_err(|error| refused(workflow, &[error]))?;
+    }
+    Ok(inputs::with_defaults(workflow, &given))
 }
 
 /// The run is on disk and driven by another process.
