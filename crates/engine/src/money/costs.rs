@@ -6,7 +6,7 @@ use super::tokens::is_zero;
 use super::{Amount, Prices, Tokens};
 
 /// What calls of one model cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// The model.
     pub model: String,
@@ -106,9 +106,12 @@ impl Costs {
         }
     }
 
-    /// Says that all of it is what one thing cost.
+    /// Says that all of it is what one thing cost: also if that is nothing, so that it is known.
     #[must_use]
     pub fn of(mut self, id: Option<&str>) -> Costs {
+        if id.is_some() && self.0.is_empty() {
+            self.0.push(Usage::default());
+        }
         for line in &mut self.0 {
             line.of = id.map(str::to_owned);
         }

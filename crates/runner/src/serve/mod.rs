@@ -199,7 +199,7 @@ fn read_anew(daemon: &Daemon, folder: &Path, world: &World) {
     }
     daemon.set_hooks(hooks::table(daemon, &library));
     daemon.library.send_replace(Arc::new(library));
-    let _ = daemon.queue.send(Word::Library);
+    let _ = daemon.queue.send(Word::Look);
 }
 
 /// Says what is served, and what starts it.

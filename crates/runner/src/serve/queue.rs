@@ -33,8 +33,8 @@ pub(super) enum Word {
         /// The trigger that started it.
         source: Source,
     },
-    /// What is served has changed.
-    Library,
+    /// Something may start that could not: what is served has changed, or another run has ended.
+    Look,
 }
 
 /// Starts what is queued until the daemon stops.
@@ -90,7 +90,7 @@ impl Queue {
                     going.started = going.started.saturating_sub(1);
                 });
             }
-            Word::Library => {}
+            Word::Look => {}
         }
     }
 

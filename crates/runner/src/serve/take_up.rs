@@ -136,7 +136,11 @@ async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
 
 async fn follow(daemon: Arc<Daemon>, source: Source, following: Following) {
     attend(&daemon, &source, &following.run, following.progress).await;
-    let _ = daemon.queue.send(Word::Over { source });
+    // It was none of the queue's, which may go on now.
+    daemon.count(&source, |going| {
+        going.started = going.started.saturating_sub(1)
+    });
+    let _ = daemon.queue.send(Word::Look);
 }
 
 fn wish(daemon: &Daemon, row: RunRow) -> Result<Resume, Trouble> {

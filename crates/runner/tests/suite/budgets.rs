@@ -174,6 +174,12 @@ steps:
     let (_, why, _) = run(folder.path(), &["why", &id]);
     assert!(why.contains("205 tokens spent"), "{why}");
     assert_eq!(sent(folder.path(), MESSAGES), 1);
+    // One whose only request fails has cost nothing once that is known.
+    let failing = text.replacen("messages: [{ role: user, content: hi }]", "messages: []", 1);
+    let other = self::folder(&[("job.yml", &failing.replace("BUDGET", "210"))]);
+    let (code, _, err) = run(other.path(), &["run", "job.yml", "--sandbox"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(sent(other.path(), MESSAGES), 1);
     std::fs::write(folder.path().join("job.yml"), text.replace("BUDGET", "204"))
         .expect("a workflow");
     let (code, _, err) = run(folder.path(), &["run", "job.yml", "--sandbox"]);
