@@ -138,7 +138,7 @@ async fn follow(daemon: Arc<Daemon>, source: Source, following: Following) {
     attend(&daemon, &source, &following.run, following.progress).await;
     // It was none of the queue's, which may go on now.
     daemon.count(&source, |going| {
-        going.started = going.started.saturating_sub(1)
+        going.started = going.started.saturating_sub(1);
     });
     let _ = daemon.queue.send(Word::Look);
 }
