@@ -24,6 +24,8 @@ pub(super) struct Files {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
     events: UnboundedReceiver<()>,
+    /// Something was heard and not told yet.
+    heard: bool,
 }
 
 impl Files {
@@ -43,20 +45,24 @@ impl Files {
             watcher: watcher.ok(),
             watched: BTreeSet::new(),
             events,
+            heard: false,
         };
         files.watch_folders();
         files
     }
 
-    /// Waits until something may have changed and it has been quiet for a moment.
+    /// Waits until something may have changed and it has been quiet for a moment. Nothing is lost if it is not waited for to
+    /// the end.
     pub(super) async fn changed(&mut self) {
         if self.watched.is_empty() {
             return tokio::time::sleep(BLIND).await;
         }
-        if self.events.recv().await.is_none() {
+        if !self.heard && self.events.recv().await.is_none() {
             return tokio::time::sleep(BLIND).await;
         }
+        self.heard = true;
         while let Ok(Some(())) = tokio::time::timeout(QUIET, self.events.recv()).await {}
+        self.heard = false;
         self.watch_folders();
     }
 

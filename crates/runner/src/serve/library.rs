@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flow_connector::Connectors;
 use flow_engine::bundle::Bundle;
@@ -10,6 +10,8 @@ use flow_engine::schedule::Timetable;
 use flow_engine::value::Hash;
 use flow_engine::workflow::{Trigger, Workflow};
 use flow_local::driver::Services;
+use flow_local::start::{Pinned, pin};
+use flow_local::store::{Store, StoreError};
 
 use crate::discover::{candidates, is_workflow};
 use crate::exit::Trouble;
@@ -18,7 +20,9 @@ use crate::load;
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
-    pub(super) bundle: Bundle,
+    bundle: Bundle,
+    /// Where that is on disk, once a run needed it.
+    pinned: OnceLock<Pinned>,
     /// The file, as it was found.
     pub(super) path: PathBuf,
     /// Of everything that runs of it pin.
@@ -66,12 +70,22 @@ impl Loaded {
         Loaded {
             workflow: Arc::new(workflow),
             bundle,
+            pinned: OnceLock::new(),
             path: path.to_owned(),
             version,
             connectors: world.connectors.clone(),
             base: world.base.clone(),
             timetables,
         }
+    }
+
+    /// Everything that its runs pin, on disk. Blocking.
+    pub(super) fn pinned(&self, store: &Store) -> Result<Pinned, StoreError> {
+        if let Some(known) = self.pinned.get() {
+            return Ok(known.clone());
+        }
+        let pinned = pin(store, &self.bundle)?;
+        Ok(self.pinned.get_or_init(|| pinned).clone())
     }
 
     /// Its name.
@@ -160,7 +174,7 @@ impl Library {
         for (name, loaded) in &library.workflows {
             match self.workflows.get(name) {
                 None => told.new.push(name.clone()),
-                Some(known) if known.version != loaded.version => told.changed.push(name.clone()),
+                Some(known) if !Arc::ptr_eq(known, loaded) => told.changed.push(name.clone()),
                 Some(_) => {}
             }
         }

@@ -98,6 +98,7 @@ pub(crate) async fn serve(
         tokio::spawn(queue::start_queued(
             daemon.clone(),
             words,
+            owner.reader()?,
             settings.runs_max,
         )),
         tokio::spawn(take_up::take_up(daemon.clone())),
@@ -109,9 +110,11 @@ pub(crate) async fn serve(
         tokio::select! {
             exit = &mut stop => break exit,
             Ok(()) = pauses.changed() => {
-                daemon.read_paused()?;
-                // Those that go on begin anew.
-                daemon.library.send_modify(|_| ());
+                match daemon.read_paused() {
+                    // Those that go on begin anew.
+                    Ok(()) => daemon.library.send_modify(|_| ()),
+                    Err(trouble) => log.say(Level::Error, "triggers", &library::said(&trouble)),
+                }
             }
             () = files.changed() => match world(&owner, &settings).await {
                 Ok(world) => read_anew(&daemon, &settings.folder, &world),

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use flow_engine::journal::StartedBy;
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Value, journal};
-use flow_engine::workflow::Starts;
 use flow_local::clock::now;
 use flow_local::driver::{Progress, Services};
-use flow_local::start::{NewRun, pin};
-use flow_local::store::Queued;
+use flow_local::start::NewRun;
+use flow_local::store::{Queued, Reader};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::daemon::{Daemon, Source, called};
@@ -41,9 +40,11 @@ pub(super) enum Word {
 pub(super) async fn start_queued(
     daemon: Arc<Daemon>,
     mut words: UnboundedReceiver<Word>,
+    reader: Reader,
     runs_max: usize,
 ) {
     let mut queue = Queue {
+        reader,
         of: BTreeMap::new(),
         last: None,
         driven: 0,
@@ -63,6 +64,7 @@ pub(super) async fn start_queued(
 }
 
 struct Queue {
+    reader: Reader,
     of: BTreeMap<Arc<str>, OfWorkflow>,
     /// The workflow that had its turn.
     last: Option<Arc<str>>,
@@ -121,7 +123,7 @@ impl Queue {
         order.sort_by_key(priority);
         for name in order {
             let of = self.of.get_mut(&name)?;
-            of.fill(daemon, &name);
+            of.fill(daemon, &self.reader, &name);
             let loaded = library.workflows.get(&*name);
             let at = of
                 .next
@@ -139,27 +141,17 @@ impl Queue {
 }
 
 impl OfWorkflow {
-    fn fill(&mut self, daemon: &Daemon, workflow: &str) {
+    fn fill(&mut self, daemon: &Daemon, reader: &Reader, workflow: &str) {
         if !self.more || self.next.len() >= KNOWN as usize / 2 {
             return;
         }
-        let read = || {
-            daemon
-                .owner
-                .reader()?
-                .queued(workflow, self.read, KNOWN)
-                .map_err(Into::into)
-        };
-        match tokio::task::block_in_place(read) {
+        match tokio::task::block_in_place(|| reader.queued(workflow, self.read, KNOWN)) {
             Ok(found) => {
                 self.more = found.len() == KNOWN as usize;
                 self.read = found.last().map_or(self.read, |last| last.id);
                 self.next.extend(found);
             }
-            Err(trouble) => {
-                let trouble: crate::exit::Trouble = trouble;
-                daemon.log.say(Level::Error, workflow, &trouble.message);
-            }
+            Err(error) => daemon.log.say(Level::Error, workflow, &error.to_string()),
         }
     }
 }
@@ -237,14 +229,10 @@ fn prepare(
     };
     let payload =
         journal::from_str(&queued.payload).map_err(|error| format!("[store.corrupt] {error}"))?;
-    let is_time = matches!(trigger.starts, Starts::Schedule(_) | Starts::Every(..));
-    let due_previous = queued.due.filter(|_| is_time).and_then(|due| {
+    let due_previous = queued.due.and_then(|due| {
         let timetable = loaded.timetables.get(&source.1)?;
-        Some(
-            timetable
-                .latest(Timestamp(i64::MIN / 2), Timestamp(due.0 - 1))?
-                .at,
-        )
+        let before = Timestamp(due.0 - 1);
+        Some(timetable.latest(Timestamp(i64::MIN / 2), before)?.at)
     });
     let started_by = StartedBy {
         name: Some(source.1.to_string()),
@@ -270,7 +258,8 @@ fn prepare(
     let given = inputs::store_files(workflow, &given, &daemon.project, &*daemon.owner.blobs())
         .map_err(|trouble| super::library::said(&trouble))?;
     let services = services_of(daemon, loaded, &given, false)?;
-    let bundle = pin(daemon.owner.store(), &loaded.bundle)
+    let bundle = loaded
+        .pinned(daemon.owner.store())
         .map_err(|error| format!("[{}] {error}", error.code()))?;
     let new = NewRun {
         run: queued.run.clone(),

@@ -184,6 +184,9 @@ async fn to_one(
         outcome: outcome.clone(),
     };
     let noted = daemon.notice(&hook.source, vec![occurrence], None).await;
+    if !matches!(noted.as_deref(), Ok([Noted::New])) {
+        daemon.await_no_more(&run);
+    }
     let noted = noted.map_err(|error| unstored(&error))?.pop();
     let answer = |run| Answer {
         run,
@@ -329,10 +332,7 @@ fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     };
     match &*ty {
         _ if body.is_empty() => Ok(Value::Null),
-        "application/json" => {
-            json::parse(body).map_err(|error| bad(format!("the body is not JSON: {error}")))
-        }
-        json_like if json_like.ends_with("+json") => {
+        ty if ty == "application/json" || ty.ends_with("+json") => {
             json::parse(body).map_err(|error| bad(format!("the body is not JSON: {error}")))
         }
         "application/x-www-form-urlencoded" => {
