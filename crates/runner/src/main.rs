@@ -10,6 +10,7 @@ mod host;
 mod inputs;
 mod load;
 mod project;
+mod retention;
 mod rewrite;
 mod secrets;
 mod serve;

@@ -203,7 +203,7 @@ pub const PRICE_LONG: &[&str] = &[
 ];
 
 /// Keys of `[retention]` in the settings of a project.
-pub const RETENTION: &[&str] = &["runs", "keep_failed"];
+pub const RETENTION: &[&str] = &["runs", "keep_failed", "noticed"];
 
 /// Keys of `cursor:` of a `poll:`.
 pub const CURSOR: &[&str] = &["param", "from"];

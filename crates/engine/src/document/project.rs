@@ -50,6 +50,8 @@ pub struct Retention {
     pub runs: Option<Millis>,
     /// Runs that failed, if they are kept for another time.
     pub keep_failed: Option<Millis>,
+    /// What triggers noticed.
+    pub noticed: Option<Millis>,
 }
 
 /// Reads `[retention]` of a project's settings.
@@ -79,7 +81,7 @@ fn read_retention(node: &Node) -> (Retention, Vec<Finding>) {
             findings.push(finding.label("unknown key").help_nearest(
                 &entry.key,
                 keys::RETENTION.iter().copied(),
-                "its keys are `runs` and `keep_failed`",
+                "its keys are `runs`, `keep_failed` and `noticed`",
             ));
             continue;
         }
@@ -91,10 +93,10 @@ fn read_retention(node: &Node) -> (Retention, Vec<Finding>) {
                 .push(finding.help("write a number and a unit, such as `\"90d\"` or `\"12h\"`"));
             continue;
         };
-        if &*entry.key == "runs" {
-            read.runs = Some(length);
-        } else {
-            read.keep_failed = Some(length);
+        match &*entry.key {
+            "runs" => read.runs = Some(length),
+            "noticed" => read.noticed = Some(length),
+            _ => read.keep_failed = Some(length),
         }
     }
     (read, findings)

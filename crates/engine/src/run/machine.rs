@@ -27,6 +27,7 @@ pub struct Run {
     pub(super) waits_for: Vec<u32>,
     pub(super) needed_by: Vec<Vec<usize>>,
     pub(super) started: RunStarted,
+    started_at: Timestamp,
     pub(super) secrets: Value,
     pub(super) about: Value,
     pub(super) vars: Option<Value>,
@@ -133,6 +134,7 @@ impl Run {
             waits_for,
             needed_by,
             started,
+            started_at: at,
             vars: None,
             resting: None,
             reused: BTreeMap::new(),
@@ -175,6 +177,11 @@ impl Run {
     /// What started it.
     pub fn started(&self) -> &RunStarted {
         &self.started
+    }
+
+    /// When it started.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
     }
 
     /// The latest time that it was told: the time of its decisions.

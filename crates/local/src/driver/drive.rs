@@ -14,7 +14,7 @@ use super::driven::Driven;
 use super::happening::Happening;
 use super::records::Claims;
 use super::stops::{Asked, Stops};
-use super::{Decided, Progress};
+use super::{Decided, Hearer, Progress};
 use crate::clock::now;
 use crate::store::Store;
 
@@ -24,6 +24,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// Drives runs until the last handle is gone.
 pub(super) async fn drive(
     store: Arc<Store>,
+    hearer: Option<Hearer>,
     sender: WeakUnboundedSender<Happening>,
     mut receiver: UnboundedReceiver<Happening>,
 ) {
@@ -93,7 +94,8 @@ pub(super) async fn drive(
                     let id: Arc<str> = taken.run.id().into();
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
-                        let mut driven = Driven::new(*taken, services, observer, claims.clone());
+                        let heard = (observer, hearer.clone());
+                        let mut driven = Driven::new(*taken, services, heard, claims.clone());
                         if let Some(cancel) = stops.take(&id) {
                             driven.take(cancel);
                         }

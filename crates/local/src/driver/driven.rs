@@ -30,7 +30,7 @@ use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
 use super::records::Claims;
 use super::stops::Stop;
-use super::{Decided, Progress, Services, Taken};
+use super::{Decided, Hearer, Progress, Services, Taken};
 use crate::clock::now;
 use crate::faults;
 use crate::store::{Commit, RunHead, Store};
@@ -46,6 +46,7 @@ pub(super) struct Driven {
     claims: Arc<Claims>,
     services: Services,
     observer: UnboundedSender<Progress>,
+    hearer: Option<Hearer>,
     head: Option<RunHead>,
     seq: u64,
     /// Rounds that are on their way to the disk.
@@ -77,7 +78,7 @@ impl Driven {
     pub(super) fn new(
         taken: Taken,
         services: Services,
-        observer: UnboundedSender<Progress>,
+        (observer, hearer): (UnboundedSender<Progress>, Option<Hearer>),
         claims: Arc<Claims>,
     ) -> Driven {
         Driven {
@@ -86,6 +87,7 @@ impl Driven {
             claims,
             services,
             observer,
+            hearer,
             quiet: taken.quiet,
             suspected: taken.head.is_none().then(Instant::now),
             head: taken.head,
@@ -208,6 +210,9 @@ impl Driven {
         sender: &WeakUnboundedSender<Happening>,
     ) {
         for (at, event) in round.events {
+            if let Some(hearer) = &self.hearer {
+                hearer(&self.run, at, &event);
+            }
             self.tell(Progress::Event { at, event });
         }
         for answer in round.answers {

@@ -96,11 +96,14 @@ pub struct Driver {
     sender: UnboundedSender<Happening>,
 }
 
+/// Is told of every event of every run that is driven, runs that runs started too, after it is on disk. Must not block.
+pub type Hearer = Arc<dyn Fn(&Run, Timestamp, &Event) + Send + Sync>;
+
 impl Driver {
     /// Starts the loop on the current tokio runtime.
-    pub fn start(store: Arc<Store>) -> Driver {
+    pub fn start(store: Arc<Store>, hearer: Option<Hearer>) -> Driver {
         let (sender, receiver) = unbounded_channel();
-        tokio::spawn(drive::drive(store, sender.downgrade(), receiver));
+        tokio::spawn(drive::drive(store, hearer, sender.downgrade(), receiver));
         Driver { sender }
     }
 

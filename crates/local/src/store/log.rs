@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::faults;
 
 /// A log longer than this is emptied after the commit that made it so.
-pub(super) const BYTES_TO_EMPTY: u64 = 4 << 20;
+pub(super) const BYTES_TO_EMPTY: u64 = 12 << 20;
 
 /// How long readers are waited for; if they are not done by then, the next commit tries again.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -13,6 +13,7 @@ mod backup;
 mod blobs;
 mod commit;
 mod costs;
+mod counts;
 mod doctor;
 mod error;
 mod examine;

@@ -259,6 +259,9 @@ impl Reader {
         trigger: &str,
         limit: u32,
     ) -> Result<Vec<Seen>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(Vec::new());
+        }
         let sql = "SELECT id, key, at, due, state, reason, run FROM occurrences
                    WHERE workflow = ?1 AND trigger = ?2 ORDER BY id DESC LIMIT ?3";
         self.query_with(sql, params![workflow, trigger, limit], |row| {
@@ -279,6 +282,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn noticed_by(&self, run: &str) -> Result<Option<(String, String)>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(None);
+        }
         let sql = "SELECT workflow, trigger FROM occurrences WHERE run = ?1";
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         self.connection

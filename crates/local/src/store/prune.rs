@@ -110,21 +110,41 @@ impl Reader {
 }
 
 impl Store {
-    /// Deletes one run that has ended: all of it, or nothing. Blocking.
+    /// Deletes runs that have ended, in one transaction: each whole, all of them or none. Blocking.
     ///
     /// # Errors
-    /// As the store gives them; then the run is there as before.
-    pub fn delete(&self, run: &str) -> Result<(), StoreError> {
+    /// As the store gives them; then the runs are there as before.
+    pub fn delete(&self, runs: &[String]) -> Result<(), StoreError> {
         reserve::with(self.folder(), || {
-            let (run, path) = (run.to_owned(), super::open::database(self.folder()));
+            let (runs, path) = (runs.to_vec(), super::open::database(self.folder()));
             self.work(move |connection| {
-                delete(connection, &run).map_err(|error| StoreError::sqlite(&path, &error))
+                delete(connection, &runs).map_err(|error| StoreError::sqlite(&path, &error))
             })
         })
     }
 
-    /// Deletes the blobs that no run refers to and that are not new, and gives the space of deleted rows back. For an owner
-    /// that drives no run. Blocking.
+    /// Deletes what triggers noticed before a time, as far as it is over: it started no run, or its run is gone. Gives how
+    /// many rows that were. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them; what is left is taken the next time.
+    pub fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let (mut after, mut forgotten) = (0, 0);
+        loop {
+            let (page, path) = (after, super::open::database(self.folder()));
+            let (last, deleted) = self.work(move |connection| {
+                let forget = forget_page(connection, before, page);
+                forget.map_err(|error| StoreError::sqlite(&path, &error))
+            })?;
+            forgotten += deleted;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(forgotten),
+            }
+        }
+    }
+
+    /// Deletes the blobs that nothing refers to and that were not written or asked for again within an hour. Blocking.
     ///
     /// # Errors
     /// As the store gives them; whatever is left is taken by the next sweep.
@@ -135,7 +155,14 @@ impl Store {
         };
         let kept = reader.referred()?;
         let swept = self.blobs().sweep(&kept, BLOB_AGE_MIN);
-        let swept = swept.map_err(|error| StoreError::io(self.folder(), &error))?;
+        swept.map_err(|error| StoreError::io(self.folder(), &error))
+    }
+
+    /// Gives the space of deleted rows back to the system. For an owner that drives no run. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them; whatever is left is used again by new rows.
+    pub fn give_back(&self) -> Result<(), StoreError> {
         reserve::with(self.folder(), || {
             let path = super::open::database(self.folder());
             self.work(move |connection| {
@@ -143,22 +170,22 @@ impl Store {
             })
         })?;
         reserve::take(self.folder());
-        Ok(swept)
+        Ok(())
     }
 }
 
-/// Deletes a run. Where the log finds no space, it is emptied, and written from its beginning.
-fn delete(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
-    match delete_once(connection, run) {
+/// Deletes runs. Where the log finds no space, it is emptied, and written from its beginning.
+fn delete(connection: &mut Connection, runs: &[String]) -> rusqlite::Result<()> {
+    match delete_once(connection, runs) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
             log::empty(connection)?;
-            delete_once(connection, run)
+            delete_once(connection, runs)
         }
         result => result,
     }
 }
 
-fn delete_once(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
+fn delete_once(connection: &mut Connection, runs: &[String]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for table in [
         "attempts_open",
@@ -168,14 +195,47 @@ fn delete_once(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
         "events",
         "runs",
     ] {
-        transaction
-            .prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?
-            .execute([run])?;
+        let sql = format!("DELETE FROM {table} WHERE run = ?1");
+        let mut delete = transaction.prepare_cached(&sql)?;
+        for run in runs {
+            delete.execute([run])?;
+        }
     }
     faults::point("run.delete.before");
     transaction.commit()?;
     faults::point("run.delete.after");
     Ok(())
+}
+
+/// Looks at the occurrences after one, some of them, and deletes what is over. Gives the last that was looked at, if there may
+/// be more of them, and how many were deleted.
+fn forget_page(
+    connection: &mut Connection,
+    before: Timestamp,
+    after: i64,
+) -> rusqlite::Result<(Option<i64>, usize)> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "SELECT id, at < ?2, state = 'passed'
+                   OR state = 'started' AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run = occurrences.run)
+               FROM occurrences WHERE id > ?1 ORDER BY id LIMIT ?3";
+    let page: Vec<(i64, bool, bool)> = transaction
+        .prepare_cached(sql)?
+        .query_map((after, before.0, PAGE), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let old = page.iter().take_while(|(_, is_old, _)| *is_old);
+    let over = old.clone().filter(|(.., is_over)| *is_over);
+    let mut deleted = 0;
+    for (id, ..) in over {
+        let sql = "DELETE FROM occurrences WHERE id = ?1";
+        deleted += transaction.prepare_cached(sql)?.execute([id])?;
+    }
+    // They stand in the order of their time.
+    let is_whole = old.count() == PAGE as usize;
+    let last = page.last().filter(|_| is_whole).map(|(id, ..)| *id);
+    transaction.commit()?;
+    Ok((last, deleted))
 }
 
 /// Gives free pages back to the system, a few in each transaction.

@@ -123,6 +123,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn triggers(&self) -> Result<Vec<TriggerRow>, StoreError> {
+        if !self.has_table("triggers")? {
+            return Ok(Vec::new());
+        }
         let sql = format!("SELECT {COLUMNS} FROM triggers ORDER BY workflow, trigger");
         self.query_with(&sql, [], row)
     }
@@ -132,6 +135,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn trigger(&self, workflow: &str, trigger: &str) -> Result<Option<TriggerRow>, StoreError> {
+        if !self.has_table("triggers")? {
+            return Ok(None);
+        }
         let sql = format!("SELECT {COLUMNS} FROM triggers WHERE workflow = ?1 AND trigger = ?2");
         self.connection
             .prepare_cached(&sql)

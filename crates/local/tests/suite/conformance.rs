@@ -60,7 +60,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         secrets: Arc::new(NoSecrets),
         project: Arc::new(PathBuf::from(".")),
     };
-    let driver = Driver::start(store.clone());
+    let driver = Driver::start(store.clone(), None);
     let mut progress = driver.add(taken, services);
     let rest = loop {
         match progress.recv().await.expect("the driver says how it ends") {

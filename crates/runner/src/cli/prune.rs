@@ -1,16 +1,14 @@
 //! `flow runs prune`: deletes runs that ended long ago, and the stored values that nothing uses any more.
 
-use flow_engine::document::{Retention, retention};
+use flow_engine::document::Retention;
 use flow_engine::duration::Millis;
-use flow_engine::source::SourceFile;
-use flow_engine::time::Timestamp;
 use flow_local::clock::now;
 use flow_local::store::{Old, RunRow, Store, Swept};
 use serde_json::json;
 
 use super::{Folders, StoreArguments, print_json};
 use crate::exit::{Exit, Trouble};
-use crate::show::diagnostics;
+use crate::retention;
 use crate::show::values::bytes;
 
 #[derive(clap::Args)]
@@ -63,10 +61,10 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
     }
     let swept = if Store::reader(&folders.store)?.is_some() {
         let store = Store::open_to_prune(&folders.store)?;
-        for row in &old {
-            store.delete(&row.run)?;
-        }
-        store.sweep()?
+        retention::delete(&store, &old)?;
+        let swept = store.sweep()?;
+        store.give_back()?;
+        swept
     } else {
         Swept::default()
     };
@@ -76,28 +74,20 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
 
 /// What counts as old: what was typed, else what the project says.
 fn rules(arguments: &Arguments, folders: &Folders) -> Result<Vec<Old>, Trouble> {
-    let all = [Status::Succeeded, Status::Failed, Status::Cancelled];
-    let asked = |status: &Status| arguments.status.is_empty() || arguments.status.contains(status);
+    let asked = |status: &str| {
+        let mut named = arguments.status.iter();
+        arguments.status.is_empty() || named.any(|it| it.name() == status)
+    };
     let kept = match arguments.older_than {
-        Some(_) => Retention::default(),
-        None => of_project(folders)?,
+        Some(older) => Retention {
+            runs: Some(older),
+            keep_failed: Some(older),
+            noticed: None,
+        },
+        None => retention::of_project(&folders.project)?,
     };
-    let length = |status: Status| match status {
-        Status::Failed => arguments.older_than.or(kept.keep_failed).or(kept.runs),
-        _ => arguments.older_than.or(kept.runs),
-    };
-    let now = now();
-    let rules: Vec<Old> = all
-        .into_iter()
-        .filter(asked)
-        .filter_map(|status| {
-            let length = i64::try_from(length(status)?.0).unwrap_or(i64::MAX);
-            Some(Old {
-                status: Some(status.name().to_owned()),
-                before: Timestamp(now.0.saturating_sub(length)),
-            })
-        })
-        .collect();
+    let mut rules = retention::old(&kept, now());
+    rules.retain(|rule| rule.status.as_deref().is_none_or(asked));
     if rules.is_empty() {
         let trouble = Trouble::new(
             Exit::Usage,
@@ -108,20 +98,6 @@ fn rules(arguments: &Arguments, folders: &Folders) -> Result<Vec<Old>, Trouble> 
             .help("`--older-than 30d` says it once, `[retention]` with `runs = \"90d\"` in flow.toml for good"));
     }
     Ok(rules)
-}
-
-fn of_project(folders: &Folders) -> Result<Retention, Trouble> {
-    let path = folders.project.join("flow.toml");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Ok(Retention::default());
-    };
-    let source = SourceFile::new(path.display().to_string(), text);
-    let (retention, findings) = retention(&source);
-    if findings.is_empty() {
-        return Ok(retention);
-    }
-    diagnostics::print(&source, &findings);
-    Err(Trouble::said(Exit::Invalid))
 }
 
 fn said(old: &[RunRow], swept: Option<&Swept>, json: bool) {

@@ -71,7 +71,7 @@ pub(crate) async fn own(store: &Path, stop: impl Future<Output = Exit>) -> Resul
         Err(StoreError::Locked { .. }) => return Ok(Exit::Success),
         Err(error) => return Err(error.into()),
     };
-    let owner = Owner::new(store)?;
+    let owner = Owner::new(store, None)?;
     let exit = tokio::select! {
         () = idle(&owner) => {
             // Somebody may have come in the meantime: who is in is answered.

@@ -76,7 +76,7 @@ impl Backend {
         let deadline = Instant::now() + ATTACH_MAX;
         loop {
             let locked = match Store::open(store) {
-                Ok(opened) => return Ok(Backend::Here(Owner::new(opened)?)),
+                Ok(opened) => return Ok(Backend::Here(Owner::new(opened, None)?)),
                 Err(error @ StoreError::Locked { .. }) => error,
                 Err(error) => return Err(error.into()),
             };

@@ -12,7 +12,7 @@ use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{Decided, Driver, Progress, Services, Taken, cancelled_by};
+use flow_local::driver::{Decided, Driver, Hearer, Progress, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
 use flow_local::store::{BlobFolder, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
@@ -49,12 +49,12 @@ pub(crate) struct Owner {
 impl Owner {
     /// Drives the runs of a store, and listens beside it. What a killed owner left running is ended first, and that is
     /// said.
-    pub(crate) fn new(store: Store) -> Result<Arc<Owner>, Trouble> {
+    pub(crate) fn new(store: Store, hearer: Option<Hearer>) -> Result<Arc<Owner>, Trouble> {
         let store = Arc::new(store);
         let ledger = left_over::ledger(&store)?;
         Ok(Arc::new_cyclic(|owner| Owner {
             ledger,
-            driver: Driver::start(store.clone()),
+            driver: Driver::start(store.clone(), hearer),
             sandbox: Mutex::new(None),
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),

@@ -23,6 +23,7 @@ use super::hooks::Hooks;
 use super::library::{Library, Loaded};
 use super::log::Log;
 use super::queue::Word;
+use super::telemetry::Metrics;
 use crate::exit::Trouble;
 use crate::host::Owner;
 
@@ -38,6 +39,7 @@ pub(super) struct Daemon {
     pub(super) sandbox: bool,
     pub(super) project: PathBuf,
     pub(super) log: Log,
+    pub(super) metrics: Arc<Metrics>,
     /// No new work is taken on.
     pub(super) stopping: CancellationToken,
     pub(super) queue: UnboundedSender<Word>,
@@ -54,6 +56,7 @@ impl Daemon {
         project: PathBuf,
         sandbox: bool,
         log: Log,
+        metrics: Arc<Metrics>,
         queue: UnboundedSender<Word>,
     ) -> Daemon {
         Daemon {
@@ -62,6 +65,7 @@ impl Daemon {
             sandbox,
             project,
             log,
+            metrics,
             stopping: CancellationToken::new(),
             queue,
             going: Mutex::default(),
@@ -81,9 +85,9 @@ impl Daemon {
     ) -> Result<Vec<Noted>, StoreError> {
         let (answer, noted) = oneshot::channel();
         let queued = occurrences.iter();
-        let queued = queued
-            .filter(|occurrence| matches!(occurrence.outcome, Outcome::Queued { .. }))
-            .count();
+        let queued: Vec<bool> = queued
+            .map(|occurrence| matches!(occurrence.outcome, Outcome::Queued { .. }))
+            .collect();
         self.owner.store().notice(Notice {
             workflow: source.0.to_string(),
             trigger: source.1.to_string(),
@@ -99,10 +103,18 @@ impl Daemon {
                 what: "closed".into(),
             })
         })?;
-        if queued > 0 {
+        for (queued, noted) in queued.iter().zip(&noted) {
+            self.metrics.noticed(source, *queued, noted);
+        }
+        if queued.contains(&true) {
             let _ = self.queue.send(Word::Queued(source.0.clone()));
         }
         Ok(noted)
+    }
+
+    /// What keeps the store from taking anything, if something does.
+    pub(super) fn store_trouble(&self) -> Option<StoreError> {
+        self.owner.store().trouble().borrow().clone()
     }
 
     /// What `trigger` is to mean, as it is recorded: a large value is stored first. Blocking.

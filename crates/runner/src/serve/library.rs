@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use flow_connector::Connectors;
 use flow_engine::bundle::Bundle;
@@ -17,12 +18,15 @@ use crate::discover::{candidates, is_workflow};
 use crate::exit::Trouble;
 use crate::load;
 
+/// For so long a bundle is known to be on disk: what nothing refers to is kept for an hour after it was asked for.
+const PINNED: Duration = Duration::from_secs(1800);
+
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
     bundle: Bundle,
-    /// Where that is on disk, once a run needed it.
-    pinned: OnceLock<Pinned>,
+    /// Where that is on disk, and since when it was known, once a run needed it.
+    pinned: Mutex<Option<(Instant, Pinned)>>,
     /// The file, as it was found.
     pub(super) path: PathBuf,
     /// Of everything that runs of it pin.
@@ -70,7 +74,7 @@ impl Loaded {
         Loaded {
             workflow: Arc::new(workflow),
             bundle,
-            pinned: OnceLock::new(),
+            pinned: Mutex::default(),
             path: path.to_owned(),
             version,
             connectors: world.connectors.clone(),
@@ -81,11 +85,15 @@ impl Loaded {
 
     /// Everything that its runs pin, on disk. Blocking.
     pub(super) fn pinned(&self, store: &Store) -> Result<Pinned, StoreError> {
-        if let Some(known) = self.pinned.get() {
+        let mut known = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, known)) = &*known
+            && at.elapsed() < PINNED
+        {
             return Ok(known.clone());
         }
         let pinned = pin(store, &self.bundle)?;
-        Ok(self.pinned.get_or_init(|| pinned).clone())
+        *known = Some((Instant::now(), pinned.clone()));
+        Ok(pinned)
     }
 
     /// Its name.

@@ -4,7 +4,8 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over) and `retention` (those that are old); `log`,
+//! `telemetry` and `supervisor` (who is told what).
 
 mod clock;
 mod daemon;
@@ -15,7 +16,10 @@ mod library;
 pub(crate) mod log;
 mod polls;
 mod queue;
+mod retention;
+mod supervisor;
 mod take_up;
+mod telemetry;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +41,8 @@ use http::Server;
 use library::{Library, Told, World};
 use log::{Format, Level, Log};
 use queue::Word;
+use supervisor::Supervisor;
+use telemetry::{Metrics, Traces};
 
 /// What a daemon is started with.
 pub(crate) struct Settings {
@@ -63,7 +69,10 @@ pub(crate) async fn serve(
     stop: impl Future<Output = Exit>,
 ) -> Result<Exit, Trouble> {
     let log = Log(settings.log);
-    let owner = Owner::new(Store::open(&settings.store)?)?;
+    let metrics = Arc::new(Metrics::new());
+    let (traces, collector) = Traces::start(settings.store.clone(), log)?.unzip();
+    let hearer = telemetry::hearer(metrics.clone(), traces);
+    let owner = Owner::new(Store::open(&settings.store)?, Some(hearer))?;
     let first = world(&owner, &settings).await?;
     let (queue, words) = unbounded_channel();
     let daemon = Arc::new(Daemon::new(
@@ -71,6 +80,7 @@ pub(crate) async fn serve(
         settings.project.clone(),
         settings.sandbox,
         log,
+        metrics,
         queue.clone(),
     ));
     let mut pauses = owner.pauses();
@@ -104,11 +114,19 @@ pub(crate) async fn serve(
         tokio::spawn(take_up::take_up(daemon.clone())),
         tokio::spawn(clock::keep_time(daemon.clone())),
         tokio::spawn(polls::poll(daemon.clone())),
+        tokio::spawn(retention::keep(daemon.clone())),
     ];
+    let mut supervisor = Supervisor::find();
+    supervisor.ready(&format!("listens on http://{}", server.address));
     tokio::pin!(stop);
     let exit = loop {
         tokio::select! {
             exit = &mut stop => break exit,
+            () = supervisor.asks() => {
+                // Through the loop that drives the runs: one that hangs does not live.
+                owner.drives("").await;
+                supervisor.lives();
+            }
             Ok(()) = pauses.changed() => {
                 match daemon.read_paused() {
                     // Those that go on begin anew.
@@ -123,6 +141,7 @@ pub(crate) async fn serve(
         }
     };
     log.say(Level::Info, "serve", "stops: nothing new starts");
+    supervisor.stopping();
     daemon.stopping.cancel();
     server.stop();
     for part in parts {
@@ -139,6 +158,9 @@ pub(crate) async fn serve(
         );
     }
     owner.close().await;
+    if let Some(collector) = collector {
+        collector.close().await;
+    }
     Ok(exit)
 }
 

@@ -303,6 +303,7 @@ impl Poller {
             Ok(_) => None,
             Err(failure) => Some(format!("[{}] {}", failure.code, failure.message)),
         };
+        daemon.metrics.looked(&self.source, failed.is_none());
         match (&failed, self.failures) {
             (Some(error), 0) => {
                 let said = format!("cannot look: {error}");

@@ -1,4 +1,4 @@
-//! `docs/answers.md`: each row has tests that are there; and what only the whole program shows.
+//! `docs/answers.md` and `docs/requests.md`: each row has tests that are there; and what only the whole program shows.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,25 +10,36 @@ use crate::rules::{missing, sources};
 use crate::support::{end, flow, root, start, texts};
 
 #[test]
-fn every_row_has_tests_that_are_there() {
-    let page = std::fs::read_to_string(root().join("docs/answers.md")).expect("it is there");
+fn every_answer_has_tests_that_are_there() {
+    rows_have_tests("docs/answers.md", 'A', 40);
+}
+
+#[test]
+fn every_request_has_tests_that_are_there() {
+    rows_have_tests("docs/requests.md", 'R', 20);
+}
+
+/// Rows of a page are numbered after a letter, and name tests that are there.
+fn rows_have_tests(page: &str, letter: char, least: usize) {
+    let page = std::fs::read_to_string(root().join(page)).expect("it is there");
     let mut files = Vec::new();
     sources(&root().join("crates"), &mut files);
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
-    for line in page.lines().filter(|line| line.starts_with("| A")) {
+    let begin = format!("| {letter}");
+    for line in page.lines().filter(|line| line.starts_with(&begin)) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [row, answer, then, tests] = cells.as_slice() else {
+        let [row, what, then, tests] = cells.as_slice() else {
             panic!("{line}");
         };
-        assert!(!answer.is_empty() && !then.is_empty(), "{line}");
+        assert!(!what.is_empty() && !then.is_empty(), "{line}");
         rows.push((*row).to_owned());
         let tests = tests.split(", ").map(|test| test.trim_matches('`'));
         let found = tests.filter_map(|test| missing(test, &files));
         wrong.extend(found.map(|why| format!("{row}: {why}")));
     }
-    let numbered: Vec<String> = (1..=rows.len()).map(|at| format!("A{at}")).collect();
+    let numbered: Vec<String> = (1..=rows.len()).map(|at| format!("{letter}{at}")).collect();
     assert_eq!(rows, numbered);
-    assert!(rows.len() >= 40, "{} rows", rows.len());
+    assert!(rows.len() >= least, "{} rows", rows.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

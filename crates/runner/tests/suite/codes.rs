@@ -557,10 +557,6 @@ const WITHOUT: &[(&str, &str)] = &[
         "a delivery in the moment in which the daemon is stopped",
     ),
     ("webhook.timeout", "a body that comes for ten seconds"),
-    (
-        "webhook.unstored",
-        "a store that takes nothing: the storage faults",
-    ),
     ("internal.error", "a bug"),
     ("internal.not_a_call", "a bug"),
     ("internal.not_a_hold", "a bug"),

@@ -102,15 +102,14 @@ impl Checker<'_> {
             return Type::Unknown;
         }
         if let (Some(parameter), Some(tree)) = (parameter, tree) {
-            self.fits(&parameter.ty, &ty, tree, name);
             // A list in which one item fits may hold another that never does.
-            if let (Type::List(wanted), Some(items)) = (&parameter.ty, tree.items())
-                && self.findings.len() == before
-            {
+            if let (Type::List(wanted), Some(items)) = (&parameter.ty, tree.items()) {
                 for (at, item) in items.iter().enumerate() {
                     let found = item.infer(&types, &source, &mut Vec::new());
                     self.fits(wanted, &found, item, &format!("{name}[{at}]"));
                 }
+            } else {
+                self.fits(&parameter.ty, &ty, tree, name);
             }
         }
         ty
@@ -175,6 +174,13 @@ impl Checker<'_> {
                     Finding::error("check.type", tree.span, message)
                         .help(format!("add `{field}:`")),
                 );
+            }
+            let Type::Record(given) = found else { return };
+            for (key, member) in members {
+                if let (Some(wanted), Some(found)) = (record.fields.get(key), given.fields.get(key))
+                {
+                    self.fits(&wanted.ty, &found.ty, member, &format!("{name}.{key}"));
+                }
             }
             return;
         }

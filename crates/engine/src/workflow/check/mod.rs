@@ -184,6 +184,7 @@ impl<'a> Checker<'a> {
                 let order = workflow.plan.order().to_vec();
                 self.types(&mut workflow, &order);
                 self.exfiltration(&workflow, document);
+                self.open_webhooks(&workflow, document);
                 Some(workflow)
             }
             Err(cycles) => {

@@ -106,6 +106,11 @@ async fn ready(State(world): State<World>) -> Response {
         )
         .into_response();
     }
+    if let Some(trouble) = world.daemon.store_trouble() {
+        let message = format!("the store takes nothing: {}", trouble.code());
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
+            .into_response();
+    }
     "ready\n".into_response()
 }
 

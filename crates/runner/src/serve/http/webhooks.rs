@@ -16,7 +16,7 @@ use flow_engine::value::{Hash, Map, Value, journal, json};
 use flow_engine::workflow::{Bare, Stop};
 use flow_local::clock::now;
 use flow_local::start::new_id;
-use flow_local::store::{Noted, Occurrence, Outcome, StoreError};
+use flow_local::store::{Noted, Occurrence, Outcome};
 use futures_util::StreamExt;
 use serde_json::json as object;
 
@@ -33,6 +33,11 @@ pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 const BODY_IDLE_MAX: Duration = Duration::from_secs(10);
 const BODY_MAX: Duration = Duration::from_secs(30);
 
+/// How long a delivery may wait until it is on disk; whoever sent it comes back later.
+const RECORDED_MAX: Duration = Duration::from_secs(10);
+/// Payloads of bodies up to this size are made where they are taken.
+const SMALL: usize = 16 << 10;
+
 /// Takes a delivery.
 pub(super) async fn deliver(
     State(world): State<World>,
@@ -48,10 +53,10 @@ pub(super) async fn deliver(
         headers,
         body: Bytes::new(),
     };
-    match taken(&world.daemon, &path, delivered, body).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
-    }
+    let taken = taken(&world.daemon, &path, delivered, body).await;
+    let answer = taken.unwrap_or_else(IntoResponse::into_response);
+    world.daemon.metrics.answered(answer.status().as_u16());
+    answer
 }
 
 /// A request as it came.
@@ -75,6 +80,9 @@ async fn taken(
             "serve.stopping",
             stopping,
         ));
+    }
+    if let Some(trouble) = daemon.store_trouble() {
+        return Err(unstored(trouble.code()));
     }
     let hooks = daemon.hooks();
     // One that is paused is not told from one that is not there.
@@ -176,18 +184,21 @@ async fn to_one(
         key: id.unwrap_or_else(|| run.clone()),
         at: now(),
         due: None,
-        payload: tokio::task::block_in_place(|| daemon.payload(payload)).map_err(|error| {
-            let message = format!("it cannot be recorded at the moment: {error}");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
-        })?,
+        payload: recorded(daemon, payload, delivered.body.len())
+            .map_err(|error| unstored(&error))?,
         digest: Some(Hash::of(&delivered.body).to_string()),
         outcome: outcome.clone(),
     };
-    let noted = daemon.notice(&hook.source, vec![occurrence], None).await;
+    // What is given up here may be recorded all the same, once the store takes it: sent again, it is known by its id.
+    let noted = daemon.notice(&hook.source, vec![occurrence], None);
+    let noted = match tokio::time::timeout(RECORDED_MAX, noted).await {
+        Ok(noted) => noted.map_err(|error| unstored(error.code())),
+        Err(_) => Err(unstored("store.busy")),
+    };
     if !matches!(noted.as_deref(), Ok([Noted::New])) {
         daemon.await_no_more(&run);
     }
-    let noted = noted.map_err(|error| unstored(&error))?.pop();
+    let noted = noted?.pop();
     let answer = |run| Answer {
         run,
         reason: None,
@@ -222,6 +233,14 @@ async fn to_one(
             })
         }
     }
+}
+
+/// A payload as it is recorded. Only a large one writes a file.
+fn recorded(daemon: &Daemon, payload: Value, size: usize) -> Result<String, String> {
+    if size <= SMALL {
+        return daemon.payload(payload);
+    }
+    tokio::task::block_in_place(|| daemon.payload(payload))
 }
 
 /// Reads the body, to a bound of bytes and of time.
@@ -422,7 +441,7 @@ fn unsigned(why: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "webhook.signature", why)
 }
 
-fn unstored(error: &StoreError) -> Problem {
-    let message = format!("it cannot be recorded at the moment: {}", error.code());
+fn unstored(code: &str) -> Problem {
+    let message = format!("it cannot be recorded at the moment: {code}");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
 }

@@ -1,6 +1,9 @@
 //! The daemon: real processes, real time, real sockets.
 
 mod polls;
+mod requests;
 mod schedules;
 mod support;
+#[cfg(unix)]
+mod telemetry;
 mod webhooks;

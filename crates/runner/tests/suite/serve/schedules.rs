@@ -12,9 +12,15 @@ const EACH_SECOND: &str = "name: tick\non: { every: 1s, misfire: { all: 100 } }\
 fn each_second_has_one_run_however_often_the_daemon_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tick.yml"), EACH_SECOND).expect("a workflow");
-    for pause in [1300, 700, 1500, 400, 1100] {
+    // Each end within some milliseconds of a due time, before and after it.
+    for round in 0..50 {
         let daemon = Daemon::start(folder.path(), &[], &[]);
-        std::thread::sleep(Duration::from_millis(pause));
+        let past = jiff::Timestamp::now().as_millisecond().rem_euclid(1000);
+        let until_due = 1000 - u64::try_from(past).expect("below a second");
+        let offset = round * 3 % 50;
+        std::thread::sleep(Duration::from_millis(
+            (until_due + offset).saturating_sub(15),
+        ));
         daemon.kill();
     }
     let daemon = Daemon::start(folder.path(), &[], &[]);
@@ -146,4 +152,39 @@ fn an_ended_batch_starts_one_run_over_restarts() {
         .collect();
     assert_eq!(ids.len(), 3, "{seen:?}");
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), made);
+}
+
+#[test]
+fn a_thousand_schedules_due_in_one_second_are_recorded_and_started_each_once() {
+    const COUNT: usize = 1000;
+    let folder = tempfile::tempdir().expect("a folder");
+    for at in 0..COUNT {
+        let text = format!(
+            "name: s{at}\non: {{ schedule: \"*/20 * * * * *\" }}\nsteps:\n  a: {{ value: 1 }}\n"
+        );
+        std::fs::write(folder.path().join(format!("s{at}.yml")), text).expect("a workflow");
+    }
+    let daemon = Daemon::start(folder.path(), &["--runs", "50"], &[]);
+    let reader = reader(folder.path());
+    let started = || {
+        let states = (0..COUNT).map(|at| {
+            let seen = reader.occurrences(&format!("s{at}"), "main", 10);
+            seen.expect("readable").pop()
+        });
+        // The first of each: all of one time, unless the daemon came up right at one.
+        let first: Vec<_> = states.flatten().collect();
+        let times: BTreeSet<_> = first.iter().map(|seen| seen.due).collect();
+        assert!(times.len() <= 2, "{times:?}");
+        first.len() == COUNT && first.iter().all(|seen| seen.state == "started")
+    };
+    until("they are due", || {
+        !noticed(folder.path(), "s0", "main").is_empty()
+    });
+    until("all have begun", started);
+    assert_eq!(daemon.stop(), 0);
+    for at in 0..COUNT {
+        let seen = noticed(folder.path(), &format!("s{at}"), "main");
+        let times: BTreeSet<_> = seen.iter().map(|seen| seen.due).collect();
+        assert_eq!(times.len(), seen.len(), "none is twice: {seen:?}");
+    }
 }

@@ -7,10 +7,11 @@ use crate::collections::IndexMap;
 use super::super::Checker;
 use super::entry::Keys;
 use crate::catalog::OperationKind;
-use crate::document::{Member, keys as language};
+use crate::document::{Document, Member, keys as language};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::types::Type;
+use crate::workflow::Workflow;
 use crate::workflow::trigger::{Delivery, Starts, Trigger, Verify};
 use crate::yaml::{Node, NodeKind};
 
@@ -120,6 +121,30 @@ impl Checker<'_> {
                 .related(first.span, "the first one");
             self.findings
                 .push(finding.help("give one of them another path, or make one trigger of both"));
+        }
+    }
+
+    /// Whoever reaches a webhook that verifies nobody starts runs.
+    pub(in super::super) fn open_webhooks(&mut self, workflow: &Workflow, document: &Document) {
+        let unsaid = |finding: &Finding| finding.code == "check.webhook_verify";
+        if document.fields.contains_key("risk") || self.findings.iter().any(unsaid) {
+            return;
+        }
+        for trigger in workflow.triggers.values() {
+            let Starts::Delivery(delivery) = &trigger.starts else {
+                continue;
+            };
+            if !matches!(delivery.verify, Verify::Nobody) {
+                continue;
+            }
+            let message = format!(
+                "whoever reaches `/webhooks/{}` starts runs: nobody is verified",
+                delivery.path
+            );
+            let finding = Finding::warning("check.webhook_open", trigger.span, message);
+            self.findings.push(finding.help(
+                "name how senders are verified, such as `verify: standard-webhooks`; once weighed, `risk: accepted` on the workflow says so",
+            ));
         }
     }
 
