@@ -348,6 +348,7 @@ impl Run {
 /// `run` as expressions see it.
 pub(super) fn about(started: &RunStarted, at: Timestamp) -> Value {
     let by = &started.started_by;
+    let time = |at: Option<Timestamp>| Value::from(at.map(|at| at.to_string()).as_deref());
     let trigger = Value::map([
         ("name", Value::from(by.name.as_deref())),
         ("kind", Value::from(by.kind.as_str())),
@@ -358,6 +359,8 @@ pub(super) fn about(started: &RunStarted, at: Timestamp) -> Value {
         ("id", Value::from(started.run.as_str())),
         ("name", Value::from(started.workflow.as_str())),
         ("started_at", Value::from(at.to_string())),
+        ("due", time(by.due)),
+        ("due_previous", time(by.due_previous)),
         ("trigger", trigger),
     ])
 }

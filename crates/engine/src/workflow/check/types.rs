@@ -69,7 +69,7 @@ impl Checker<'_> {
         let mut roots = vec![
             ("inputs", record(inputs)),
             ("trigger", payload),
-            ("run", run_type(false, false)),
+            ("run", run_type(time_or_null(), false)),
             ("secrets", Type::Map(Arc::new(Type::Secret))),
             ("vars", record(Vec::new())),
             ("steps", record(Vec::new())),
@@ -104,7 +104,7 @@ impl Checker<'_> {
         self.body_types(workflow, 0, &ordered, &mut roots, &[]);
         if let Some(finally) = workflow.finally {
             let before = roots[2].1.clone();
-            roots[2].1 = run_type(false, true);
+            roots[2].1 = run_type(time_or_null(), true);
             self.body_types(workflow, finally, &ordered, &mut roots, &[]);
             roots[2].1 = before;
         }
@@ -160,7 +160,7 @@ impl Checker<'_> {
             self.body_types(workflow, main, ordered, roots, &inside);
             if let Some(finally) = finally {
                 let before = roots[2].1.clone();
-                roots[2].1 = run_type(false, true);
+                roots[2].1 = run_type(time_or_null(), true);
                 self.body_types(workflow, finally, ordered, roots, &inside);
                 roots[2].1 = before;
             }
@@ -475,9 +475,14 @@ fn loop_type(item: Type) -> Type {
     })))
 }
 
-/// The type of `run`. When it was due is known only where a schedule gives a run its inputs, how it went only when it is
-/// over.
-pub(super) fn run_type(due: bool, over: bool) -> Type {
+/// The type of a time that a run may have or not.
+fn time_or_null() -> Type {
+    Type::string().or(Type::Null)
+}
+
+/// The type of `run`. That there is a time at which it was due is known only where a schedule gives a run its inputs, how it
+/// went only when it is over.
+pub(super) fn run_type(due: Type, over: bool) -> Type {
     let trigger = Type::record(
         [
             ("name", Type::Unknown),
@@ -491,11 +496,10 @@ pub(super) fn run_type(due: bool, over: bool) -> Type {
         ("id", Type::string()),
         ("name", Type::string()),
         ("started_at", Type::string()),
+        ("due", due),
+        ("due_previous", time_or_null()),
         ("trigger", trigger),
     ];
-    if due {
-        members.extend([("due", Type::string()), ("due_previous", Type::Unknown)]);
-    }
     if over {
         members.extend([("status", Type::string()), ("error", Type::Unknown)]);
     }

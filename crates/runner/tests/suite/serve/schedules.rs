@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use flow_engine::journal::Event;
+use flow_engine::value::Value;
+
 use super::support::{Daemon, noticed, post, reader, send};
 use crate::support::until;
 
-const EACH_SECOND: &str = "name: tick\non: { every: 1s, misfire: { all: 100 } }\nconcurrency: { group: all, max: 4 }\nsteps:\n  a: { value: 1 }\n";
+const EACH_SECOND: &str = "name: tick\non: { every: 1s, misfire: { all: 100 } }\nconcurrency: { group: all, max: 4 }\nsteps:\n  a: { value: \"{{ run.due }}\" }\n";
 
 #[test]
 fn each_second_has_one_run_however_often_the_daemon_is_killed() {
@@ -45,6 +48,13 @@ fn each_second_has_one_run_however_often_the_daemon_is_killed() {
     for seen in seen.iter().filter(|seen| seen.state == "started") {
         let run = seen.run.as_deref().expect("a run");
         assert_eq!(reader.find(run).expect("readable").len(), 1, "{seen:?}");
+        let due = seen.due.expect("a time").to_string();
+        let journal = reader.journal(run).expect("readable");
+        let is_due = journal.iter().any(|(_, event)| match event {
+            Event::StepSucceeded(step) => step.value == Value::from(due.as_str()),
+            _ => false,
+        });
+        assert!(is_due, "{seen:?}: {journal:?}");
     }
     let left = seen.iter().filter(|seen| seen.state != "started").count();
     assert!(left <= 1, "what was queued was started: {seen:?}");

@@ -21,7 +21,7 @@ impl Checker<'_> {
         for (root, ty) in &mut own {
             match *root {
                 "trigger" => *ty = trigger.payload.clone(),
-                "run" => *ty = run_type(true, false),
+                "run" => *ty = run_type(Type::string(), false),
                 _ => {}
             }
         }
