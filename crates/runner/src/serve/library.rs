@@ -20,7 +20,8 @@ use crate::load;
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
-    bundle: Bundle,
+    /// Everything that it was made of.
+    pub(super) bundle: Bundle,
     /// Where that is on disk, once a run needed it.
     pinned: OnceLock<Pinned>,
     /// The file, as it was found.
