@@ -274,7 +274,7 @@ pub(crate) fn store_files(
 }
 
 /// The first of the files that inputs name which is not in the project folder, or belongs to flow itself: whoever gives inputs
-/// from elsewhere reaches no other file of this machine. Blocking.
+/// from elsewhere reaches no other file of this machine. What the workflow itself names as a default is its author's. Blocking.
 pub(crate) fn file_outside(
     workflow: &Workflow,
     inputs: &Map,
@@ -285,10 +285,11 @@ pub(crate) fn file_outside(
     let own = own.map(|folder| folder.canonicalize().unwrap_or(folder));
     let project = project.canonicalize().ok();
     workflow.inputs.values().find_map(|input| {
-        let path = inputs.get(&input.name)?.as_str()?;
-        if input.kind != InputKind::File {
+        let value = inputs.get(&input.name)?;
+        if input.kind != InputKind::File || input.default.as_ref() == Some(value) {
             return None;
         }
+        let path = value.as_str()?;
         let message = match project.as_ref()?.join(path).canonicalize() {
             Ok(real) if own.iter().any(|folder| real.starts_with(folder)) => {
                 format!("{path}: it belongs to flow itself")

@@ -90,7 +90,8 @@ pub(crate) async fn serve(
     read_anew(&daemon, &settings.folder, &first);
     let token = Tokens::of(&settings.store).first()?;
     // Whoever is told where it listens finds everything there.
-    let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
+    let (port, hosts) = (settings.port, &settings.hosts);
+    let server = Server::start(daemon.clone(), port, hosts, settings.runs_max).await?;
     log.say(
         Level::Info,
         "serve",

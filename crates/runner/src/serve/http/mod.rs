@@ -48,6 +48,8 @@ struct World {
     tokens: Arc<Tokens>,
     /// How many more streams may be open.
     streams: Arc<Semaphore>,
+    /// How many more runs may be started by hand until some have ended.
+    runs: Arc<Semaphore>,
 }
 
 /// A server that listens.
@@ -57,11 +59,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Listens on an address; 127.0.0.1 alone. `names` are further names under which it may be asked.
+    /// Listens on an address; 127.0.0.1 alone. `names` are further names under which it may be
+    /// asked; `runs_max` is how many runs that were started over it go at once.
     pub(super) async fn start(
         daemon: Arc<Daemon>,
         port: u16,
         names: &[String],
+        runs_max: usize,
     ) -> Result<Server, Trouble> {
         let listening = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await;
         let listener = listening.map_err(|error| unbound(port, &error))?;
@@ -77,6 +81,7 @@ impl Server {
             daemon,
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            runs: Arc::new(Semaphore::new(runs_max.min(Semaphore::MAX_PERMITS))),
         };
         let accepting = tokio::spawn(accept::accept(listener, router(world)));
         Ok(Server { address, accepting })

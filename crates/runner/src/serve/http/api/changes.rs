@@ -56,7 +56,12 @@ pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
         {
             Driven::Following(mut following) => {
                 on_disk(&mut following).await?;
-                attended(&ask.world.daemon, &row.workflow.as_str().into(), following);
+                attended(
+                    &ask.world.daemon,
+                    &row.workflow.as_str().into(),
+                    following,
+                    None,
+                );
             }
             Driven::Told | Driven::Exists => {}
         }
@@ -95,7 +100,7 @@ pub(in crate::serve::http) fn resume(ask: Ask<Run>) -> Tried {
             if decides {
                 on_disk(&mut following).await?;
             }
-            attended(daemon, &row.workflow.as_str().into(), following);
+            attended(daemon, &row.workflow.as_str().into(), following, None);
         }
         let told = json!({ "run": row.run });
         Ok(super::json(StatusCode::ACCEPTED, &told))

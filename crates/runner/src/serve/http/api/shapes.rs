@@ -69,6 +69,7 @@ pub(in crate::serve::http) static PROBLEM: Shape = Named(
             TEXT,
             "Where in the body something else is expected.",
         ),
+        may("run", Run, "The run that may be done later all the same."),
     ]),
 );
 

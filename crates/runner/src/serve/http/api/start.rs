@@ -8,6 +8,7 @@ use flow_engine::value::{Map, Value};
 use flow_local::driver::Progress;
 use flow_local::start::{id_of_key, new_id};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::trouble::{problem, refused, unset};
 use super::workflows::served;
@@ -45,6 +46,12 @@ pub(super) async fn begin(
     start: Start,
 ) -> Result<Response, Problem> {
     let daemon = &ask.world.daemon;
+    let permit = ask.world.runs.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| {
+        let message = "as many runs as are driven at once were asked for and go on";
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "api.busy", message);
+        problem.help("wait until some have ended, or serve with a higher `--runs N`")
+    })?;
     let run = start.run.clone();
     let driven = daemon.owner.start(start, None).await;
     match driven.map_err(|trouble| problem(&trouble))? {
@@ -54,7 +61,7 @@ pub(super) async fn begin(
             daemon
                 .log
                 .say_of_run(Level::Info, workflow, Some(&run), &how);
-            attended(daemon, workflow, following);
+            attended(daemon, workflow, following, Some(permit));
             Ok(super::json(
                 StatusCode::ACCEPTED,
                 &json!({ "run": run, "new": true }),
@@ -67,14 +74,17 @@ pub(super) async fn begin(
     }
 }
 
-/// Waits for the first word of a run: then what was asked for is on disk. A store that takes nothing is not waited for.
+/// Waits for the first word of a run: then what was asked for is on disk. A store that takes nothing is not waited for: what
+/// was asked for is done once it does again, unless the daemon ends before.
 pub(super) async fn on_disk(following: &mut Following) -> Result<(), Problem> {
     loop {
         match following.progress.recv().await {
             Some(Progress::StoreWaits(None)) => {}
             Some(Progress::StoreWaits(Some(error)) | Progress::StoreFailed(error)) => {
-                (following.stop)();
-                return Err(problem(&error.into()));
+                let problem = problem(&error.into()).with("run", following.run.as_str());
+                return Err(problem.help(
+                    "it may be done later all the same: look for this run, or ask again with the same `key`",
+                ));
             }
             Some(_) => return Ok(()),
             None => {
@@ -86,12 +96,18 @@ pub(super) async fn on_disk(following: &mut Following) -> Result<(), Problem> {
     }
 }
 
-/// Says in the daemon's log how the run goes on.
-pub(super) fn attended(daemon: &Arc<Daemon>, workflow: &Arc<str>, following: Following) {
+/// Says in the daemon's log how the run goes on; its place is free when it has ended.
+pub(super) fn attended(
+    daemon: &Arc<Daemon>,
+    workflow: &Arc<str>,
+    following: Following,
+    permit: Option<OwnedSemaphorePermit>,
+) {
     let (daemon, source): (_, Source) = (daemon.clone(), (workflow.clone(), "api".into()));
     tokio::spawn(async move {
         let Following { run, progress, .. } = following;
         attend(&daemon, &source, &run, progress).await;
+        drop(permit);
     });
 }
 
@@ -105,10 +121,6 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
     let errors = starting::not_of_trigger(errors, trigger.as_ref());
     if !errors.is_empty() {
         return Err(refused(&errors));
-    }
-    let (project, store) = (&daemon.project, daemon.owner.store().folder());
-    if let Some(error) = inputs::file_outside(workflow, &given, project, store) {
-        return Err(refused(&[error]));
     }
     if trigger.is_some() && event.is_none() {
         let message = "the run begins with an event of its trigger, and none was given";
@@ -130,6 +142,10 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
         &*blobs,
     );
     let all = all.map_err(|error| refused(&[error]))?;
+    let (project, store) = (&daemon.project, daemon.owner.store().folder());
+    if let Some(error) = inputs::file_outside(workflow, &all, project, store) {
+        return Err(refused(&[error]));
+    }
     let all = inputs::store_files(workflow, &all, project, &*blobs);
     let all = all.map_err(|trouble| problem(&trouble))?;
     Ok(Start {

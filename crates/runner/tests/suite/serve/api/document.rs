@@ -39,10 +39,27 @@ fn made(document: &Value) -> String {
                 word("operationId")
             );
             details.push_str(&parameters(operation));
-            details.push_str(&answers(operation, document));
+            details.push_str(&answers(operation));
         }
     }
-    text + &details
+    text + &details + &shapes(document)
+}
+
+/// The shapes that have names.
+fn shapes(document: &Value) -> String {
+    let mut text = "\n## Shapes\n".to_owned();
+    let named = document["components"]["schemas"].as_object();
+    for (name, schema) in named.expect("shapes") {
+        let _ = writeln!(
+            text,
+            "\n### {name}\n\n| member | type | |\n| --- | --- | --- |"
+        );
+        for (name, member) in schema["properties"].as_object().expect("members") {
+            let about = member["description"].as_str().unwrap_or_default();
+            let _ = writeln!(text, "| `{name}` | {} | {about} |", kind(member));
+        }
+    }
+    text
 }
 
 fn parameters(operation: &Value) -> String {
@@ -75,7 +92,7 @@ fn parameters(operation: &Value) -> String {
     text
 }
 
-fn answers(operation: &Value, document: &Value) -> String {
+fn answers(operation: &Value) -> String {
     let mut text = String::new();
     let (mut refused, mut members) = (Vec::new(), BTreeSet::new());
     for (status, answer) in operation["responses"].as_object().expect("answers") {
@@ -87,9 +104,12 @@ fn answers(operation: &Value, document: &Value) -> String {
             continue;
         }
         let _ = writeln!(text, "- `{status}` `{media}`: {about}");
-        let schema = resolved(&content["schema"], document);
+        let schema = &content["schema"];
+        if schema["$ref"].is_string() {
+            members.insert(format!("a {}", kind(schema)));
+        }
         for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
-            members.insert(format!("`{name}`: {}", kind(schema)));
+            members.insert(format!("`{name}` ({})", kind(schema)));
         }
     }
     let _ = writeln!(
@@ -99,25 +119,16 @@ fn answers(operation: &Value, document: &Value) -> String {
     );
     if !members.is_empty() {
         let members: Vec<String> = members.into_iter().collect();
-        let _ = writeln!(text, "\nMembers of the answer: {}.", members.join(", "));
+        let _ = writeln!(text, "\nThe answer has: {}.", members.join(", "));
     }
     text
-}
-
-fn resolved<'d>(schema: &'d Value, document: &'d Value) -> &'d Value {
-    match schema["$ref"]
-        .as_str()
-        .and_then(|name| name.strip_prefix('#'))
-    {
-        Some(pointer) => document.pointer(pointer).expect("it is there"),
-        None => schema,
-    }
 }
 
 /// The type of a value, in a few words.
 fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str() {
-        return name.rsplit('/').next().unwrap_or_default().to_owned();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        return format!("[{name}](#{})", name.to_lowercase());
     }
     if schema["type"] == "array" {
         return format!("list of {}", kind(&schema["items"]));

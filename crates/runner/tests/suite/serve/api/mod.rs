@@ -3,6 +3,7 @@
 mod bounds;
 mod credentials;
 mod document;
+mod kill;
 mod routes;
 mod stream;
 

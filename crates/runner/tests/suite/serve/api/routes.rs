@@ -145,7 +145,13 @@ fn one_key_starts_one_run() {
 #[test]
 fn what_a_run_begins_with_is_judged_as_on_the_command_line() {
     let event = "name: order\non: { webhook: a, verify: none }\nsteps: { a: { value: '{{ trigger.body.n }}' } }\noutputs: { n: '{{ steps.a }}' }\n";
-    let api = Api::start(&[("order.yml", event), ("notes.txt", "a note\n")], &[]);
+    let reads = "name: reads\ninputs: { notes: { type: file } }\non: { webhook: b, verify: none, inputs: { notes: '{{ trigger.body.path }}' } }\nsteps: { a: { value: '{{ inputs.notes }}' } }\n";
+    let files = [
+        ("order.yml", event),
+        ("reads.yml", reads),
+        ("notes.txt", "a note\n"),
+    ];
+    let api = Api::start(&files, &[]);
     let refused = |workflow: &str, body: Value, code: &str| {
         let answer = api.post(&format!("/workflows/{workflow}/runs"), &body);
         assert_eq!(
@@ -203,6 +209,8 @@ fn what_a_run_begins_with_is_judged_as_on_the_command_line() {
             "input.file",
         );
     }
+    let event = json!({ "event": { "body": { "path": "/etc/passwd" } } });
+    refused("reads", event, "input.file");
     assert_eq!(api.runs(), 0);
     api.run("hello", &json!({ "inputs": { "notes": "notes.txt" } }));
     let run = api.run("order", &json!({ "event": { "body": { "n": 7 } } }));
@@ -381,5 +389,28 @@ fn workflows_and_triggers_are_shown_and_paused() {
     });
     let unknown = api.post("/triggers/hello/none/pause", &json!({}));
     assert_eq!((unknown.status, &*unknown.code()), (404, "api.not_found"));
+    assert_eq!(api.daemon.stop(), 0);
+}
+
+#[test]
+fn not_more_runs_are_taken_than_go_at_once() {
+    let slow = "name: slow\nsteps:\n  a: { run: 'while ! [ -e go ]; do sleep 0.05; done' }\n";
+    let api = Api::start(&[("slow.yml", slow)], &["--runs", "2"]);
+    let runs: Vec<String> = (0..2).map(|_| api.run("slow", &json!({}))).collect();
+    let start = || api.post("/workflows/slow/runs", &json!({ "key": "third" }));
+    let answer = start();
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (503, "api.busy"),
+        "{}",
+        answer.body
+    );
+    assert!(answer.head.contains("retry-after"), "{}", answer.head);
+    assert_eq!(api.runs(), 2, "what was not taken is not there");
+    go(api.path());
+    for run in &runs {
+        api.is(run, "succeeded");
+    }
+    until("there is a place again", || start().status == 202);
     assert_eq!(api.daemon.stop(), 0);
 }
