@@ -36,14 +36,8 @@ pub(crate) fn typed(
         Ok(from_file) => from_file,
         Err(error) => return (given, vec![error]),
     };
-    for (key, value) in from_file.iter().flat_map(Map::iter) {
-        match workflow.inputs.get(key) {
-            Some(input) => match input.accept(value.clone()) {
-                Ok(value) => given.insert(key.clone(), value),
-                Err(error) => errors.push(error),
-            },
-            None => errors.push(unknown(workflow, key)),
-        }
+    if let Some(from_file) = &from_file {
+        take(workflow, from_file, &mut given, &mut errors);
     }
     let mut typed_names: Vec<&str> = Vec::new();
     for (key, text) in pairs {
@@ -67,13 +61,45 @@ pub(crate) fn typed(
             None => errors.push(unknown(workflow, key)),
         }
     }
+    complain_of_missing(workflow, &given, &mut errors);
+    (given, errors)
+}
+
+/// The same for inputs that were given as values.
+pub(crate) fn given(workflow: &Workflow, values: &Map) -> (Map, Vec<InputError>) {
+    let (mut given, mut errors) = (Map::new(), Vec::new());
+    take(workflow, values, &mut given, &mut errors);
+    complain_of_missing(workflow, &given, &mut errors);
+    (given, errors)
+}
+
+fn take(workflow: &Workflow, values: &Map, given: &mut Map, errors: &mut Vec<InputError>) {
+    for (key, value) in values.iter() {
+        match workflow.inputs.get(key) {
+            Some(input) => {
+                // Texts stand for secrets by their names: whoever gives inputs has no other form for them.
+                let named = value.as_str().filter(|_| input.kind == InputKind::Secret);
+                let accepted = match named {
+                    Some(name) => input.from_text(name),
+                    None => input.accept(value.clone()),
+                };
+                match accepted {
+                    Ok(value) => given.insert(key.clone(), value),
+                    Err(error) => errors.push(error),
+                }
+            }
+            None => errors.push(unknown(workflow, key)),
+        }
+    }
+}
+
+fn complain_of_missing(workflow: &Workflow, given: &Map, errors: &mut Vec<InputError>) {
     for input in workflow.inputs.values() {
         let has = given.get(&input.name).is_some() || input.default.is_some() || !input.required;
         if !has && !errors.iter().any(|error| error.name == input.name) {
             errors.push(missing_one(&input.name, &input.kind));
         }
     }
-    (given, errors)
 }
 
 /// The inputs in the order in which they are declared, with the defaults of those that were not given.
@@ -245,6 +271,36 @@ pub(crate) fn store_files(
         stored.insert(name.clone(), value);
     }
     Ok(stored)
+}
+
+/// The first of the files that inputs name which is not in the project folder, or belongs to flow itself: whoever gives inputs
+/// from elsewhere reaches no other file of this machine. What the workflow itself names as a default is its author's. Blocking.
+pub(crate) fn file_outside(
+    workflow: &Workflow,
+    inputs: &Map,
+    project: &Path,
+    store: &Path,
+) -> Option<InputError> {
+    let own = [store.to_owned(), project.join(".flow")];
+    let own = own.map(|folder| folder.canonicalize().unwrap_or(folder));
+    let project = project.canonicalize().ok();
+    workflow.inputs.values().find_map(|input| {
+        let value = inputs.get(&input.name)?;
+        if input.kind != InputKind::File || input.default.as_ref() == Some(value) {
+            return None;
+        }
+        let path = value.as_str()?;
+        let message = match project.as_ref()?.join(path).canonicalize() {
+            Ok(real) if own.iter().any(|folder| real.starts_with(folder)) => {
+                format!("{path}: it belongs to flow itself")
+            }
+            Ok(real) if real.starts_with(project.as_ref()?) => return None,
+            Ok(_) => format!("{path}: it is not in the project folder"),
+            Err(error) => format!("{path}: {error}"),
+        };
+        let help = "name a file of the project folder, by its path from there".to_owned();
+        Some(error("input.file", &input.name, message, Some(help)))
+    })
 }
 
 /// A path that was typed starts at the caller's folder.

@@ -1,8 +1,9 @@
 //! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
 //!
 //! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `discover` (which files),
-//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `host` (where runs are driven), `serve` (the daemon), then `show` (everything that people see).
+//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `inputs`, `starting`, `stored` and `again` (what a run begins with: given, by a trigger, once more), `host` (where runs are driven), `tokens` and `serve` (the daemon), then `show` (everything that people see).
 
+mod again;
 mod cli;
 mod discover;
 mod exit;
@@ -16,6 +17,9 @@ mod secrets;
 mod serve;
 mod services;
 mod show;
+mod starting;
+mod stored;
+mod tokens;
 
 use std::process::ExitCode;
 

@@ -182,14 +182,19 @@ pub(crate) struct Missing<'w> {
 }
 
 impl Missing<'_> {
-    /// The first of them, in a line.
+    /// The first of them, in a line with its code.
     pub(crate) fn said(&self) -> String {
+        format!("[secret.missing] {}", self.message())
+    }
+
+    /// The first of them, in words.
+    pub(crate) fn message(&self) -> &str {
         let given = self.given.as_ref().map(|trouble| trouble.message.as_str());
         let named = self
             .named
             .first()
             .map(|(_, finding)| finding.message.as_str());
-        format!("[secret.missing] {}", given.or(named).unwrap_or_default())
+        given.or(named).unwrap_or_default()
     }
 }
 

@@ -127,7 +127,8 @@ impl BlobFolder {
         copy_hashed(&mut file, &mut io::sink()).map(|found| found == hash)
     }
 
-    pub(super) fn path(&self, hash: Hash) -> PathBuf {
+    /// The file of a blob, whether it is there or not.
+    pub fn path(&self, hash: Hash) -> PathBuf {
         let name = hash.to_string();
         self.folder.join(&name[..2]).join(&name[2..])
     }

@@ -211,6 +211,14 @@ impl Store {
         self.blobs.clone()
     }
 
+    /// How long the database is with its log, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let path = database(&self.folder);
+        let files = [path.with_extension("db-wal"), path];
+        let sizes = files.iter().filter_map(|file| file.metadata().ok());
+        sizes.map(|file| file.len()).sum()
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder

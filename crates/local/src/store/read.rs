@@ -154,7 +154,21 @@ impl Reader {
         run: &str,
         seen: u64,
     ) -> Result<Vec<(Timestamp, Event)>, StoreError> {
-        let rows = self.rows_after(run, seen)?;
+        let rows = self.rows_after(run, seen, u32::MAX)?;
+        self.checked(run, seen, &rows)
+    }
+
+    /// So many rows of the journal of a run at most, after its first `seen`.
+    ///
+    /// # Errors
+    /// As [`Reader::journal`].
+    pub fn journal_page(
+        &self,
+        run: &str,
+        seen: u64,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Event)>, StoreError> {
+        let rows = self.rows_after(run, seen, limit)?;
         self.checked(run, seen, &rows)
     }
 
@@ -185,13 +199,13 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn rows(&self, run: &str) -> Result<Vec<Row>, StoreError> {
-        self.rows_after(run, 0)
+        self.rows_after(run, 0, u32::MAX)
     }
 
-    fn rows_after(&self, run: &str, seen: u64) -> Result<Vec<Row>, StoreError> {
+    fn rows_after(&self, run: &str, seen: u64, limit: u32) -> Result<Vec<Row>, StoreError> {
         let seen = i64::try_from(seen).unwrap_or(i64::MAX);
-        let sql = "SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq";
-        self.query_with(sql, params![run, seen], |row| {
+        let sql = "SELECT seq, format, at, kind, body, checksum FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+        self.query_with(sql, params![run, seen, limit], |row| {
             Ok(Row {
                 seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
                 format: row.get(1)?,

@@ -3,12 +3,13 @@
 use flow_local::store::Store;
 
 use super::drive::{self, Shown};
-use super::resume::{find, no_store};
+use super::resume::no_store;
 use super::{StoreArguments, follow, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::order::Cancel;
 use crate::host::{Backend, Driven};
 use crate::services;
+use crate::stored::{find, known};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -41,7 +42,7 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     if row.status == "quarantined" {
         notes.push("quarantined: nothing more of it is done, nothing is undone".to_owned());
     }
-    let known = super::resume::known(&reader, &folders.store, row)?;
+    let known = known(&reader, &folders.store, row)?;
     let inputs = known.report.started.inputs.as_map().cloned();
     // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
     let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());

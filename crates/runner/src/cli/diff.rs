@@ -10,12 +10,13 @@ use flow_local::store::{Reader, Store};
 use serde_json::json;
 use similar::TextDiff;
 
-use super::resume::{find, no_store};
+use super::resume::no_store;
 use super::{Folders, StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
 use crate::show::style::{BOLD, GREEN, RED, paint};
 use crate::show::values;
+use crate::stored::find;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -41,7 +41,7 @@ impl Follower {
 
     /// Its row in the list of runs.
     pub(super) fn row(&self) -> Result<RunRow, Trouble> {
-        super::resume::find(&self.reader, &self.run)
+        crate::stored::find(&self.reader, &self.run)
     }
 
     /// Hands each event to `each` until the run has ended, nobody drives it, or a signal comes; what it was then.

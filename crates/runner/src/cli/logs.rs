@@ -9,10 +9,11 @@ use flow_local::store::Store;
 use serde_json::json;
 
 use super::follow::{Follower, Left};
-use super::resume::{find, no_store};
+use super::resume::no_store;
 use super::{StoreArguments, print};
 use crate::exit::{Exit, Trouble};
 use crate::show::log;
+use crate::stored::find;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -68,11 +69,10 @@ fn line(arguments: &Arguments, report: &mut Option<Report>, at: Timestamp, event
         (None, _) => return,
     }
     let about = flow_engine::run::step_of(event);
-    if let Some(wanted) = &arguments.step {
-        let rest = about.and_then(|step| step.strip_prefix(wanted.as_str()));
-        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#'])) {
-            return;
-        }
+    if let Some(wanted) = &arguments.step
+        && !log::is_about(event, wanted)
+    {
+        return;
     }
     if arguments.json {
         let body: serde_json::Value = serde_json::from_str(&event.to_body()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The commands and their options.
 
+mod api;
 mod backup;
 mod call;
 mod cancel;
@@ -28,6 +29,7 @@ mod serve;
 mod signals;
 mod spent;
 mod test;
+mod token;
 mod triggers;
 mod why;
 
@@ -110,6 +112,12 @@ enum Command {
     Triggers(triggers::Arguments),
     /// Serve the workflows of a folder: start a run when one of their triggers notices something.
     Serve(serve::Arguments),
+    /// Make, list and end tokens for the daemon's API.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Describe the daemon's API.
+    #[command(subcommand)]
+    Api(api::Command),
     /// Drive the runs of a store in the background.
     #[command(hide = true)]
     Owner(owner::Arguments),
@@ -189,6 +197,8 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Triggers(arguments) => triggers::triggers(arguments).await,
         Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Token(command) => token::token(&command),
+        Command::Api(command) => Ok(api::api(&command)),
         Command::Owner(arguments) => owner::owner(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),

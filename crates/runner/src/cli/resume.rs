@@ -1,24 +1,19 @@
 //! `flow resume`: a run that has not ended goes on, where it stood.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use flow_engine::journal::Resolution;
 use flow_engine::money::{Amount, nano_of};
-use flow_engine::report::{Report, report};
 use flow_engine::value::{Value, json};
-use flow_engine::workflow::Workflow;
-use flow_local::start::load;
 use flow_local::store::{Reader, RunRow, Store};
 
 use super::drive::{self, Shown};
 use super::{Folders, StoreArguments};
 use crate::exit::{Exit, Trouble};
 use crate::host::order::Resume;
-use crate::host::owner::{checked, ended, load_trouble};
-use crate::host::{Backend, Driven, Ready};
+use crate::host::owner::ended;
+use crate::host::{Backend, Driven};
 use crate::inputs;
 use crate::services;
+use crate::stored::{Known, find, known};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -86,24 +81,6 @@ pub(super) async fn resume(arguments: Arguments) -> Result<Exit, Trouble> {
     }
 }
 
-/// A stored run as people see it.
-pub(super) struct Known {
-    pub(super) workflow: Arc<Workflow>,
-    pub(super) report: Report,
-}
-
-/// Reads a run with the workflow that it pinned.
-pub(super) fn known(reader: &Reader, store: &Path, row: RunRow) -> Result<Known, Trouble> {
-    let stored = load(reader, store, row).map_err(|error| load_trouble(&error))?;
-    let Ready { workflow, .. } = checked(&stored.bundle)?;
-    let report = report(stored.events.iter().map(|(at, event)| (*at, event)));
-    let report = report.ok_or_else(|| {
-        let message = format!("the journal of run {} has no start", stored.row.run);
-        Trouble::new(Exit::Unavailable, "store.corrupt", message)
-    })?;
-    Ok(Known { workflow, report })
-}
-
 fn decisions(arguments: &Arguments) -> Vec<(String, Resolution)> {
     let retried = arguments
         .retry
@@ -149,29 +126,7 @@ fn more(given: &[(String, String)]) -> Result<Amount, Trouble> {
     Ok(more)
 }
 
-/// The one run whose id begins like this.
-pub(super) fn find(reader: &flow_local::store::Reader, prefix: &str) -> Result<RunRow, Trouble> {
-    let mut found = reader.find(&prefix.to_lowercase())?;
-    match found.len() {
-        0 => Err(Trouble::new(
-            Exit::Usage,
-            "run.unknown",
-            format!("there is no run `{prefix}`"),
-        )
-        .help("`flow runs` lists them")),
-        1 => Ok(found.remove(0)),
-        several => {
-            let trouble = Trouble::new(
-                Exit::Usage,
-                "run.ambiguous",
-                format!("{several} runs begin with `{prefix}`"),
-            );
-            Err(trouble.help("type more of the id; `flow runs` lists them"))
-        }
-    }
-}
-
-fn newest(reader: &flow_local::store::Reader) -> Result<RunRow, Trouble> {
+fn newest(reader: &Reader) -> Result<RunRow, Trouble> {
     // One that processes died of comes last: nobody means it by chance.
     let mut live = reader.runs(1000)?;
     live.retain(|row| !row.has_ended());

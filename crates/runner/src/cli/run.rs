@@ -6,9 +6,7 @@ use std::sync::Arc;
 use flow_backend::context::{Rest, StepContext};
 use flow_backend::meter::Meter;
 use flow_connector::Connectors;
-use flow_engine::eval::BlobRead;
 use flow_engine::finding::{Finding, Severity};
-use flow_engine::journal::StartedBy;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Starts, Trigger, Workflow};
@@ -27,6 +25,7 @@ use crate::inputs;
 use crate::load;
 use crate::services;
 use crate::show::diagnostics;
+use crate::starting::{self, ByHand, by};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -72,6 +71,13 @@ enum Once {
     Existing,
 }
 
+/// How an event is given on the command line.
+const BY_HAND: ByHand = ByHand {
+    event: "give the event by hand with `--event NAME=VALUE` or `--event-file FILE`",
+    trigger: "`--trigger NAME`",
+    waits: true,
+};
+
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let connectors = services::connectors(&folders.project)?;
@@ -86,15 +92,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         arguments.inputs_file.as_deref(),
     );
     let event = inputs::event(&arguments.event, arguments.event_file.as_deref())?;
-    let starts = starting_trigger(&workflow, &arguments, event.is_some())?;
-    // Inputs that are not given come from the trigger, if it has them.
-    let comes = |error: &InputError| {
-        let of_trigger = starts
-            .as_ref()
-            .is_some_and(|trigger| trigger.inputs.contains_key(&error.name));
-        error.code == "input.missing" && of_trigger
-    };
-    let errors: Vec<InputError> = errors.into_iter().filter(|error| !comes(error)).collect();
+    let starts = starting::trigger(
+        &workflow,
+        arguments.trigger.as_deref(),
+        event.is_some(),
+        BY_HAND,
+    )?;
+    let errors = starting::not_of_trigger(errors, starts.as_ref());
     if !errors.is_empty() {
         return Err(refused(&workflow, &errors));
     }
@@ -110,8 +114,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         workflow: workflow.clone(),
         connectors,
     });
+    let key = arguments.key.as_deref();
     let (started_by, trigger) = match (event, waits_for) {
-        (Some(event), _) => (by("manual", starts.as_ref()), event),
+        (Some(event), _) => (by("manual", starts.as_ref(), key), event),
         (None, Some(trigger)) => {
             // The run itself gets connectors of its own: those that it pinned.
             let Some(Ready { connectors, .. }) = ready.take() else {
@@ -127,21 +132,22 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
                 .await?;
             let existing = arguments.once.is_some();
             let event = wait(&workflow, trigger, &given, &services, existing).await?;
-            (by("poll", Some(trigger)), event)
+            (by("poll", Some(trigger), key), event)
         }
-        (None, None) => (by("manual", None), Value::map::<&str>([])),
+        (None, None) => (by("manual", None, key), Value::map::<&str>([])),
     };
     let blobs = backend.blobs();
-    let given = with_trigger(
+    let given = starting::with_trigger(
         &workflow,
         starts.as_ref(),
         given,
         &started_by,
         &trigger,
         &*blobs,
-    )?;
+    )
+    .map_err(|error| refused(&workflow, &[error]))?;
     let inputs = inputs::store_files(&workflow, &given, &folders.project, &*blobs)?;
-    let run = match &arguments.key {
+    let run = match key {
         Some(key) => id_of_key(&workflow.name, key),
         None => new_id(),
     };
@@ -149,10 +155,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         run: run.clone(),
         bundle,
         inputs: Value::from(inputs),
-        started_by: StartedBy {
-            key: arguments.key.clone(),
-            ..started_by
-        },
+        started_by,
         trigger,
         sandbox: arguments.sandbox,
         project: Some(folders.project.display().to_string()),
@@ -175,22 +178,6 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     }
 }
 
-/// All inputs: those given, those that the trigger gives, and defaults.
-fn with_trigger(
-    workflow: &Workflow,
-    starts: Option<&Trigger>,
-    mut given: Map,
-    started_by: &StartedBy,
-    event: &Value,
-    blobs: &dyn BlobRead,
-) -> Result<Map, Trouble> {
-    if let Some(starts) = starts {
-        given = inputs::of_trigger(workflow, starts, given, started_by, event, blobs)
-            .map_err(|error| refused(workflow, &[error]))?;
-    }
-    Ok(inputs::with_defaults(workflow, &given))
-}
-
 /// The run is on disk and driven by another process.
 pub(super) fn detached(following: &Following, shown: &Shown) -> Exit {
     let run = &following.run;
@@ -202,14 +189,6 @@ pub(super) fn detached(following: &Following, shown: &Shown) -> Exit {
     anstream::eprintln!("{} runs in the background", shown.workflow.name);
     anstream::eprintln!("  `flow logs -f {run}` follows it, `flow cancel {run}` ends it");
     Exit::Success
-}
-
-fn by(kind: &str, trigger: Option<&Trigger>) -> StartedBy {
-    StartedBy {
-        name: trigger.map(|trigger| trigger.name.to_string()),
-        kind: kind.to_owned(),
-        ..StartedBy::default()
-    }
 }
 
 /// The checked workflow of a file; its findings are printed.
@@ -257,53 +236,6 @@ pub(super) fn refused(workflow: &Workflow, errors: &[InputError]) -> Trouble {
         }
     }
     Trouble::said(Exit::Invalid)
-}
-
-/// The trigger that starts the run, if the workflow reads `trigger`: the one to wait for, or whose event was given by
-/// hand.
-fn starting_trigger(
-    workflow: &Workflow,
-    arguments: &Arguments,
-    has_event: bool,
-) -> Result<Option<Trigger>, Trouble> {
-    if !workflow.uses_trigger && arguments.trigger.is_none() && !has_event {
-        return Ok(None);
-    }
-    let usage = |message: String, help: String| {
-        Trouble::new(Exit::Usage, "run.trigger", message).help(help)
-    };
-    let by_hand = "give the event by hand with `--event NAME=VALUE` or `--event-file FILE`";
-    if let Some(name) = &arguments.trigger {
-        let found = workflow.triggers.get(name.as_str()).cloned();
-        let known: Vec<&str> = workflow.triggers.keys().map(AsRef::as_ref).collect();
-        return found.map(Some).ok_or_else(|| {
-            usage(
-                format!("the workflow has no trigger `{name}`"),
-                format!("its triggers are {}", known.join(", ")),
-            )
-        });
-    }
-    let candidates: Vec<&Trigger> = workflow
-        .triggers
-        .values()
-        .filter(|trigger| has_event || matches!(trigger.starts, Starts::Poll(_)))
-        .collect();
-    match candidates.as_slice() {
-        [one] => Ok(Some((*one).clone())),
-        [] if has_event => Ok(None),
-        [] => Err(usage(
-            "the workflow reads `trigger`, and none of its triggers can be waited for here"
-                .to_owned(),
-            by_hand.to_owned(),
-        )),
-        several => {
-            let names: Vec<&str> = several.iter().map(|trigger| &*trigger.name).collect();
-            Err(usage(
-                format!("the workflow has several triggers: {}", names.join(", ")),
-                format!("say which one with `--trigger NAME`, or {by_hand}"),
-            ))
-        }
-    }
 }
 
 async fn wait(

@@ -10,17 +10,18 @@ use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::start::load;
 use flow_local::store::{Filter, Reader, RunRow, Store};
-use serde_json::json;
 
-use super::resume::{find, no_store};
+use super::resume::no_store;
 use super::{StoreArguments, print, print_json, spent};
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
 use crate::host::quarantine;
 use crate::load::check;
 use crate::services;
+use crate::show::rows::STATUSES;
 use crate::show::style::{DIM, of_status, paint};
-use crate::show::{money, summary, values};
+use crate::show::{money, rows, summary, values};
+use crate::stored::find;
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
@@ -154,16 +155,6 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     Ok(Exit::Success)
 }
 
-const STATUSES: [&str; 7] = [
-    "running",
-    "waiting",
-    "interrupted",
-    "quarantined",
-    "succeeded",
-    "failed",
-    "cancelled",
-];
-
 impl ListArguments {
     fn limit(&self) -> u32 {
         let usual = if self.by.is_some() { u32::MAX } else { 20 };
@@ -217,16 +208,7 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) fn row_json((row, parent): &(RunRow, Option<String>)) -> serde_json::Value {
-    json!({
-        "run": row.run,
-        "workflow": row.workflow,
-        "status": row.status,
-        "started_at": row.started_at.to_string(),
-        "ended_at": row.ended_at.map(|at| at.to_string()),
-        "waits_for": row.waits_for,
-        "sandbox": row.sandbox,
-        "parent": parent,
-    })
+    rows::run(row, parent.as_deref())
 }
 
 pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {

@@ -17,6 +17,7 @@ use crate::exit::{Exit, Trouble};
 use crate::load;
 use crate::services;
 use crate::show::diagnostics;
+use crate::show::rows;
 use crate::show::style::{BOLD, DIM, paint};
 use crate::show::values::elapsed;
 
@@ -215,17 +216,7 @@ fn passed(misfire: Misfire) -> String {
 
 fn to_json(trigger: &Listed) -> serde_json::Value {
     let timetable = &trigger.timetable;
-    let times = trigger.times.iter().map(|due| {
-        let words = timetable.explain(due);
-        json!({
-            "due": due.at.to_string(),
-            "start": due.start.to_string(),
-            "clock": words.clock,
-            "offset": words.offset,
-            "zone": words.zone,
-            "notes": words.notes,
-        })
-    });
+    let times = trigger.times.iter().map(|due| rows::due(timetable, due));
     json!({
         "trigger": timetable.trigger(),
         "words": timetable.words(),

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use flow_engine::time::Timestamp;
 use flow_local::clock::now;
 use flow_local::store::{Reader, Seen, Store, TriggerRow};
-use serde_json::json;
 
 use super::resume::no_store;
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::Backend;
 use crate::host::order::Pause;
+use crate::show::rows;
 use crate::show::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use crate::show::values::elapsed;
 
@@ -69,7 +69,7 @@ fn list(arguments: &Arguments) -> Result<Exit, Trouble> {
         return Ok(show(row, &seen, arguments.json));
     }
     if arguments.json {
-        print_json(&known.iter().map(as_json).collect());
+        print_json(&known.iter().map(rows::trigger).collect());
         return Ok(Exit::Success);
     }
     let mut text = String::new();
@@ -85,16 +85,8 @@ fn list(arguments: &Arguments) -> Result<Exit, Trouble> {
 
 fn show(row: &TriggerRow, seen: &[Seen], json: bool) -> Exit {
     if json {
-        let seen: Vec<_> = seen
-            .iter()
-            .map(|seen| {
-                json!({
-                    "key": seen.key, "at": seen.at.to_string(), "due": seen.due.map(|due| due.to_string()),
-                    "state": seen.state, "reason": seen.reason, "run": seen.run,
-                })
-            })
-            .collect();
-        let mut all = as_json(row);
+        let seen: Vec<_> = seen.iter().map(rows::seen).collect();
+        let mut all = rows::trigger(row);
         all["noticed"] = seen.into();
         print_json(&all);
         return Exit::Success;
@@ -142,15 +134,6 @@ fn line(row: &TriggerRow) -> String {
             ago(row.saw_at)
         ),
     }
-}
-
-fn as_json(row: &TriggerRow) -> serde_json::Value {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    json!({
-        "workflow": row.workflow, "trigger": row.trigger, "paused_at": time(row.paused_at),
-        "looked_at": time(row.looked_at), "looked_well_at": time(row.saw_at), "found_at": time(row.found_at),
-        "failures": row.failures, "error": row.error,
-    })
 }
 
 fn split(name: &str) -> Result<(&str, &str), Trouble> {

@@ -7,12 +7,13 @@ use flow_local::clock::now;
 use flow_local::store::Store;
 use serde_json::json;
 
-use super::resume::{find, known, no_store};
+use super::resume::no_store;
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::quarantine;
 use crate::show::style::{DIM, of_status, paint};
 use crate::show::why;
+use crate::stored::{find, known};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -82,7 +82,7 @@ impl Owner {
         self.driver.add(start::start(new), services)
     }
 
-    pub(super) async fn start(
+    pub(crate) async fn start(
         &self,
         start: Start,
         ready: Option<Ready>,
@@ -156,7 +156,7 @@ impl Owner {
         self.or_let_go(&run, driven.await)
     }
 
-    pub(super) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
+    pub(crate) async fn cancel(&self, cancel: Cancel) -> Result<Driven, Trouble> {
         let _taking = self.taking.lock().await;
         let Cancel {
             run,
@@ -204,7 +204,7 @@ impl Owner {
     }
 
     /// Pauses a trigger, or lets it go on: on disk when this returns.
-    pub(super) fn pause(&self, pause: &Pause) -> Result<Driven, Trouble> {
+    pub(crate) fn pause(&self, pause: &Pause) -> Result<Driven, Trouble> {
         let since = pause.paused.then(now);
         let write = || self.store.pause(&pause.workflow, &pause.trigger, since);
         tokio::task::block_in_place(write)?;

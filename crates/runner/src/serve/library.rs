@@ -24,7 +24,8 @@ const PINNED: Duration = Duration::from_secs(1800);
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
-    bundle: Bundle,
+    /// Everything that it was made of.
+    pub(super) bundle: Bundle,
     /// Where that is on disk, and since when it was known, once a run needed it.
     pinned: Mutex<Option<(Instant, Pinned)>>,
     /// The file, as it was found.

@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::workflow::Starts;
+use flow_engine::schedule::Timetable;
+use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
 use flow_local::store::Store;
 use tokio::sync::mpsc::unbounded_channel;
@@ -35,10 +36,12 @@ use crate::exit::{Exit, Trouble};
 use crate::host::Owner;
 use crate::host::order::SecretTexts;
 use crate::services;
+use crate::tokens::Tokens;
 use daemon::{Daemon, called};
 use files::Files;
 use http::Server;
-use library::{Library, Told, World};
+pub(crate) use http::{USUAL_SERVER, openapi};
+use library::{Library, Loaded, Told, World};
 use log::{Format, Level, Log};
 use queue::Word;
 use supervisor::Supervisor;
@@ -95,14 +98,24 @@ pub(crate) async fn serve(
     let beside = vec![PathBuf::from("."), PathBuf::from("connectors")];
     let mut files = Files::watch(&settings.folder, beside);
     read_anew(&daemon, &settings.folder, &first);
+    let token = Tokens::of(&settings.store).first()?;
     // Whoever is told where it listens finds everything there.
-    let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
+    let (port, hosts) = (settings.port, &settings.hosts);
+    let server = Server::start(daemon.clone(), port, hosts, settings.runs_max).await?;
     log.say(
         Level::Info,
         "serve",
         &format!("listens on http://{}", server.address),
     );
     overview(&daemon);
+    if let Some(path) = token {
+        let path = path.strip_prefix(&settings.project).unwrap_or(&path);
+        let message = format!(
+            "the API is at /api/v1; a token of scope admin is in {}",
+            path.display()
+        );
+        log.say(Level::Info, "serve", &message);
+    }
     queue::left(&daemon, &queue)?;
     let parts = [
         tokio::spawn(queue::start_queued(
@@ -245,23 +258,10 @@ fn overview(daemon: &Daemon) {
     for loaded in library.workflows.values() {
         for trigger in loaded.triggers() {
             let source = (loaded.workflow.name.clone(), trigger.name.clone());
-            let how = match &trigger.starts {
-                Starts::Schedule(_) | Starts::Every(..) => {
-                    let timetable = &loaded.timetables[&trigger.name];
-                    match timetable.next_after(now()) {
-                        Some(due) => format!("{}; next {}", timetable.words(), due.at),
-                        None => timetable.words(),
-                    }
-                }
-                Starts::Poll(watch) => format!("looks every {}", watch.every),
-                Starts::Items(items) => format!("looks every {}", items.every),
-                Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
-                Starts::Event(_) | Starts::File(_) => {
-                    format!(
-                        "`{}` is not served yet by this version",
-                        trigger.starts.word()
-                    )
-                }
+            let timetable = loaded.timetables.get(&trigger.name);
+            let how = match timetable.and_then(|timetable| timetable.next_after(now())) {
+                Some(due) => format!("{}; next {}", described(loaded, trigger), due.at),
+                None => described(loaded, trigger),
             };
             let paused = if daemon.is_paused(&source) {
                 " (paused)"
@@ -271,6 +271,25 @@ fn overview(daemon: &Daemon) {
             daemon
                 .log
                 .say(Level::Info, &called(&source), &format!("{how}{paused}"));
+        }
+    }
+}
+
+/// What a trigger waits for, in words.
+fn described(loaded: &Loaded, trigger: &Trigger) -> String {
+    match &trigger.starts {
+        Starts::Schedule(_) | Starts::Every(..) => {
+            let timetable = loaded.timetables.get(&trigger.name);
+            timetable.map(Timetable::words).unwrap_or_default()
+        }
+        Starts::Poll(watch) => format!("looks every {}", watch.every),
+        Starts::Items(items) => format!("looks every {}", items.every),
+        Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
+        Starts::Event(_) | Starts::File(_) => {
+            format!(
+                "`{}` is not served yet by this version",
+                trigger.starts.word()
+            )
         }
     }
 }

@@ -255,6 +255,10 @@ fn prepare(
         return Err(format!("[{}] {error}", error.code));
     }
     let given = inputs::with_defaults(workflow, &given);
+    let store = daemon.owner.store().folder();
+    if let Some(error) = inputs::file_outside(workflow, &given, &daemon.project, store) {
+        return Err(format!("[{}] {error}", error.code));
+    }
     let given = inputs::store_files(workflow, &given, &daemon.project, &*daemon.owner.blobs())
         .map_err(|trouble| super::library::said(&trouble))?;
     let services = services_of(daemon, loaded, &given, false)?;

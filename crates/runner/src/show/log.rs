@@ -15,6 +15,20 @@ pub(crate) struct Words {
     text: String,
 }
 
+impl Words {
+    /// Without a colour, and without anything that drives a terminal.
+    pub(crate) fn plain(&self) -> String {
+        let letters = self.text.chars();
+        letters.filter(|letter| !letter.is_control()).collect()
+    }
+}
+
+/// Whether an event is about this step, its items and rounds included.
+pub(crate) fn is_about(event: &Event, wanted: &str) -> bool {
+    let about = flow_engine::run::step_of(event).and_then(|step| step.strip_prefix(wanted));
+    about.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#']))
+}
+
 /// A line about a step, or about the run.
 pub(crate) fn line(step: Option<&str>, words: &Words) -> String {
     let text = paint(words.style, &words.text);

@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod money;
 pub(crate) mod plain;
 pub(crate) mod plan;
+pub(crate) mod rows;
 pub(crate) mod sarif;
 pub(crate) mod style;
 pub(crate) mod summary;

@@ -218,22 +218,15 @@ pub(crate) fn took(report: &Report, now: Timestamp) -> Millis {
 
 /// A report for programs, with what is known of costs.
 pub(crate) fn to_json(report: &Report, status: &str, costs: &Costs) -> serde_json::Value {
-    let steps: serde_json::Map<String, serde_json::Value> = report
-        .steps
-        .iter()
-        .map(|(name, step)| {
-            let form = json!({
-                "status": step.state.as_str(),
-                "attempts": step.attempts,
-                "started_at": step.started_at.to_string(),
-                "ended_at": step.ended_at.map(|at| at.to_string()),
-                "value": step.value.as_ref().map(values::to_json),
-                "costs": (!step.costs.is_empty()).then(|| money::to_json(&step.costs)),
-                "error": step.failure.as_ref().filter(|_| step.value.is_none()),
-            });
-            (name.clone(), form)
-        })
-        .collect();
+    let form = |(name, step): (&String, &StepReport)| (name.clone(), step_json(step));
+    let steps: serde_json::Map<String, serde_json::Value> = report.steps.iter().map(form).collect();
+    let mut run = run_json(report, status, costs);
+    run["steps"] = steps.into();
+    run
+}
+
+/// The same without its steps.
+pub(crate) fn run_json(report: &Report, status: &str, costs: &Costs) -> serde_json::Value {
     let outputs = report
         .ended
         .as_ref()
@@ -249,6 +242,18 @@ pub(crate) fn to_json(report: &Report, status: &str, costs: &Costs) -> serde_jso
         "trigger": values::to_json(&report.started.trigger),
         "outputs": outputs,
         "costs": money::to_json(costs),
-        "steps": steps,
+    })
+}
+
+/// A step for programs.
+pub(crate) fn step_json(step: &StepReport) -> serde_json::Value {
+    json!({
+        "status": step.state.as_str(),
+        "attempts": step.attempts,
+        "started_at": step.started_at.to_string(),
+        "ended_at": step.ended_at.map(|at| at.to_string()),
+        "value": step.value.as_ref().map(values::to_json),
+        "costs": (!step.costs.is_empty()).then(|| money::to_json(&step.costs)),
+        "error": step.failure.as_ref().filter(|_| step.value.is_none()),
     })
 }

@@ -48,6 +48,19 @@ const CASES: &[Case] = &[
         4,
     ),
     (
+        "token.name",
+        &[],
+        &["token", "new", "a b", "--scope", "read"],
+        2,
+    ),
+    ("token.unknown", &[], &["token", "revoke", "nobody"], 2),
+    (
+        "token.file",
+        &[(".flow/tokens.json", "{")],
+        &["token", "list"],
+        7,
+    ),
+    (
         "run.no_budget",
         &[],
         &["resume", "01", "--budget", "usd=much"],
@@ -557,6 +570,8 @@ const WITHOUT: &[(&str, &str)] = &[
         "a delivery in the moment in which the daemon is stopped",
     ),
     ("webhook.timeout", "a body that comes for ten seconds"),
+    ("api.timeout", "a body that comes for ten seconds"),
+    ("token.too_many", "a thousand tokens"),
     ("internal.error", "a bug"),
     ("internal.not_a_call", "a bug"),
     ("internal.not_a_hold", "a bug"),

@@ -9,13 +9,14 @@ use flow_local::start::load;
 use flow_local::store::{BlobFolder, Store};
 use serde_yaml::value::{Tag, TaggedValue};
 
-use super::super::resume::{find, no_store};
+use super::super::resume::no_store;
 use super::super::{Folders, print};
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
 use crate::load::{DiskFiles, check};
 use crate::services;
 use crate::show::values::to_json;
+use crate::stored::find;
 
 /// Longer values go into files of their own.
 const INLINE_BYTES_MAX: usize = 16 << 10;

@@ -1,26 +1,43 @@
-//! What others reach over HTTP: deliveries, and whether the daemon is well.
+//! What others reach over HTTP: the API, deliveries, and whether the daemon is well.
 //!
-//! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `webhooks`.
+//! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `gate` (tokens), `shape` and `route`
+//! (what a route is, and who may use it), `table` (all routes), `openapi` (the document of them), `body`; then what the routes do:
+//! `health`, `webhooks`, [`api`].
 
 mod accept;
 mod answer;
+mod api;
+mod body;
+mod gate;
+mod health;
+mod openapi;
+mod route;
+mod shape;
+mod table;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::HOST;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, on};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::daemon::Daemon;
 use crate::exit::{Exit, Trouble};
+use crate::tokens::Tokens;
 use answer::Problem;
+use api::stream::STREAMS_MAX;
+use gate::by_token;
+pub(crate) use openapi::{USUAL_SERVER, document as openapi};
+use route::{Method, not_found};
+use table::ROUTES;
 
 /// What a handler sees.
 #[derive(Clone)]
@@ -28,6 +45,11 @@ struct World {
     daemon: Arc<Daemon>,
     /// The names under which it may be asked.
     hosts: Arc<Vec<String>>,
+    tokens: Arc<Tokens>,
+    /// How many more streams may be open.
+    streams: Arc<Semaphore>,
+    /// How many more runs may be started by hand until some have ended.
+    runs: Arc<Semaphore>,
 }
 
 /// A server that listens.
@@ -37,11 +59,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Listens on an address; 127.0.0.1 alone. `names` are further names under which it may be asked.
+    /// Listens on an address; 127.0.0.1 alone. `names` are further names under which it may be
+    /// asked; `runs_max` is how many runs that were started over it go at once.
     pub(super) async fn start(
         daemon: Arc<Daemon>,
         port: u16,
         names: &[String],
+        runs_max: usize,
     ) -> Result<Server, Trouble> {
         let listening = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await;
         let listener = listening.map_err(|error| unbound(port, &error))?;
@@ -53,8 +77,11 @@ impl Server {
             hosts.push(format!("{name}:{}", address.port()));
         }
         let world = World {
+            tokens: Arc::new(Tokens::of(daemon.owner.store().folder())),
             daemon,
             hosts: Arc::new(hosts),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            runs: Arc::new(Semaphore::new(runs_max.min(Semaphore::MAX_PERMITS))),
         };
         let accepting = tokio::spawn(accept::accept(listener, router(world)));
         Ok(Server { address, accepting })
@@ -73,17 +100,19 @@ fn unbound(port: u16, error: &std::io::Error) -> Trouble {
 }
 
 fn router(world: World) -> Router {
-    Router::new()
-        .route("/webhooks/{*path}", post(webhooks::deliver))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .fallback(|| async {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "api.not_found",
-                "there is nothing here",
-            )
-        })
+    let mut router = Router::new();
+    for route in ROUTES {
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let answer = move |State(world): State<World>, request: Request| async move {
+            route.answer(world, request).await
+        };
+        router = router.route(route.path, on(filter, answer));
+    }
+    router
+        .fallback(|| async { not_found("there is nothing here") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -91,27 +120,19 @@ fn router(world: World) -> Router {
                 "this is not a method of this address",
             )
         })
-        .layer(DefaultBodyLimit::max(webhooks::BODY_BYTES_MAX))
+        .layer(from_fn_with_state(world.clone(), by_token))
         .layer(from_fn_with_state(world.clone(), by_known_name))
+        .layer(from_fn(kept_to_itself))
         .with_state(world)
 }
 
-/// Whether it takes on work.
-async fn ready(State(world): State<World>) -> Response {
-    if world.daemon.stopping.is_cancelled() {
-        return Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "serve.stopping",
-            "it is being stopped",
-        )
-        .into_response();
-    }
-    if let Some(trouble) = world.daemon.store_trouble() {
-        let message = format!("the store takes nothing: {}", trouble.code());
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
-            .into_response();
-    }
-    "ready\n".into_response()
+/// Answers are for whoever asked: nobody keeps them, and no browser guesses what they are.
+async fn kept_to_itself(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// A web page whose name points at this machine must not reach it: only known names are answered.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow_engine::expr::Scope;
@@ -17,21 +17,15 @@ use flow_engine::workflow::{Bare, Stop};
 use flow_local::clock::now;
 use flow_local::start::new_id;
 use flow_local::store::{Noted, Occurrence, Outcome};
-use futures_util::StreamExt;
 use serde_json::json as object;
 
 use super::World;
 use super::answer::Problem;
+use super::body::{BODY_BYTES_MAX, Unread, media, whole};
 use crate::serve::daemon::Daemon;
 use crate::serve::hooks::Hook;
 use crate::serve::verify::{Check, Refusal, verify};
 use crate::show::values;
-
-/// The longest body.
-pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
-/// How long a body may take between two of its parts, and in all.
-const BODY_IDLE_MAX: Duration = Duration::from_secs(10);
-const BODY_MAX: Duration = Duration::from_secs(30);
 
 /// How long a delivery may wait until it is on disk; whoever sent it comes back later.
 const RECORDED_MAX: Duration = Duration::from_secs(10);
@@ -98,7 +92,7 @@ async fn taken(
             "there is nothing here",
         ));
     }
-    delivered.body = whole(&delivered.headers, body).await?;
+    delivered.body = whole(&delivered.headers, body).await.map_err(unread)?;
     let mut answers = Vec::new();
     for hook in &hooks {
         answers.push(to_one(daemon, hook, &delivered).await);
@@ -243,55 +237,30 @@ fn recorded(daemon: &Daemon, payload: Value, size: usize) -> Result<String, Stri
     tokio::task::block_in_place(|| daemon.payload(payload))
 }
 
-/// Reads the body, to a bound of bytes and of time.
-async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let too_large = || {
-        let message = format!("the body is larger than {} MiB", BODY_BYTES_MAX >> 20);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "webhook.too_large", message)
-    };
-    let encoding = headers
-        .get(CONTENT_ENCODING)
-        .map(|value| value.as_bytes().to_ascii_lowercase());
-    if encoding.is_some_and(|encoding| encoding != b"identity") {
-        let message = "the body is compressed: it is verified as it comes, and taken only as it is";
-        return Err(Problem::new(
+/// Why a body was not read, as it is told.
+fn unread(why: Unread) -> Problem {
+    let problem = |status, code: &'static str, message: &str| Problem::new(status, code, message);
+    match why {
+        Unread::TooLarge => {
+            let message = format!("the body is larger than {} MiB", BODY_BYTES_MAX >> 20);
+            problem(StatusCode::PAYLOAD_TOO_LARGE, "webhook.too_large", &message)
+        }
+        Unread::Encoded => problem(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "webhook.encoding",
-            message,
-        ));
+            "the body is compressed: it is verified as it comes, and taken only as it is",
+        ),
+        Unread::Late => problem(
+            StatusCode::REQUEST_TIMEOUT,
+            "webhook.timeout",
+            "the body did not come in time",
+        ),
+        Unread::Cut => problem(
+            StatusCode::BAD_REQUEST,
+            "webhook.body",
+            "the body was cut off",
+        ),
     }
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return Err(too_large());
-    }
-    let late = |_| {
-        let message = "the body did not come in time";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "webhook.timeout", message)
-    };
-    let read = async {
-        let mut bytes = Vec::with_capacity(length.unwrap_or(0));
-        let mut parts = body.into_data_stream();
-        while let Some(part) = tokio::time::timeout(BODY_IDLE_MAX, parts.next())
-            .await
-            .map_err(late)?
-        {
-            let part = part.map_err(|_| {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "webhook.body",
-                    "the body was cut off",
-                )
-            })?;
-            if bytes.len() + part.len() > BODY_BYTES_MAX {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&part);
-        }
-        Ok(Bytes::from(bytes))
-    };
-    tokio::time::timeout(BODY_MAX, read).await.map_err(late)?
 }
 
 /// What `trigger` means in the run.
@@ -332,15 +301,7 @@ fn payload(hook: &Hook, check: &Check, delivered: &Delivered) -> Result<Value, P
 /// The body by its type: JSON, a form, or a text.
 fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     let bad = |message: String| Problem::new(StatusCode::BAD_REQUEST, "webhook.body", message);
-    let ty = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let ty = ty
-        .unwrap_or("application/json")
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    let ty = ty.trim().to_ascii_lowercase();
+    let ty = media(headers).unwrap_or_else(|| "application/json".to_owned());
     let text = || {
         std::str::from_utf8(body).map_err(|error| {
             bad(format!(

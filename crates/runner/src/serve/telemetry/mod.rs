@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flow_engine::journal::Event;
 use flow_local::driver::Hearer;
 
-pub(super) use metrics::Metrics;
+pub(super) use metrics::{MEDIA_TYPE, Metrics};
 pub(super) use traces::Traces;
 
 /// Counts what runs do, and has those that ended traced.

@@ -1,5 +1,6 @@
 //! The daemon: real processes, real time, real sockets.
 
+mod api;
 mod polls;
 mod requests;
 mod schedules;

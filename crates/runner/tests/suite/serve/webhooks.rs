@@ -174,6 +174,31 @@ fn what_is_not_signed_or_not_known_starts_nothing() {
 }
 
 #[test]
+fn a_delivery_names_no_file_outside_the_project() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reads = "name: reads\ninputs: { notes: { type: file } }\non: { webhook: reads, verify: none, inputs: { notes: '{{ trigger.body.path }}' } }\nsteps: { a: { value: '{{ inputs.notes }}' } }\n";
+    std::fs::write(folder.path().join("reads.yml"), reads).expect("a workflow");
+    std::fs::write(folder.path().join("notes.txt"), "a note").expect("a file");
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    let address = daemon.address();
+    let paths = ["/etc/passwd", "../x", ".flow/tokens.json", "notes.txt"];
+    for path in paths {
+        let body = format!(r#"{{"path": "{path}"}}"#);
+        let (status, answer) = send(&address, &post(&address, "/webhooks/reads", &[], &body));
+        assert_eq!(status, 202, "{answer}");
+    }
+    let seen = || noticed(folder.path(), "reads", "main");
+    until("all are judged", || {
+        seen().iter().all(|seen| seen.state != "queued")
+    });
+    let states: Vec<String> = seen().into_iter().map(|seen| seen.state).collect();
+    assert_eq!(states, ["passed", "passed", "passed", "started"]);
+    let reason = seen()[0].reason.clone().unwrap_or_default();
+    assert!(reason.contains("[input.file]"), "{reason}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn without_its_secret_a_webhook_takes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("shop.yml"), SHOP).expect("a workflow");

@@ -1,0 +1,108 @@
+//! What ran and what runs.
+
+use axum::http::StatusCode;
+use flow_engine::report::{Report, StepState, report};
+use flow_local::clock::now;
+use flow_local::start::load;
+use flow_local::store::Filter;
+use serde_json::{Value, json};
+
+use super::LIMIT;
+use crate::host::owner::load_trouble;
+use crate::serve::http::route::{Ask, Read, Tried};
+use crate::show::{rows, summary, why};
+use crate::stored::{find, known};
+
+/// How many failures of its steps a run is shown with.
+const FAILURES_MAX: usize = 10;
+
+/// `GET /runs`
+pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
+    Box::pin(async move {
+        let filter = Filter {
+            statuses: ask.queries("status").map(str::to_owned).collect(),
+            workflow: ask.query("workflow").map(str::to_owned),
+            after: ask.query("cursor").map(str::to_owned),
+            ..Filter::default()
+        };
+        let limit = ask.number("limit", LIMIT);
+        let mut runs = super::read(&ask.world, |reader| {
+            // What comes after a run that is gone is not known.
+            if let Some(after) = &filter.after {
+                find(reader, after)?;
+            }
+            let mut found = Vec::new();
+            // One more tells whether there is a next page.
+            for row in reader.list(&filter, limit + 1)? {
+                let parent = reader.parent(&row.run)?;
+                found.push(rows::run(&row, parent.as_deref()));
+            }
+            Ok(found)
+        })?;
+        let more = runs.len() > limit as usize;
+        runs.truncate(limit as usize);
+        let next = runs.last().filter(|_| more).map(|last| last["run"].clone());
+        Ok(super::json(
+            StatusCode::OK,
+            &json!({ "runs": runs, "next": next }),
+        ))
+    })
+}
+
+/// `GET /runs/{run}`
+pub(in crate::serve::http) fn one(ask: Ask<Read>) -> Tried {
+    Box::pin(async move {
+        let run = super::read(&ask.world, |reader| {
+            let row = find(reader, ask.part("run"))?;
+            let folder = ask.world.daemon.owner.store().folder();
+            let parent = reader.parent(&row.run)?;
+            let costs = reader.costs_of_all(&row.run)?;
+            let stored = load(reader, folder, row).map_err(|error| load_trouble(&error))?;
+            let report = report(stored.events.iter().map(|(at, event)| (*at, event)));
+            let Some(report) = report else {
+                return crate::again::started(&stored).map(|_| json!({}));
+            };
+            let row = &stored.row;
+            let mut form = summary::run_json(&report, &row.status, &costs);
+            form["waits_for"] = json!(row.waits_for);
+            form["parent"] = json!(parent);
+            form["retry_of"] = json!(report.started.retry_of);
+            form["version"] = json!(row.bundle);
+            form["events"] = json!(stored.events.len());
+            form["failures"] = failures(&report).into();
+            Ok(form)
+        })?;
+        Ok(super::json(StatusCode::OK, &run))
+    })
+}
+
+/// `GET /runs/{run}/why`
+pub(in crate::serve::http) fn why(ask: Ask<Read>) -> Tried {
+    Box::pin(async move {
+        let found = super::read(&ask.world, |reader| {
+            let row = find(reader, ask.part("run"))?;
+            let (run, status) = (row.run.clone(), row.status.clone());
+            let deaths = reader.quarantined()?.remove(&run);
+            let known = known(reader, ask.world.daemon.owner.store().folder(), row)?;
+            let steps = why::why(&known.workflow, &known.report, None, now());
+            Ok(json!({ "run": run, "status": status, "deaths": deaths, "steps": steps }))
+        })?;
+        Ok(super::json(StatusCode::OK, &found))
+    })
+}
+
+/// The first failures of its steps, then that of the run itself.
+fn failures(report: &Report) -> Vec<Value> {
+    let steps = report.steps.iter().filter_map(|(path, step)| {
+        let failed = matches!(
+            step.state,
+            StepState::Failed | StepState::TimedOut | StepState::Interrupted
+        );
+        let failure = step.failure.as_ref().filter(|_| failed)?;
+        Some(json!({ "step": path, "error": failure }))
+    });
+    let own = report.ended.as_ref();
+    let own = own.and_then(|(_, ended)| ended.failure.as_ref());
+    let own = own.map(|failure| json!({ "step": null, "error": failure }));
+    steps.take(FAILURES_MAX).chain(own).collect()
+}

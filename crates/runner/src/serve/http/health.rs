@@ -1,0 +1,52 @@
+//! Whether the daemon is well, and what it has counted.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::World;
+use super::answer::Problem;
+use super::api::read;
+use super::route::{Ask, Read, Tried};
+use crate::serve::telemetry::MEDIA_TYPE;
+
+/// Whether the process lives.
+pub(super) fn healthy(_: World, _: Request) -> Tried {
+    Box::pin(async { Ok("ok\n".into_response()) })
+}
+
+/// Whether it takes on work.
+pub(super) fn ready(world: World, _: Request) -> Tried {
+    Box::pin(async move {
+        if world.daemon.stopping.is_cancelled() {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Problem::new(
+                status,
+                "serve.stopping",
+                "it is being stopped",
+            ));
+        }
+        if let Some(trouble) = world.daemon.store_trouble() {
+            let message = format!("the store takes nothing: {}", trouble.code());
+            return Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "webhook.unstored",
+                message,
+            ));
+        }
+        Ok("ready\n".into_response())
+    })
+}
+
+/// What is counted.
+pub(super) fn metrics(ask: Ask<Read>) -> Tried {
+    Box::pin(async move {
+        let daemon = &ask.world.daemon;
+        let text = read(&ask.world, |reader| {
+            let text = daemon.metrics.text(reader, daemon.owner.store().bytes());
+            Ok(text?)
+        })?;
+        Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
+    })
+}
