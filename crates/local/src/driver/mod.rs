@@ -1,12 +1,13 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
 //! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
-//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside).
+//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
 
 mod children;
 mod drive;
 mod driven;
 mod happening;
+mod log;
 mod records;
 mod stops;
 

@@ -105,6 +105,7 @@ impl Reader {
                 refs::of_text(&payload, &mut found);
             }
         }
+        self.refs_of_log(&mut found)?;
         Ok(found)
     }
 }
@@ -165,6 +166,8 @@ fn delete_once(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
         "waits",
         "taken_up",
         "made",
+        "awaited",
+        "callbacks",
         "events",
         "runs",
     ] {

@@ -66,12 +66,21 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
         for row in &old {
             store.delete(&row.run)?;
         }
+        if let Some(before) = events_before(arguments, &rules) {
+            store.prune_events(before)?;
+        }
         store.sweep()?
     } else {
         Swept::default()
     };
     said(&old, Some(&swept), arguments.json);
     Ok(Exit::Success)
+}
+
+/// Since when events are kept: as long as the runs that are kept the longest. None go if only some runs were asked for.
+fn events_before(arguments: &Arguments, rules: &[Old]) -> Option<Timestamp> {
+    let oldest = rules.iter().map(|rule| rule.before).min();
+    oldest.filter(|_| arguments.status.is_empty())
 }
 
 /// What counts as old: what was typed, else what the project says.

@@ -4,10 +4,11 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `events`, `hooks` with `verify` and `http`; `take_up` (runs left over), `wake` (runs that wait for something), `log`.
 
 mod clock;
 mod daemon;
+mod events;
 mod files;
 mod hooks;
 mod http;
@@ -17,6 +18,7 @@ mod polls;
 mod queue;
 mod take_up;
 mod verify;
+mod wake;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// Further names under which it may be asked.
     pub(crate) hosts: Vec<String>,
+    /// Where others reach it, for addresses that are handed out; this machine if nothing is said.
+    pub(crate) public: Option<String>,
     /// How many runs it drives at once.
     pub(crate) runs_max: usize,
     /// How long runs may go on once it is told to stop.
@@ -85,13 +89,14 @@ pub(crate) async fn serve(
     let beside = vec![PathBuf::from("."), PathBuf::from("connectors")];
     let mut files = Files::watch(&settings.folder, beside);
     read_anew(&daemon, &settings.folder, &first);
+    events::begin(&daemon).await;
     // Whoever is told where it listens finds everything there.
     let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
-    log.say(
-        Level::Info,
-        "serve",
-        &format!("listens on http://{}", server.address),
-    );
+    let here = format!("http://{}", server.address);
+    let public = settings.public.clone().unwrap_or_else(|| here.clone());
+    let base = public.trim_end_matches('/').to_owned();
+    tokio::task::block_in_place(|| owner.store().take_callbacks(base))?;
+    log.say(Level::Info, "serve", &format!("listens on {here}"));
     overview(&daemon);
     queue::left(&daemon, &queue)?;
     let parts = [
@@ -104,6 +109,8 @@ pub(crate) async fn serve(
         tokio::spawn(take_up::take_up(daemon.clone())),
         tokio::spawn(clock::keep_time(daemon.clone())),
         tokio::spawn(polls::poll(daemon.clone())),
+        tokio::spawn(events::listen(daemon.clone())),
+        tokio::spawn(wake::wake(daemon.clone())),
     ];
     tokio::pin!(stop);
     let exit = loop {
@@ -234,12 +241,8 @@ fn overview(daemon: &Daemon) {
                 Starts::Poll(watch) => format!("looks every {}", watch.every),
                 Starts::Items(items) => format!("looks every {}", items.every),
                 Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
-                Starts::Event(_) | Starts::File(_) => {
-                    format!(
-                        "`{}` is not served yet by this version",
-                        trigger.starts.word()
-                    )
-                }
+                Starts::Event(name) => format!("hears of `{name}`"),
+                Starts::File(_) => "`file` is not served yet by this version".to_owned(),
             };
             let paused = if daemon.is_paused(&source) {
                 " (paused)"

@@ -240,6 +240,7 @@ fn prepare(
         key: Some(queued.key.clone()),
         due: queued.due,
         due_previous,
+        causes: queued.causes,
     };
     let given = flow_engine::value::Map::new();
     let given = inputs::of_trigger(

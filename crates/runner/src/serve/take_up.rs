@@ -105,7 +105,7 @@ fn due(daemon: &Daemon) -> Result<(Vec<RunRow>, Option<Timestamp>), Trouble> {
 }
 
 /// Goes on with a run that is not driven; one that processes died of is alone for a while.
-async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
+pub(super) async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
     let run = row.run.clone();
     if daemon.stopping.is_cancelled() || daemon.owner.drives(&run).await {
         return;

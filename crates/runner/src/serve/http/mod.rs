@@ -1,9 +1,10 @@
-//! What others reach over HTTP: deliveries, and whether the daemon is well.
+//! What others reach over HTTP: deliveries, callbacks, and whether the daemon is well.
 //!
-//! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `webhooks`.
+//! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `webhooks`, `callbacks`.
 
 mod accept;
 mod answer;
+mod callbacks;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -75,15 +76,13 @@ fn unbound(port: u16, error: &std::io::Error) -> Trouble {
 fn router(world: World) -> Router {
     Router::new()
         .route("/webhooks/{*path}", post(webhooks::deliver))
+        .route(
+            "/callbacks/{run}/{signature}/{*step}",
+            post(callbacks::call_back),
+        )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "api.not_found",
-                "there is nothing here",
-            )
-        })
+        .fallback(|| async { nothing_here() })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -94,6 +93,22 @@ fn router(world: World) -> Router {
         .layer(DefaultBodyLimit::max(webhooks::BODY_BYTES_MAX))
         .layer(from_fn_with_state(world.clone(), by_known_name))
         .with_state(world)
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "api.not_found",
+        "there is nothing here",
+    )
+}
+
+fn stopping() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "serve.stopping",
+        "it is being stopped: nothing new is taken on",
+    )
 }
 
 /// Whether it takes on work.
