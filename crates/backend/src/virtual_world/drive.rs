@@ -164,7 +164,7 @@ impl World {
         let mut told = false;
         for name in self.log.news() {
             for at in 0..runs.len() {
-                let awaited = runs[at].run.awaited().filter(|(_, awaited)| {
+                let awaited = runs[at].run.words_awaited().filter(|(_, awaited)| {
                     let wanted = awaited.event.as_ref();
                     wanted.is_some_and(|wanted| hears(wanted, &name))
                 });

@@ -219,7 +219,7 @@ impl Run {
     }
 
     /// What steps wait for at the moment that somebody or something outside says.
-    pub fn awaited(&self) -> impl Iterator<Item = (NodeId, Awaited)> {
+    pub fn words_awaited(&self) -> impl Iterator<Item = (NodeId, Awaited)> {
         self.active.iter().filter_map(|id| {
             let node = &self.nodes[*id];
             let signal = self.signal(*id)?;

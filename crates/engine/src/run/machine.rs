@@ -301,7 +301,10 @@ impl Run {
                 Some(format!("a decision about step `{step}`")),
             ),
             (None, None, Some(step)) if open.is_empty() => {
-                let awaited = self.awaited().next().map(|(_, awaited)| awaited.words());
+                let awaited = self
+                    .words_awaited()
+                    .next()
+                    .map(|(_, awaited)| awaited.words());
                 ("waiting", Some(awaited.unwrap_or(format!("step `{step}`"))))
             }
             (None, None, None) if open.is_empty() => match self.place_in_words() {
@@ -322,7 +325,7 @@ impl Run {
             waits_for,
             open,
             making: self.making(),
-            awaited: self.awaited().map(|(_, awaited)| awaited).collect(),
+            awaited: self.words_awaited().map(|(_, awaited)| awaited).collect(),
         }
     }
 

@@ -14,13 +14,13 @@ use flow_backend::meter::Meter;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;
-use flow_engine::catalog::Effect;
+use flow_engine::catalog::{Effect, Signal};
 use flow_engine::journal::Row;
 use flow_engine::money::Costs;
 use flow_engine::run::announce::hears;
 use flow_engine::run::{
     AdoptSpec, Announced, AttemptNo, AttemptSpec, Awaited, ChildSpec, Done, Failure, Half, Input,
-    LookSpec, NodeId, Output, RangeSpec, Run,
+    LookSpec, NodeId, Output, Projection, RangeSpec, Run,
 };
 use flow_engine::time::Timestamp;
 use flow_engine::value::journal;
@@ -34,7 +34,7 @@ use super::happening::{Answer, Decision, Happening, Round, send};
 use super::log::Log;
 use super::records::Claims;
 use super::stops::Stop;
-use super::{Decided, Progress, Services, Taken};
+use super::{Decided, Progress, Services, Taken, Word};
 use crate::clock::now;
 use crate::faults;
 use crate::store::{Cause, Commit, Happened, NewEvent, RunHead, Store};
@@ -52,6 +52,8 @@ pub(super) struct Driven {
     log: Log,
     /// Whether one of its steps waits for what is written there.
     waits_for_words: bool,
+    /// What was told of whose word it waits for.
+    waits: Option<Word>,
     services: Services,
     observer: UnboundedSender<Progress>,
     head: Option<RunHead>,
@@ -95,6 +97,7 @@ impl Driven {
             claims,
             log,
             waits_for_words: true,
+            waits: None,
             services,
             observer,
             quiet: taken.quiet,
@@ -146,7 +149,10 @@ impl Driven {
             (Some(Happened::Callback(run)), None) => *run == id,
             _ => false,
         };
-        let awaited = self.run.awaited().filter(|(_, awaited)| concerns(awaited));
+        let awaited = self
+            .run
+            .words_awaited()
+            .filter(|(_, awaited)| concerns(awaited));
         let nodes: Vec<NodeId> = awaited.map(|(node, _)| node).collect();
         for node in &nodes {
             self.take(Input::Told { node: *node });
@@ -204,6 +210,9 @@ impl Driven {
             .map(|(before, (at, event))| Row::new(self.seq + before as u64 + 1, *at, event));
         let rows: Vec<Row> = rows.collect();
         self.seq += rows.len() as u64;
+        let projection = self.run.projection();
+        self.waits_for_words = !projection.awaited.is_empty();
+        round.waits = waits_for(&projection);
         self.saving += 1;
         let (run, sender) = (self.id.clone(), sender.clone());
         let done = Box::new(move |result| {
@@ -211,8 +220,6 @@ impl Driven {
                 let _ = sender.send(Happening::Saved { run, result, round });
             }
         });
-        let projection = self.run.projection();
-        self.waits_for_words = !projection.awaited.is_empty();
         store.commit(Commit {
             run: self.id.to_string(),
             // As its first row says: a cancel that came before it moved the clock on.
@@ -260,8 +267,13 @@ impl Driven {
         admission: &mut Admission,
         sender: &WeakUnboundedSender<Happening>,
     ) {
+        let recorded = !round.events.is_empty();
         for (at, event) in round.events {
             self.tell(Progress::Event { at, event });
+        }
+        if recorded && self.waits != round.waits {
+            self.waits = round.waits;
+            self.tell(Progress::Waits(round.waits));
         }
         for answer in round.answers {
             let _ = answer.send(Decided::OnDisk);
@@ -579,6 +591,19 @@ impl Driven {
         // An observer that is gone needs no word.
         let _ = self.observer.send(progress);
     }
+}
+
+/// Whose word a run waits for, if it waits for nothing else.
+fn waits_for(projection: &Projection) -> Option<Word> {
+    let person = |awaited: &Awaited| awaited.signal == Signal::Approval;
+    let waits = projection.status == "waiting" && !projection.awaited.is_empty();
+    waits.then(|| {
+        if projection.awaited.iter().any(person) {
+            Word::Person
+        } else {
+            Word::World
+        }
+    })
 }
 
 fn panicked() -> Failure {

@@ -117,7 +117,7 @@ async fn watch(
                     report.take(at, &event);
                     event_shown(&mut view, &workflow, &report, at, &event);
                 }
-                Some(Progress::Looking { .. }) => {}
+                Some(Progress::Looking { .. } | Progress::Waits(_)) => {}
                 Some(Progress::StoreWaits(waits)) => say(&mut view, &store_waits(waits.as_ref())),
                 Some(end) => break end,
             },

@@ -5,7 +5,7 @@
 
 use flow_engine::journal::{Event, RunEnded};
 use flow_engine::time::Timestamp;
-use flow_local::driver::Progress;
+use flow_local::driver::{Progress, Word};
 use flow_local::store::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,7 @@ pub(super) struct Told {
 pub(super) enum Said {
     Event { at: i64, kind: String, body: String },
     Looking { step: usize },
+    Waits(Option<Word>),
     Ended(RunEnded),
     Interrupted,
     Stopped,
@@ -112,6 +113,7 @@ impl Said {
                 body: event.to_body(),
             },
             Progress::Looking { step } => Said::Looking { step: *step },
+            Progress::Waits(whose) => Said::Waits(*whose),
             Progress::StoreWaits(waits) => Said::StoreWaits(waits.clone()),
             Progress::Ended(ended) => Said::Ended(ended.clone()),
             Progress::Interrupted => Said::Interrupted,
@@ -124,7 +126,7 @@ impl Said {
     pub(super) fn is_last(&self) -> bool {
         !matches!(
             self,
-            Said::Event { .. } | Said::Looking { .. } | Said::StoreWaits(_)
+            Said::Event { .. } | Said::Looking { .. } | Said::Waits(_) | Said::StoreWaits(_)
         )
     }
 
@@ -135,6 +137,7 @@ impl Said {
                 event: Event::from_body(&kind, &body).ok()?,
             },
             Said::Looking { step } => Progress::Looking { step },
+            Said::Waits(whose) => Progress::Waits(whose),
             Said::Ended(ended) => Progress::Ended(ended),
             Said::Interrupted => Progress::Interrupted,
             Said::Stopped => Progress::Stopped,

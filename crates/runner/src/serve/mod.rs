@@ -91,7 +91,9 @@ pub(crate) async fn serve(
     read_anew(&daemon, &settings.folder, &first);
     events::begin(&daemon).await;
     // Whoever is told where it listens finds everything there.
-    let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
+    let mut names = settings.hosts.clone();
+    names.extend(settings.public.as_deref().and_then(name_in));
+    let server = Server::start(daemon.clone(), settings.port, &names).await?;
     let here = format!("http://{}", server.address);
     let public = settings.public.clone().unwrap_or_else(|| here.clone());
     let base = public.trim_end_matches('/').to_owned();
@@ -147,6 +149,13 @@ pub(crate) async fn serve(
     }
     owner.close().await;
     Ok(exit)
+}
+
+/// The name, with the port, under which an address is asked.
+fn name_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let name = rest.split(['/', '?', '#']).next()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The connectors as they are now, to check against and to run with.

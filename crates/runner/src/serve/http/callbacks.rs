@@ -16,6 +16,7 @@ use super::answer::Problem;
 use super::webhooks::{content, headers_of, unstored, whole};
 use super::{World, nothing_here, stopping};
 use crate::exit::Trouble;
+use crate::serve::log::Level;
 
 /// Takes a callback.
 pub(super) async fn call_back(
@@ -92,7 +93,12 @@ impl Called {
             Ok(true)
         };
         match tokio::task::block_in_place(keep) {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                let said = format!("step `{}` was called back", self.step);
+                let log = &daemon.log;
+                log.say_of_run(Level::Info, "callbacks", Some(&self.run), &said);
+                Ok(())
+            }
             Ok(false) => Err(nothing_here()),
             Err(Kept::Problem(problem)) => Err(problem),
             Err(Kept::Store(error)) => Err(unstored(&error)),

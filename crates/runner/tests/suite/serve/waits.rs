@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{Daemon, post, reader, send, try_send};
+use super::support::{Daemon, noticed, post, reader, send, try_send};
 use crate::support::{end, flow, has, run, start, status_of, until};
 
 fn write(folder: &Path, name: &str, text: &str) {
@@ -257,4 +257,38 @@ fn events_are_heard_in_virtual_time_as_in_real_time() {
     assert_eq!(code, 0, "{stdout}{stderr}");
     let (code, stdout, stderr) = run(folder, &["run", "a.yml"]);
     assert_eq!((code, &*stdout), (0, "n: 2\n"), "{stderr}");
+}
+
+#[test]
+fn runs_that_wait_for_people_keep_no_others_from_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let ask = "name: ask\non: { please: { event: please }, often: { every: 1s } }\nsteps:\n  ask: { trigger: flow.approval, with: { message: Go? }, timeout: 1h }\n";
+    write(folder, "served/ask.yml", ask);
+    let daemon = Daemon::start(folder, &["served", "--runs", "1"], &[]);
+    emit(folder, &["please"]);
+    emit(folder, &["please"]);
+    let waiting = |trigger: &str| {
+        let started = noticed(folder, "ask", trigger).into_iter();
+        let rows = reader(folder).approvals().expect("readable");
+        let waits = |run: &String| rows.iter().any(|(of, _)| of == run);
+        let waiting = started.filter_map(|seen| seen.run).filter(waits);
+        waiting.count()
+    };
+    until("both wait", || waiting("please") == 2);
+    until("times go on", || waiting("often") >= 2);
+    assert!(
+        daemon.said("waits for a decision: Go?; `flow approve "),
+        "{:?}",
+        daemon.lines()
+    );
+    let (_, found, _) = run(folder, &["approvals", "--json"]);
+    let found: Vec<serde_json::Value> = serde_json::from_str(&found).expect("JSON");
+    let id = found[0]["run"].as_str().unwrap_or_default();
+    let (code, _, stderr) = run(folder, &["approve", id]);
+    assert_eq!(code, 0, "{stderr}");
+    until("it ends", || {
+        reader(folder).find(id).expect("readable")[0].has_ended()
+    });
+    assert_eq!(daemon.stop(), 0);
 }
