@@ -56,14 +56,20 @@ pub async fn perform(
                 }
             }
             half => {
-                let (result, made) = match whole(workflow, spec, half, runner, context).await {
-                    Ok((value, made)) => (Ok(value), made),
-                    Err(failure) => (Err(failure), None),
-                };
+                let (result, answer, made) =
+                    match whole(workflow, spec, half, runner, context).await {
+                        Ok(Whole {
+                            value,
+                            answer,
+                            made,
+                        }) => (Ok(value), answer, made),
+                        Err(failure) => (Err(failure), None, None),
+                    };
                 Input::AttemptEnded {
                     node: spec.node,
                     attempt: spec.attempt,
                     result,
+                    answer,
                     made,
                     rest: context.rest.asked(),
                     costs: meter.take(),
@@ -93,10 +99,21 @@ pub async fn perform(
         node: spec.node,
         attempt: spec.attempt,
         result: Err(failure),
+        answer: None,
         made: None,
         rest: context.rest.asked(),
         costs: meter.take(),
     }
+}
+
+/// What an attempt gave.
+struct Whole {
+    /// The value of the step.
+    value: Value,
+    /// What the service answered, if that is another value and others may hear of it.
+    answer: Option<Value>,
+    /// The id of what it made.
+    made: Option<String>,
 }
 
 async fn whole(
@@ -105,7 +122,7 @@ async fn whole(
     half: &Half,
     runner: &dyn StepRunner,
     context: &StepContext,
-) -> Result<(Value, Option<String>), Failure> {
+) -> Result<Whole, Failure> {
     let value = if let Half::Send(prepared) = half {
         let call = shell_of(workflow, spec, context)?;
         runner.send(&call, prepared, context).await?
@@ -113,13 +130,27 @@ async fn whole(
         let call = call_of(workflow, spec, context).await?;
         runner.perform(&call, context).await?
     };
-    let made = match &workflow.steps[spec.step].does {
-        Does::Call(step) => step.adopt.as_ref().and_then(|adopt| adopt.id_of(&value)),
-        _ => None,
+    let shape = &workflow.steps[spec.step];
+    let (made, heard) = match &shape.does {
+        Does::Call(step) => {
+            let made = step.adopt.as_ref().and_then(|adopt| adopt.id_of(&value));
+            (made, shape.output.is_some() && !step.announces.is_empty())
+        }
+        _ => (None, false),
+    };
+    let answer = if heard {
+        let (value, blobs) = (value.clone(), context.blobs.clone());
+        Some(blocking(move || spill(value, &*blobs)).await?)
+    } else {
+        None
     };
     let (values, context) = (spec.values.clone(), context.clone());
     let value = finish(workflow.clone(), spec.step, value, values, context).await?;
-    Ok((value, made))
+    Ok(Whole {
+        value,
+        answer,
+        made,
+    })
 }
 
 /// Applies `output:` and stores what is large; off the async threads where values are large or stored.

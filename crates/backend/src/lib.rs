@@ -9,6 +9,7 @@ pub mod attempt;
 mod bound;
 pub mod conformance;
 pub mod context;
+pub mod log_look;
 pub mod look;
 pub mod meter;
 mod picked;

@@ -167,6 +167,6 @@ fn query_of(watch: &Watch) -> Option<Arc<str>> {
     match &watch.look {
         Look::Level(level) => Some(level.query.clone()),
         Look::Edge(edge) => Some(edge.query.clone()),
-        Look::Either { .. } | Look::Time | Look::Signal => None,
+        Look::Either { .. } | Look::Time | Look::Signal(_) | Look::Success(_) => None,
     }
 }

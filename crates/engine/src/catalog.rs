@@ -172,7 +172,7 @@ pub struct Operation {
     pub open: bool,
     /// Type of the value.
     pub output: OutputType,
-    /// How a trigger looks; `None` for actions and queries, and for triggers that only the engine itself can serve.
+    /// How a trigger looks; `None` for actions and queries, and for triggers that are only delivered.
     pub look: Option<Look>,
     /// What the run itself does in place of a connector.
     pub engine: Option<EngineAction>,
@@ -282,8 +282,38 @@ pub enum Look {
     },
     /// At a time that its parameters give: served by the machine's clock.
     Time,
-    /// When someone says so: an approval, an event, a callback.
-    Signal,
+    /// When somebody or something outside says so.
+    Signal(Signal),
+    /// When a run of this store calls this operation of the connector and it succeeds: the service cannot be asked for it.
+    Success(Arc<str>),
+}
+
+/// Whose word a trigger waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// A person decides.
+    Approval,
+    /// An event happens, whose name is the parameter `event`.
+    Event,
+    /// Somebody calls the address of the step.
+    Callback,
+}
+
+impl Signal {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Signal::Approval => "approval",
+            Signal::Event => "event",
+            Signal::Callback => "callback",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Signal> {
+        let all = [Signal::Approval, Signal::Event, Signal::Callback];
+        all.into_iter().find(|signal| signal.as_str() == text)
+    }
 }
 
 /// The rule of a level trigger.

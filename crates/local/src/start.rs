@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Event, Reused, RunStarted, StartedBy};
 use flow_engine::money::Budget;
-use flow_engine::run::{Input, ReplayError, Run};
+use flow_engine::run::{Callbacks, Input, ReplayError, Run};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Hash, Value};
 use flow_engine::workflow::Workflow;
@@ -77,8 +77,8 @@ pub fn pin(store: &Store, bundle: &Bundle) -> Result<Pinned, StoreError> {
     Ok(Pinned(blob.hash))
 }
 
-/// Makes a run; its first event is on disk when the driver has saved it.
-pub fn start(new: NewRun) -> Taken {
+/// Makes a run; its first event is on disk when the driver has saved it. `callbacks` says where its steps are called back.
+pub fn start(new: NewRun, callbacks: Option<Arc<Callbacks>>) -> Taken {
     let at = now();
     let head = RunHead {
         workflow: new.workflow.name.to_string(),
@@ -101,7 +101,7 @@ pub fn start(new: NewRun) -> Taken {
     };
     let reused = new.retry.map(|retry| retry.reused).unwrap_or_default();
     Taken {
-        run: Run::again(new.workflow, started, reused, at),
+        run: Run::again(new.workflow, started, reused, callbacks, at),
         saved: 0,
         head: Some(head),
         quiet: false,
@@ -175,9 +175,11 @@ pub(crate) fn read_bundle(folder: &std::path::Path, bundle: &str) -> Result<Bund
 pub fn take_up(
     workflow: Arc<Workflow>,
     events: Vec<(Timestamp, Event)>,
+    callbacks: Option<Arc<Callbacks>>,
 ) -> Result<Taken, ReplayError> {
     let saved = events.len() as u64;
     let mut run = Run::replay(workflow, events)?;
+    run.set_callbacks(callbacks);
     run.recover(now());
     Ok(Taken {
         run,
@@ -196,7 +198,7 @@ pub fn take_up_to_end(
     events: Vec<(Timestamp, Event)>,
     by: String,
 ) -> Result<Taken, ReplayError> {
-    let mut taken = take_up(workflow, events)?;
+    let mut taken = take_up(workflow, events, None)?;
     let cancel = Input::Cancel { by, hard: true };
     let asked = taken.run.handle(now(), cancel);
     asked.expect("a cancel is never refused");

@@ -45,6 +45,7 @@ pub async fn next_event(
             step: 0,
             arguments: rendered.clone(),
             state: state.clone(),
+            since: None,
             values: values.clone(),
         };
         match take_look(workflow, watch, None, spec, &*services.runner, context).await {

@@ -52,6 +52,23 @@ pub const CASES: &[Case] = &[
         expected: r#"a succeeded={"done":true,"n":3}, b succeeded=3; succeeded"#,
     },
     Case {
+        name: "a step hears no event of its own run",
+        steps: &[
+            "a: { trigger: flow.event, with: { event: x }, timeout: 200ms, on_error: continue }",
+            "b: { action: flow.emit, with: { event: x } }",
+        ],
+        script: "{}",
+        expected: r#"a timed_out, b succeeded={"event":"x"}; succeeded"#,
+    },
+    Case {
+        name: "an approval that nobody answers has its default",
+        steps: &[
+            "a: { trigger: flow.approval, with: { message: go, default_choice: wait }, timeout: 200ms, output: $.choice }",
+        ],
+        script: "{}",
+        expected: r#"a succeeded="wait"; succeeded"#,
+    },
+    Case {
         name: "an edge has a baseline",
         steps: &["a: { trigger: svc.new, every: 1s }"],
         script: r#"{"svc.list": [[{"id": "x"}], [{"id": "y"}, {"id": "x"}]]}"#,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_engine::catalog::{
     Adopt, Catalog, Connector, Edge, Effect, EngineAction, Level, Look, News, Operation,
-    OperationKind, OutputType,
+    OperationKind, OutputType, Signal,
 };
 use flow_engine::collections::IndexMap;
 use flow_engine::duration::Millis;
@@ -45,7 +45,7 @@ fn made() -> Operation {
 }
 
 /// `svc.read`, `svc.list`, `svc.busy` (queries), `svc.note` (repeatable), `svc.put` (keyed), `svc.act` (once), `svc.make` (once, and found again), `svc.done` (a level), `svc.new`
-/// (an edge), `time.after`, and `flow.fail`, `flow.stop`, `flow.emit`, `flow.approval`.
+/// (an edge), `time.after`, and `flow.fail`, `flow.stop`, `flow.emit`, `flow.approval`, `flow.event`.
 pub fn catalog() -> Catalog {
     let every = Millis::seconds(10);
     let level = Level {
@@ -97,7 +97,19 @@ pub fn catalog() -> Catalog {
         ("emit", own(EngineAction::Emit)),
         (
             "approval",
-            operation(OperationKind::Trigger, Effect::Read, Some(Look::Signal)),
+            operation(
+                OperationKind::Trigger,
+                Effect::Read,
+                Some(Look::Signal(Signal::Approval)),
+            ),
+        ),
+        (
+            "event",
+            operation(
+                OperationKind::Trigger,
+                Effect::Read,
+                Some(Look::Signal(Signal::Event)),
+            ),
         ),
     ];
     let mut catalog = Catalog::default();

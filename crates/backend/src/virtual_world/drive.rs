@@ -7,6 +7,7 @@ use flow_engine::admission::Admission;
 use flow_engine::duration::Millis;
 use flow_engine::journal::{RunEnded, RunStarted, StartedBy};
 use flow_engine::money::Costs;
+use flow_engine::run::announce::hears;
 use flow_engine::run::{
     AttemptSpec, ChildSpec, Done, Failure, FailureKind, Half, Input, NodeId, Output, Run,
 };
@@ -14,11 +15,13 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::Does;
 
+use super::log::Log;
 use super::records::Made;
 use super::script::{Scripted, Word};
 use super::{Child, Journal, Rest, World};
 use crate::adopt::look_for;
 use crate::attempt::{evaluate_control, fetch, perform};
+use crate::log_look::look_in_log;
 use crate::look::take_look;
 use crate::range::{Pace, RANGE_TIME, perform_range};
 use crate::segment::store_results;
@@ -59,6 +62,8 @@ type Later = (Timestamp, usize, Input);
 impl World {
     pub(super) async fn drive(&mut self, run: Run, journal: Journal) -> (Journal, Rest) {
         self.admission = Admission::default();
+        self.log = Log::default();
+        self.log.read(run.id(), &journal);
         let mut runs = vec![Live::new(run, journal, None, String::new())];
         let mut later: Vec<Later> = Vec::new();
         let beginning = self.beginning;
@@ -70,7 +75,7 @@ impl World {
             for at in 0..runs.len() {
                 self.collect(&mut runs, at);
             }
-            if self.tell_answers(&mut runs) {
+            if self.tell_answers(&mut runs) || self.tell_events(&mut runs) {
                 continue;
             }
             // Runs that it started and did not wait for go on to their own end.
@@ -120,6 +125,7 @@ impl World {
                     let now = self.now;
                     runs[at].journal.push((now, event));
                 }
+                Output::Announce(event) => self.log.write(self.now, runs[at].run.id(), event),
                 Output::Wait { until } => {
                     runs[at].until = until;
                     return;
@@ -148,6 +154,25 @@ impl World {
                 let (ticket, answer) = (word.ticket, word.answer);
                 self.give(runs, at, Input::Answered { ticket, answer });
                 told = true;
+            }
+        }
+        told
+    }
+
+    /// Tells steps that an event has happened which they may wait for; whether there was anything to tell.
+    fn tell_events(&mut self, runs: &mut [Live]) -> bool {
+        let mut told = false;
+        for name in self.log.news() {
+            for at in 0..runs.len() {
+                let awaited = runs[at].run.words_awaited().filter(|(_, awaited)| {
+                    let wanted = awaited.event.as_ref();
+                    wanted.is_some_and(|wanted| hears(wanted, &name))
+                });
+                let nodes: Vec<NodeId> = awaited.map(|(node, _)| node).collect();
+                for node in nodes {
+                    self.give(runs, at, Input::Told { node });
+                    told = true;
+                }
             }
         }
         told
@@ -302,6 +327,7 @@ impl World {
             started_by: StartedBy {
                 kind: "workflow".to_owned(),
                 key: Some(parent.id().to_owned()),
+                causes: parent.started().started_by.causes,
                 ..StartedBy::default()
             },
             trigger: Value::map::<&str>([]),
@@ -336,6 +362,11 @@ impl World {
                     return None;
                 };
                 let context = self.context(path(node));
+                if spec.since.is_some() {
+                    let log = self.log.of(run.id());
+                    let result = look_in_log(workflow, watch, step, spec, log, &context).await;
+                    return Some((Input::Looked { node, result }, None));
+                }
                 let result = take_look(workflow, watch, Some(step), spec, &*runner, &context).await;
                 runner.takes();
                 Input::Looked { node, result }
@@ -416,6 +447,7 @@ fn in_time(spec: &AttemptSpec, input: Input, takes: Option<Millis>) -> (Input, O
                 node: spec.node,
                 attempt: spec.attempt,
                 result: Err(took_too_long(limit, done)),
+                answer: None,
                 made: None,
                 rest: None,
                 costs: Costs::default(),

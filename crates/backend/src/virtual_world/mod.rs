@@ -6,6 +6,7 @@
 
 pub mod case;
 mod drive;
+mod log;
 pub mod memory;
 mod records;
 pub mod rehearsal;
@@ -48,6 +49,8 @@ pub struct World {
     clock: Clock,
     /// Who may go, when not all may go at once.
     admission: Admission,
+    /// What its runs let each other know.
+    log: log::Log,
     /// The project folder.
     folder: Arc<PathBuf>,
 }
@@ -104,6 +107,7 @@ impl World {
             now: BEGINNING,
             clock: Clock::default(),
             admission: Admission::default(),
+            log: log::Log::default(),
             folder: Arc::new(PathBuf::from(".")),
         }
     }

@@ -165,7 +165,7 @@ fn approvals_wait_for_a_word() {
     said(
         ask,
         r#"{"choice": "approve", "by": "me"}"#,
-        r#"ask succeeded={"choice":"approve","by":"me"}; succeeded"#,
+        r#"ask succeeded={"choice":"approve","by":"me","at":"2026-01-01T00:00:10.000Z","comment":null,"fields":{}}; succeeded"#,
     );
     said(
         ask,
@@ -176,7 +176,7 @@ fn approvals_wait_for_a_word() {
     said(
         "steps: { ask: { trigger: flow.approval, with: { message: go, default_choice: approve }, timeout: 5s } }",
         r#"{"choice": "reject"}"#,
-        r#"ask succeeded={"choice":"approve","by":null}; succeeded"#,
+        r#"ask succeeded={"choice":"approve","by":null,"at":"2026-01-01T00:00:05.000Z","comment":null,"fields":{}}; succeeded"#,
     );
 }
 

@@ -95,6 +95,7 @@ fn a_lost_attempt_costs_no_try() {
         node,
         attempt: spec.attempt,
         result: Err(failure),
+        answer: None,
         made: None,
         rest: None,
         costs: Costs::default(),

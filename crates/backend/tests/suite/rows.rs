@@ -27,6 +27,12 @@ const SLOW: &str =
 
 const ROWS: &[Row] = &[
     (
+        "W3",
+        "steps: { a: { trigger: flow.approval, with: { message: go, default_choice: wait }, timeout: 1m, output: $.choice }, b: { trigger: flow.approval, with: { message: go }, timeout: 1m } }",
+        "{}",
+        "a succeeded=\"wait\", b timed_out; failed",
+    ),
+    (
         "S1",
         "steps: { a: { value: 1 }, b: { value: 2, needs: a, if: 'true' } }",
         "{}",
@@ -536,6 +542,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("P13", "crates/runner/tests/suite/places.rs"),
     ("P14", "crates/runner/tests/suite/places.rs"),
     ("P15", "crates/runner/tests/suite/places.rs"),
+    ("W1", "crates/runner/tests/suite/approvals.rs"),
+    ("W2", "crates/runner/tests/suite/approvals.rs"),
+    ("W4", "crates/runner/tests/suite/serve/waits.rs"),
+    ("W5", "crates/runner/tests/suite/serve/waits.rs"),
+    ("W6", "crates/runner/tests/suite/serve/waits.rs"),
     ("F11", "crates/runner/tests/suite/nesting.rs"),
     ("C8", "crates/runner/tests/suite/nesting.rs"),
     ("R10", "crates/runner/tests/suite/nesting.rs"),
@@ -587,7 +598,7 @@ fn every_row_has_a_case() {
             let mut letters = row.chars();
             letters
                 .next()
-                .is_some_and(|letter| "SFLRPCUE".contains(letter))
+                .is_some_and(|letter| "SFLRPCUEW".contains(letter))
                 && letters.clone().next().is_some()
                 && letters.all(|letter| letter.is_ascii_digit())
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flow_engine::catalog::{
-    self, Connector, Effect, EngineAction, Look, OperationKind, OutputType,
+    self, Connector, Effect, EngineAction, Look, OperationKind, OutputType, Signal,
 };
 use flow_engine::collections::IndexMap;
 use flow_engine::source::SourceFile;
@@ -43,7 +43,7 @@ struct LocalOperation {
     same_as: Option<String>,
     /// The template whose results are the value's items.
     stream_of: Option<String>,
-    /// `time` or `signal`, for triggers.
+    /// `time`, `approval`, `event` or `callback`, for triggers.
     look: Option<String>,
     /// What the run itself does: `fail`, `stop` or `emit`.
     engine: Option<String>,
@@ -99,8 +99,10 @@ fn operation(written: &LocalOperation, path: &str) -> Result<catalog::Operation,
     let look = match written.look.as_deref() {
         None => None,
         Some("time") => Some(Look::Time),
-        Some("signal") => Some(Look::Signal),
-        Some(other) => return Err(wrong(other)),
+        Some(word) => match Signal::parse(word) {
+            Some(signal) => Some(Look::Signal(signal)),
+            None => return Err(wrong(word)),
+        },
     };
     let engine = match written.engine.as_deref() {
         None => None,

@@ -437,6 +437,8 @@ pub struct TriggerDocument {
     pub edge: Option<EdgeDocument>,
     /// The parameter that names the object, if there are both.
     pub object: Option<String>,
+    /// The action of the same resource whose success in a run is the event, where the service cannot be asked.
+    pub success: Option<String>,
     /// Time between two looks, such as `1m` (default).
     pub every: Option<String>,
     /// Type of what it yields; else the resource's.

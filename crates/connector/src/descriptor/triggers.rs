@@ -3,8 +3,9 @@
 //! An event of the older form is one that nobody delivers unless a person sets that up, so it is also looked for:
 //! `RESOURCE.created` is an item that appeared in the query `list`, `RESOURCE.deleted` one that vanished from it. For
 //! any other event `E` the resource must show it: by a field `E_at` that is no longer null, else by a field `status`, or
-//! ending in `_status`, that equals `E`. It is then a level through `read`, an edge through `list`, or either. An event
-//! that none of this finds cannot be looked for.
+//! ending in `_status`, that equals `E`. It is then a level through `read`, an edge through `list`, or either. Without a
+//! `list`, `RESOURCE.created` is a success of the action `create` in a run of ours. An event that none of this finds cannot
+//! be looked for.
 
 use std::sync::Arc;
 
@@ -120,8 +121,12 @@ fn trigger(
         }
         (Some(level), None, _) => Some(Look::Level(level)),
         (None, Some(edge), _) => Some(Look::Edge(edge)),
-        (None, None, _) => None,
+        (None, None, _) => success(service, resource, written.success.as_deref(), path)?,
     };
+    if written.success.is_some() && !matches!(look, Some(Look::Success(_))) {
+        let message = "a trigger with `level` or `edge` has no `success`";
+        return Err(DescriptorError::at("descriptor.shape", path, message));
+    }
     let mut parameters = IndexMap::default();
     for (name, document) in &written.parameters {
         let path = format!("{path}.parameters.{name}");
@@ -144,6 +149,32 @@ fn trigger(
         .map_or_else(|| titled(resource, name), Arc::from);
     let description = written.description.as_str().into();
     Ok(operation(title, description, parameters, output, look))
+}
+
+/// The action whose success in a run is the event.
+fn success(
+    service: &Service,
+    resource: &ResourceDocument,
+    action: Option<&str>,
+    path: &str,
+) -> Result<Option<Look>, DescriptorError> {
+    let Some(action) = action else {
+        return Ok(None);
+    };
+    match action_of(service, resource, action) {
+        Some(name) => Ok(Some(Look::Success(name))),
+        None => {
+            let message = format!("`{action}` is not an action of `{}`", resource.handle);
+            let path = format!("{path}.success");
+            Err(DescriptorError::at("descriptor.reference", path, message))
+        }
+    }
+}
+
+fn action_of(service: &Service, resource: &ResourceDocument, name: &str) -> Option<Arc<str>> {
+    let full: Arc<str> = format!("{}.{name}", resource.handle).into();
+    let found = service.operations.get(&full)?;
+    (found.entry.kind == OperationKind::Action).then_some(full)
 }
 
 fn news(edge: &EdgeDocument) -> News {
@@ -193,7 +224,10 @@ fn from_webhook(
     };
     let mut parameters = IndexMap::default();
     let look = match (name, condition(resource, name)) {
-        ("created", _) => edge(News::Appeared).map(Look::Edge),
+        // What no list shows may be seen where a run of ours makes it.
+        ("created", _) => edge(News::Appeared)
+            .map(Look::Edge)
+            .or_else(|| action_of(service, resource, "create").map(Look::Success)),
         ("deleted", _) => edge(News::Vanished).map(Look::Edge),
         (_, None) => None,
         (_, Some(condition)) => {

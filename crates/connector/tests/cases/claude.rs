@@ -219,7 +219,10 @@ fn the_catalog_has_every_operation_and_trigger_by_its_title() {
     ] {
         titled(name, OperationKind::Trigger, Effect::Read, title);
     }
-    assert_eq!(claude.operations["messages.created"].look, None);
+    assert_eq!(
+        claude.operations["messages.created"].look,
+        Some(Look::Success("messages.create".into()))
+    );
     assert!(
         matches!(&claude.operations["message_batches.ended"].look, Some(Look::Either { object, .. }) if &**object == "batch_id")
     );

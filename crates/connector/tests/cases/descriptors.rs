@@ -65,7 +65,11 @@ fn two_documents_make_a_connector() {
     assert!(
         matches!(look("notes.ended"), Some(Look::Either { level, .. }) if &*level.condition == "item.processing_status == 'ended'")
     );
-    assert_eq!(look("pings.created"), None);
+    assert_eq!(
+        look("pings.created"),
+        Some(Look::Success("pings.create".into())),
+        "no list shows it"
+    );
     assert_eq!(&*notes.operations["notes.archived"].title, "Note Archived");
 }
 

@@ -249,6 +249,17 @@ pub struct StartedBy {
     /// When the one before was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_previous: Option<Timestamp>,
+    /// How many events led to it, each from a run that the one before started.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub causes: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands it over like this"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl StartedBy {
@@ -421,6 +432,9 @@ pub struct HoldStarted {
     /// When it fires, for a trigger that waits for a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// Since when what is written in the log counts, for a trigger that waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// When the step's time is up, if it has a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,

@@ -89,6 +89,8 @@ pub enum StepState {
         every: Option<Millis>,
         /// When it fires.
         due: Option<Timestamp>,
+        /// Its parameters.
+        arguments: Value,
     },
     /// A person must decide.
     Interrupted,
@@ -253,6 +255,7 @@ impl StepReport {
                 self.state = StepState::Held {
                     every: started.every,
                     due: started.due,
+                    arguments: started.arguments.clone(),
                 }
             }
             Event::LoopStarted(started) => {

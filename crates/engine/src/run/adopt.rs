@@ -181,6 +181,7 @@ impl Run {
             Ok(Found::Made { id: made, value }) => {
                 let step = self.name(id);
                 let what = adopt.what.to_string();
+                self.announce_success(id, &value);
                 self.record(
                     id,
                     AttemptAdopted {

@@ -31,6 +31,9 @@ impl Run {
     pub(super) fn record_of_run(&mut self, event: impl Into<Event>) {
         let event = event.into();
         self.out.push_back(Output::Record(event.clone()));
+        if let Event::RunEnded(ended) = &event {
+            self.announce_end(ended);
+        }
         self.apply_to_run(&event);
     }
 
@@ -76,6 +79,9 @@ impl Run {
             }
         );
         node.status = next(&node.status, event)?;
+        if !matches!(node.status, StepStatus::Ready) {
+            node.began.get_or_insert(self.now);
+        }
         match event {
             Event::AttemptStarted(started) => node.attempt = Some(AttemptNo::new(started.attempt)),
             Event::AttemptPrepared(prepared) => {

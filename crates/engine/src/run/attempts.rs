@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::evaluate::What;
-use super::holds::Hold;
 use super::io::{AttemptSpec, Half, Output};
 use super::machine::Run;
 use super::node::{Inside, Layer, NodeId};
@@ -257,8 +256,10 @@ impl Run {
 
     /// The time of a node is up, and nothing goes on inside it any more.
     fn over_in_time(&mut self, id: NodeId) {
-        if let Some(default) = self.nodes[id].hold.as_ref().and_then(Hold::default_choice) {
-            return self.hold_fired(id, default);
+        let now = self.now;
+        let default = self.nodes[id].hold.as_ref();
+        if let Some(default) = default.and_then(|hold| hold.default_choice(now)) {
+            return self.answered_with(id, default);
         }
         if self.has_on_error_value(id) {
             self.fail(id, timed_out());

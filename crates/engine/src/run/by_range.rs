@@ -24,7 +24,9 @@ impl Run {
         let shape = &self.workflow.steps[step];
         let harmless = match &shape.does {
             Does::Value(_) => true,
-            Does::Call(call) => call.effect == Effect::Read && !call.priced,
+            Does::Call(call) => {
+                call.effect == Effect::Read && !call.priced && call.announces.is_empty()
+            }
             _ => false,
         };
         let timed = shape

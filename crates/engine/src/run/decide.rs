@@ -10,8 +10,8 @@ use super::{AttemptNo, Failure, StepOutcome, StepStatus, Values};
 use crate::catalog::EngineAction;
 use crate::duration::Millis;
 use crate::journal::{
-    ChildStarted, Emitted, GroupStarted, RunStopped, SkipReason, StepCancelled, StepSkipped,
-    StepSucceeded, VarsRendered,
+    ChildStarted, Emitted, GroupStarted, HoldStarted, RunStopped, SkipReason, StepCancelled,
+    StepSkipped, StepSucceeded, VarsRendered,
 };
 use crate::plan::Need;
 use crate::time::Timestamp;
@@ -135,9 +135,24 @@ impl Run {
                 let Some(deadline) = self.deadline(id) else {
                     return;
                 };
+                let Some(after) = self.control(id, What::After) else {
+                    return;
+                };
                 match self.control(id, What::Arguments) {
                     None => {}
-                    Some(Ok(arguments)) => self.start_hold(id, arguments, deadline),
+                    Some(Ok(arguments)) => match self.begin_hold(id, arguments, after) {
+                        Ok(started) => self.record(
+                            id,
+                            HoldStarted {
+                                deadline,
+                                ..started
+                            },
+                        ),
+                        Err(failure) => {
+                            let at = workflow.steps[self.nodes[id].step].span;
+                            self.fail(id, failure.at(at));
+                        }
+                    },
                     Some(Err(failure)) => self.fail(id, failure),
                 }
             }
@@ -180,7 +195,12 @@ impl Run {
                     text("event"),
                     arguments.get("data").cloned().unwrap_or_default(),
                 );
+                if let Err(failure) = super::announce::may_be_said(&event) {
+                    let at = self.workflow.steps[self.nodes[id].step].span;
+                    return self.fail(id, failure.at(at));
+                }
                 let step = step.clone();
+                self.announce(&event, data.clone());
                 self.record(id, Emitted { step, event, data });
             }
         }

@@ -12,7 +12,7 @@ use crate::eval::BlobRead;
 use crate::expr::{RefKind, RefPart, Roots, Scope};
 use crate::source::SourceFile;
 use crate::value::{Map, Value};
-use crate::workflow::{Argument, Concurrency, Does, OnError, Stop, Tree, Workflow};
+use crate::workflow::{After, Argument, Concurrency, Does, OnError, Stop, Tree, Workflow};
 
 /// One control expression of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub enum What {
     Arguments,
     /// `timeout` of a step: text.
     Timeout,
+    /// `after` of a trigger, where it is a time: text.
+    After,
     /// `on_error.value` of a step.
     OnError,
     /// The items of `for_each`, picked and named: `{source, keyed, count}`.
@@ -59,11 +61,12 @@ pub enum What {
 pub const SEGMENTS: &str = "$segments";
 
 impl What {
-    const ALL: [(What, &'static str); 13] = [
+    const ALL: [(What, &'static str); 14] = [
         (What::Condition, "if"),
         (What::Value, "value"),
         (What::Arguments, "arguments"),
         (What::Timeout, "timeout"),
+        (What::After, "after"),
         (What::OnError, "on_error"),
         (What::Items, "for_each"),
         (What::Results, "results"),
@@ -143,6 +146,13 @@ pub fn evaluate(
             .timeout
             .as_ref()
             .map_or(Ok(Value::Null), |tree| tree.render(&scope, source)),
+        What::After => match &shape.does {
+            Does::Hold(watch) => match watch.after.as_deref() {
+                Some(After::Time(tree)) => tree.render(&scope, source),
+                _ => Ok(Value::Null),
+            },
+            _ => Ok(Value::Null),
+        },
         What::OnError => match &shape.on_error {
             OnError::Value(tree) => tree.render(&scope, source),
             _ => Ok(Value::Null),

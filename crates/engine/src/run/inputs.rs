@@ -29,11 +29,15 @@ impl Run {
                 node,
                 attempt,
                 result,
+                answer,
                 made,
                 rest,
                 costs,
             } if self.is_live(node, attempt) => {
                 self.resting = rest;
+                if let Ok(value) = &result {
+                    self.announce_success(node, answer.as_ref().unwrap_or(value));
+                }
                 self.attempt_ended(node, attempt, result, made, costs);
                 self.resting = None;
             }
@@ -62,6 +66,7 @@ impl Run {
             } => self.stored(node, first, count, result),
             Input::ChildEnded { node, ended } => self.child_ended(node, ended),
             Input::Answered { ticket, answer } => self.answered(ticket, answer),
+            Input::Told { node } => self.told(node),
             Input::Signal { node, value } => return self.signalled(node, value),
             Input::Resolve { node, resolution } => return self.resolve(node, resolution),
             Input::RaiseBudget { by } => return self.raise_budget(by),

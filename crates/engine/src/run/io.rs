@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::adopt::{AdoptSpec, Found};
+use super::announce::Announced;
 use super::evaluate::Control;
 use super::look::LookOutcome;
 use super::node::NodeId;
@@ -37,6 +38,8 @@ pub enum Input {
         attempt: AttemptNo,
         /// Its value, or why there is none.
         result: Result<Value, Failure>,
+        /// What the service answered, where `output:` made another value of that and others may hear of it.
+        answer: Option<Value>,
         /// The id of what it made, where such things can be found again.
         made: Option<String>,
         /// For how long the service takes no more, as its answer says: others leave it alone too.
@@ -124,6 +127,11 @@ pub enum Input {
         /// What is answered.
         answer: Answer,
     },
+    /// What a node waits for may be in the log now.
+    Told {
+        /// The node.
+        node: NodeId,
+    },
     /// Someone said the word that a node waits for.
     Signal {
         /// The node.
@@ -155,6 +163,8 @@ pub struct IllegalInput(pub String);
 pub enum Output {
     /// Make this durable before any effect that comes after it.
     Record(Event),
+    /// Write this into the log of events, in one transaction with the records of the round.
+    Announce(Announced),
     /// Start (the first half of) an attempt; its record came before.
     Start(AttemptSpec),
     /// Send the prepared request of an attempt; its record came before.
@@ -263,6 +273,8 @@ pub struct LookSpec {
     pub arguments: Value,
     /// What was there before; `None` at the first look.
     pub state: Option<Value>,
+    /// Since when what is written in the log counts, for a trigger that waits for it.
+    pub since: Option<Timestamp>,
     /// What its templates see.
     pub values: Arc<Values>,
 }

@@ -58,7 +58,7 @@ pub fn look(
             }
         }
         Look::Edge(edge) => edge_outcome(edge, state, page, values, blobs)?,
-        Look::Either { .. } | Look::Time | Look::Signal => LookOutcome {
+        Look::Either { .. } | Look::Time | Look::Signal(_) | Look::Success(_) => LookOutcome {
             state: None,
             found: Vec::new(),
         },
@@ -76,7 +76,10 @@ pub fn look(
 }
 
 /// Whether `where`, if there is one, holds for an item.
-pub(super) fn lets_through(
+///
+/// # Errors
+/// As the expression gives them, with its place.
+pub fn lets_through(
     workflow: &Workflow,
     condition: Option<&Bare>,
     item: &Value,

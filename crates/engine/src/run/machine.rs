@@ -8,8 +8,10 @@ use std::sync::Arc;
 use slotmap::SlotMap;
 
 use super::budget::Money;
+use super::callbacks::Callbacks;
 use super::ending::Undoable;
 use super::evaluate::What;
+use super::holds::Awaited;
 use super::io::{IllegalInput, Input, Output};
 use super::node::{Frame, FrameId, Layer, Node, NodeId, Opened};
 use super::places::Places;
@@ -64,6 +66,9 @@ pub struct Run {
     pub(super) rereading: BTreeSet<(NodeId, u64)>,
     /// Inputs that came before that.
     pub(super) postponed: Vec<Input>,
+    /// Makes the addresses at which steps are called back, where callbacks are taken.
+    pub(super) callbacks: Option<Arc<Callbacks>>,
+    pub(super) callback_steps: Vec<usize>,
     pub(super) places: Places,
     pub(super) money: Money,
     pub(super) out: VecDeque<Output>,
@@ -83,6 +88,8 @@ pub struct Projection {
     pub open: Vec<(Arc<str>, u32)>,
     /// What may have been made though nobody heard so.
     pub making: Vec<Making>,
+    /// What its steps wait for that somebody or something outside says.
+    pub awaited: Vec<Awaited>,
 }
 
 /// Something that a step of the run may have made, or is about to.
@@ -99,17 +106,20 @@ pub struct Making {
 impl Run {
     /// A new run. The first [`Run::poll`] gives its first record.
     pub fn new(workflow: Arc<Workflow>, started: RunStarted, now: Timestamp) -> Run {
-        Run::again(workflow, started, Vec::new(), now)
+        Run::again(workflow, started, Vec::new(), None, now)
     }
 
-    /// A new run that takes over what an earlier one has done; see [`super::reuse`].
+    /// A new run that takes over what an earlier one has done; see [`super::reuse`]. `callbacks` says where its steps are
+    /// called back.
     pub fn again(
         workflow: Arc<Workflow>,
         started: RunStarted,
         reused: Vec<Reused>,
+        callbacks: Option<Arc<Callbacks>>,
         now: Timestamp,
     ) -> Run {
         let mut run = Run::empty(workflow, started.clone(), now);
+        run.callbacks = callbacks;
         run.out
             .push_back(Output::Record(Event::RunStarted(started)));
         for reused in reused {
@@ -159,6 +169,8 @@ impl Run {
             active: BTreeSet::new(),
             rereading: BTreeSet::new(),
             postponed: Vec::new(),
+            callbacks: None,
+            callback_steps: super::callbacks::steps(&workflow),
             places: Places::default(),
             money: Money::default(),
             out: VecDeque::new(),
@@ -167,6 +179,11 @@ impl Run {
         };
         run.root.main = run.open_frame(0, None, None);
         run
+    }
+
+    /// Where its steps are called back from now on.
+    pub fn set_callbacks(&mut self, callbacks: Option<Arc<Callbacks>>) {
+        self.callbacks = callbacks;
     }
 
     /// The run's id.
@@ -291,7 +308,11 @@ impl Run {
                 Some(format!("a decision about step `{step}`")),
             ),
             (None, None, Some(step)) if open.is_empty() => {
-                ("waiting", Some(format!("step `{step}`")))
+                let awaited = self
+                    .words_awaited()
+                    .next()
+                    .map(|(_, awaited)| awaited.words());
+                ("waiting", Some(awaited.unwrap_or(format!("step `{step}`"))))
             }
             (None, None, None) if open.is_empty() => match self.place_in_words() {
                 Some(place) => ("waiting", Some(place)),
@@ -311,6 +332,7 @@ impl Run {
             waits_for,
             open,
             making: self.making(),
+            awaited: self.words_awaited().map(|(_, awaited)| awaited).collect(),
         }
     }
 

@@ -10,17 +10,20 @@
 //!
 //! Read in this order: [`io`] (what goes in and out), [`status`] (the states), `node` (what a run is made of), `machine`
 //! (the run), `apply` (what an event changes), `inputs` (what an input does), `decide` (what happens next), `attempts`,
-//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `budget` (what may not cost more), `holds`, `loops`,
-//! `ranges` and `by_range` (many items in one task), `storing` (what they gave), `ending` (groups, undo, finally), `recover`,
+//! `adopt` (looking for what a lost attempt made), `places` and `demands` (what may not go at once), `budget` (what may not cost more), `holds` with [`approval`] and [`callbacks`], `loops`,
+//! `ranges` and `by_range` (many items in one task), `storing` (what they gave), `ending` (groups, undo, finally), [`announce`] (what others hear of), `recover`,
 //! `stopped_children`, [`reuse`] (a new run that takes over what an earlier one has done);
 //! then [`values`], [`evaluate`] and `items` (what expressions
 //! see), [`look`] and [`poll`] (triggers).
 
 mod adopt;
+pub mod announce;
 mod apply;
+pub mod approval;
 mod attempts;
 mod budget;
 mod by_range;
+pub mod callbacks;
 mod decide;
 mod demands;
 mod ending;
@@ -49,8 +52,11 @@ mod storing;
 pub mod values;
 
 pub use adopt::{AdoptSpec, Found};
+pub use announce::Announced;
 pub use budget::BUDGET_HELD;
+pub use callbacks::Callbacks;
 pub use failure::{Done, Failure, FailureKind};
+pub use holds::Awaited;
 pub use io::{
     AttemptSpec, ChildSpec, FetchSpec, Half, IllegalInput, Input, LookSpec, Output, RangeDone,
     RangeSpec, StoreSpec, Window,

@@ -48,6 +48,8 @@ pub(super) struct Node {
     /// As the journal and people name it, such as `each[3]/ask`.
     pub(super) path: Arc<str>,
     pub(super) status: StepStatus,
+    /// When it began.
+    pub(super) began: Option<Timestamp>,
     pub(super) value: Option<Value>,
     pub(super) failure: Option<Failure>,
     /// The last attempt that was started.
@@ -178,6 +180,7 @@ impl Node {
             parent: None,
             path,
             status: StepStatus::Ready,
+            began: None,
             value: None,
             failure: None,
             attempt: None,

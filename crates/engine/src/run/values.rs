@@ -33,6 +33,8 @@ pub struct Values {
     pub ended: Vec<EndedStep>,
     /// Names of items and rounds, and `result`: the innermost first.
     pub locals: Vec<(Arc<str>, Value)>,
+    /// The addresses of steps that wait to be called back.
+    pub callbacks: Vec<(Arc<str>, Value)>,
 }
 
 /// How one needed step ended.
@@ -103,6 +105,11 @@ impl Roots for Values {
 
     fn error(&self, step: &str) -> Option<Value> {
         self.ended(step)?.error.clone()
+    }
+
+    fn callback_url(&self, step: &str) -> Option<Value> {
+        let found = self.callbacks.iter().find(|(name, _)| &**name == step);
+        found.map(|(_, url)| url.clone())
     }
 
     fn why_absent(&self, root: &str, member: &str) -> Option<String> {
@@ -195,6 +202,10 @@ impl Roots for Reading<'_> {
         self.values.error(step)
     }
 
+    fn callback_url(&self, step: &str) -> Option<Value> {
+        self.values.callback_url(step)
+    }
+
     fn why_absent(&self, root: &str, member: &str) -> Option<String> {
         self.values.why_absent(root, member)
     }
@@ -232,6 +243,7 @@ impl Run {
         let nodes = sees.iter().filter_map(|(step, _)| self.seen(frame, *step));
         let mut values = self.values_of(nodes);
         values.locals = self.locals_around(id);
+        values.callbacks = self.callback_urls(Some(id));
         if let Some(about) = self.about_what_is_over(frame) {
             values.run = about;
         }
@@ -270,10 +282,12 @@ impl Run {
 
     /// What expressions of the run itself see.
     pub(super) fn values_of_run(&self, what: What) -> Values {
-        match what {
+        let mut values = match what {
             What::Vars => self.values_of(std::iter::empty()),
             _ => self.values_of(self.frames[self.root.main].nodes.iter().copied()),
-        }
+        };
+        values.callbacks = self.callback_urls(None);
+        values
     }
 
     /// Names of the items and rounds around a node, its own in front.
@@ -341,6 +355,7 @@ impl Run {
             steps: Value::from(steps),
             ended,
             locals: Vec::new(),
+            callbacks: Vec::new(),
         }
     }
 }

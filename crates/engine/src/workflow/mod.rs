@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::collections::IndexMap;
 
-use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind};
+use crate::catalog::{Adopt, Effect, EngineAction, Look, OperationKind, Signal};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::money::{Budget, Prices};
@@ -23,6 +23,7 @@ use crate::plan::{Need, Plan};
 use crate::run::retry::RetryPolicy;
 use crate::source::{SourceFile, Span};
 use crate::types::Type;
+use crate::value::Value;
 use crate::yaml::TextPlace;
 
 pub use body::{
@@ -128,6 +129,31 @@ pub struct Watch {
     pub after: Option<Box<After>>,
 }
 
+impl Watch {
+    /// Whose word it waits for, if it does not look at a service, and at no clock.
+    pub fn signal(&self) -> Option<Signal> {
+        match &self.look {
+            Look::Signal(signal) => Some(*signal),
+            Look::Success(_) => Some(Signal::Event),
+            _ => None,
+        }
+    }
+
+    /// The event that it waits for, if it waits for one; `arguments` are its parameters, rendered.
+    pub fn event(&self, arguments: &Value) -> Option<Arc<str>> {
+        match &self.look {
+            Look::Signal(Signal::Event) => {
+                let name = arguments.get("event").and_then(Value::as_str);
+                Some(name.unwrap_or_default().into())
+            }
+            Look::Success(_) => {
+                Some(format!("{}.{}", self.call.connector, self.call.operation).into())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// From when on events count.
 #[derive(Debug, Clone)]
 pub enum After {
@@ -216,6 +242,8 @@ pub struct CallStep {
     pub adopt: Option<Arc<Adopt>>,
     /// Whether a call costs tokens, and what it may cost at most is known before it is made.
     pub priced: bool,
+    /// The events that its success is, for triggers that wait for it.
+    pub announces: Vec<Arc<str>>,
 }
 
 /// An operation and its parameters.

@@ -23,6 +23,8 @@ pub(super) struct Child {
     /// Hash of the parent's bundle.
     pub(super) bundle: String,
     pub(super) sandbox: bool,
+    /// How many events led to the parent.
+    pub(super) causes: u32,
     pub(super) project: Option<String>,
     pub(super) services: Services,
     pub(super) spec: ChildSpec,
@@ -121,7 +123,7 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
             return Ok(Found::Over(ended.clone()));
         }
         let taken = if goes {
-            start::take_up(workflow, stored.events)
+            start::take_up(workflow, stored.events, store.callbacks())
         } else {
             let by = format!("run {}", child.parent);
             start::take_up_to_end(workflow, stored.events, by)
@@ -141,6 +143,7 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         started_by: StartedBy {
             kind: "workflow".to_owned(),
             key: Some(child.parent.to_string()),
+            causes: child.causes,
             ..StartedBy::default()
         },
         trigger: Value::map::<&str>([]),
@@ -149,7 +152,7 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
         retry: None,
         budget: child.spec.budget,
     };
-    let mut taken = start::start(new);
+    let mut taken = start::start(new, store.callbacks());
     taken.run.set_within(child.spec.within.clone());
     Ok(Found::Goes(Box::new(taken)))
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use super::children::{self, Child};
 use super::driven::Driven;
 use super::happening::Happening;
+use super::log::Log;
 use super::records::Claims;
 use super::stops::{Asked, Stops};
 use super::{Decided, Hearer, Progress};
@@ -38,7 +39,10 @@ pub(super) async fn drive(
     // Runs to be cancelled as soon as they are driven.
     let mut stops = Stops::default();
     let mut trouble = store.trouble();
+    let log = Log::new(store.folder());
+    let mut happened = store.happened();
     loop {
+        let mut touched: Vec<Arc<str>> = Vec::new();
         let first = tokio::select! {
             happening = receiver.recv() => match happening {
                 Some(happening) => Some(happening),
@@ -51,9 +55,18 @@ pub(super) async fn drive(
                 }
                 None
             }
+            what = happened.recv() => {
+                // Whoever is too slow has missed some, and looks for all.
+                let what = what.ok();
+                for (id, driven) in &mut runs {
+                    if driven.happened(what.as_ref()) {
+                        touched.push(id.clone());
+                    }
+                }
+                None
+            }
             () = tokio::time::sleep(until_due(&runs, &admission)) => None,
         };
-        let mut touched: Vec<Arc<str>> = Vec::new();
         let mut next = first;
         while let Some(happening) = next {
             match happening {
@@ -95,7 +108,8 @@ pub(super) async fn drive(
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
                         let heard = (observer, hearer.clone());
-                        let mut driven = Driven::new(*taken, services, heard, claims.clone());
+                        let shared = (claims.clone(), log.clone());
+                        let mut driven = Driven::new(*taken, services, heard, shared);
                         if let Some(cancel) = stops.take(&id) {
                             driven.take(cancel);
                         }

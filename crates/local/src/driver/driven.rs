@@ -8,19 +8,22 @@ use std::time::{Duration, Instant};
 use flow_backend::adopt::look_for;
 use flow_backend::attempt::{evaluate_control, fetch, perform};
 use flow_backend::context::{Rest, StepContext};
+use flow_backend::log_look::look_in_log;
 use flow_backend::look::take_look;
 use flow_backend::meter::Meter;
 use flow_backend::range::{RealPace, perform_range};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;
-use flow_engine::catalog::Effect;
+use flow_engine::catalog::{Effect, Signal};
 use flow_engine::journal::Row;
 use flow_engine::money::Costs;
+use flow_engine::run::announce::hears;
 use flow_engine::run::{
-    AdoptSpec, AttemptNo, AttemptSpec, ChildSpec, Done, Failure, Half, Input, LookSpec, NodeId,
-    Output, RangeSpec, Run,
+    AdoptSpec, Announced, AttemptNo, AttemptSpec, Awaited, ChildSpec, Done, Failure, Half, Input,
+    LookSpec, NodeId, Output, Projection, RangeSpec, Run,
 };
 use flow_engine::time::Timestamp;
+use flow_engine::value::journal;
 use flow_engine::workflow::Does;
 use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
@@ -28,12 +31,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
+use super::log::Log;
 use super::records::Claims;
 use super::stops::Stop;
-use super::{Decided, Hearer, Progress, Services, Taken};
+use super::{Decided, Hearer, Progress, Services, Taken, Word};
 use crate::clock::now;
 use crate::faults;
-use crate::store::{Commit, RunHead, Store};
+use crate::store::{Cause, Commit, Happened, NewEvent, RunHead, Store};
 
 /// A run that was taken up and is driven for so long is no reason why the process dies at every start.
 const SUSPECTED: Duration = Duration::from_secs(600);
@@ -44,6 +48,12 @@ pub(super) struct Driven {
     id: Arc<str>,
     /// What searches of any run have found.
     claims: Arc<Claims>,
+    /// What was written into the log.
+    log: Log,
+    /// Whether one of its steps waits for what is written there.
+    waits_for_words: bool,
+    /// What was told of whose word it waits for.
+    waits: Option<Word>,
     services: Services,
     observer: UnboundedSender<Progress>,
     hearer: Option<Hearer>,
@@ -79,12 +89,15 @@ impl Driven {
         taken: Taken,
         services: Services,
         (observer, hearer): (UnboundedSender<Progress>, Option<Hearer>),
-        claims: Arc<Claims>,
+        (claims, log): (Arc<Claims>, Log),
     ) -> Driven {
         Driven {
             id: taken.run.id().into(),
             run: taken.run,
             claims,
+            log,
+            waits_for_words: true,
+            waits: None,
             services,
             observer,
             hearer,
@@ -124,6 +137,30 @@ impl Driven {
         }
     }
 
+    /// Something is in the log: tells the steps that may wait for it, or all that wait if it is not known what. Whether there
+    /// was anything to tell.
+    pub(super) fn happened(&mut self, happened: Option<&Happened>) -> bool {
+        if !self.waits_for_words {
+            return false;
+        }
+        let id = self.id.clone();
+        let concerns = |awaited: &Awaited| match (happened, &awaited.event) {
+            (None, _) => true,
+            (Some(Happened::Event(name)), Some(wanted)) => hears(wanted, name),
+            (Some(Happened::Callback(run)), None) => *run == id,
+            _ => false,
+        };
+        let awaited = self
+            .run
+            .words_awaited()
+            .filter(|(_, awaited)| concerns(awaited));
+        let nodes: Vec<NodeId> = awaited.map(|(node, _)| node).collect();
+        for node in &nodes {
+            self.take(Input::Told { node: *node });
+        }
+        !nodes.is_empty()
+    }
+
     /// Lets someone decide; the answer comes when what follows from it is on disk.
     pub(super) fn decide(&mut self, decision: Decision) {
         let Decision { decide, answer } = decision;
@@ -149,9 +186,11 @@ impl Driven {
         let mut round = Round::default();
         // The time of the decisions, not that of the writing: replay must see what the machine saw.
         let at = self.run.now();
+        let mut announced = Vec::new();
         self.due = loop {
             match self.run.poll() {
                 Output::Record(event) => round.events.push((at, event)),
+                Output::Announce(event) => announced.push(self.logged(at, &event)),
                 Output::Wait { until } => break until,
                 Output::Done(ended) => {
                     round.effects.push(Output::Done(ended));
@@ -172,6 +211,9 @@ impl Driven {
             .map(|(before, (at, event))| Row::new(self.seq + before as u64 + 1, *at, event));
         let rows: Vec<Row> = rows.collect();
         self.seq += rows.len() as u64;
+        let projection = self.run.projection();
+        self.waits_for_words = !projection.awaited.is_empty();
+        round.waits = waits_for(&projection);
         self.saving += 1;
         let (run, sender) = (self.id.clone(), sender.clone());
         let done = Box::new(move |result| {
@@ -187,9 +229,26 @@ impl Driven {
                 ..head
             }),
             rows,
-            projection: self.run.projection(),
+            projection,
+            announced,
             done,
         });
+    }
+
+    /// As it is written into the log of events.
+    fn logged(&self, at: Timestamp, event: &Announced) -> NewEvent {
+        let started = self.run.started();
+        NewEvent {
+            at,
+            name: event.name.to_string(),
+            data: journal::to_string(&event.data),
+            cause: Some(Cause {
+                workflow: started.workflow.clone(),
+                run: started.run.clone(),
+                sandbox: started.sandbox,
+                causes: started.started_by.causes,
+            }),
+        }
     }
 
     /// A round is on disk: what it allowed is done now.
@@ -209,11 +268,16 @@ impl Driven {
         admission: &mut Admission,
         sender: &WeakUnboundedSender<Happening>,
     ) {
+        let recorded = !round.events.is_empty();
         for (at, event) in round.events {
             if let Some(hearer) = &self.hearer {
                 hearer(&self.run, at, &event);
             }
             self.tell(Progress::Event { at, event });
+        }
+        if recorded && self.waits != round.waits {
+            self.waits = round.waits;
+            self.tell(Progress::Waits(round.waits));
         }
         for answer in round.answers {
             let _ = answer.send(Decided::OnDisk);
@@ -234,7 +298,7 @@ impl Driven {
                     admission.release(now(), &self.id, ticket, rest);
                 }
                 Output::Done(ended) => self.tell(Progress::Ended(ended)),
-                Output::Record(_) | Output::Wait { .. } => {}
+                Output::Record(_) | Output::Announce(_) | Output::Wait { .. } => {}
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
                 Output::Send(spec) if self.stopping => self.attempt(spec, sender),
                 _ if self.stopping => {}
@@ -328,6 +392,7 @@ impl Driven {
                     node: spec.node,
                     attempt: spec.attempt,
                     result: Err(failure),
+                    answer: None,
                     made: None,
                     rest: None,
                     costs: Costs::default(),
@@ -387,6 +452,7 @@ impl Driven {
 
     fn look(&mut self, spec: LookSpec, sender: &WeakUnboundedSender<Happening>) {
         self.tell(Progress::Looking { step: spec.step });
+        let log = self.log.of(&self.id, self.run.started().sandbox);
         let path = self.run.of(spec.node).map(|(_, path)| path.clone());
         let (workflow, runner, context) = (
             self.run.workflow().clone(),
@@ -406,9 +472,14 @@ impl Driven {
                     result: Err(failure),
                 };
             };
-            let work = take_look(&workflow, watch, Some(step), spec, &*runner, &context);
             faults::point("driver.look.before");
-            let result = AssertUnwindSafe(work).catch_unwind().await;
+            let result = if spec.since.is_some() {
+                let work = look_in_log(&workflow, watch, step, spec, log, &context);
+                AssertUnwindSafe(work).catch_unwind().await
+            } else {
+                let work = take_look(&workflow, watch, Some(step), spec, &*runner, &context);
+                AssertUnwindSafe(work).catch_unwind().await
+            };
             faults::point("driver.look.after");
             let result = result.unwrap_or_else(|_| Err(panicked()));
             Input::Looked { node, result }
@@ -439,6 +510,7 @@ impl Driven {
             workflow: self.run.workflow().children.get(&spec.workflow).cloned(),
             bundle: self.run.started().bundle.clone(),
             sandbox: self.run.started().sandbox,
+            causes: self.run.started().started_by.causes,
             project: self.run.started().project.clone(),
             services: self.services.clone(),
             spec,
@@ -523,6 +595,19 @@ impl Driven {
         // An observer that is gone needs no word.
         let _ = self.observer.send(progress);
     }
+}
+
+/// Whose word a run waits for, if it waits for nothing else.
+fn waits_for(projection: &Projection) -> Option<Word> {
+    let person = |awaited: &Awaited| awaited.signal == Signal::Approval;
+    let waits = projection.status == "waiting" && !projection.awaited.is_empty();
+    waits.then(|| {
+        if projection.awaited.iter().any(person) {
+            Word::Person
+        } else {
+            Word::World
+        }
+    })
 }
 
 fn panicked() -> Failure {

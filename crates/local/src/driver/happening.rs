@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use super::children::Child;
 use super::stops::{Sought, Stop};
-use super::{Decided, Progress, Services, Taken};
+use super::{Decided, Progress, Services, Taken, Word};
 use crate::store::StoreError;
 
 /// One thing that happened.
@@ -78,6 +78,8 @@ pub(super) struct Round {
     pub(super) events: Vec<(Timestamp, Event)>,
     /// What may be done once they are on disk.
     pub(super) effects: Vec<Output>,
+    /// Whose word the run waits for after it.
+    pub(super) waits: Option<Word>,
     /// Who is told once they are on disk.
     pub(super) answers: Vec<Answer>,
 }

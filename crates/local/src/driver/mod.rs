@@ -1,12 +1,13 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
 //! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
-//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside).
+//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
 
 mod children;
 mod drive;
 mod driven;
 mod happening;
+mod log;
 mod records;
 mod stops;
 
@@ -64,6 +65,9 @@ pub enum Progress {
         /// Its step.
         step: usize,
     },
+    /// All that goes on waits for a word from outside, a person's among them or not; `None` when something else goes on
+    /// again.
+    Waits(Option<Word>),
     /// What happened is kept until the store takes it: there is no space, or another program holds it. `None` when it
     /// goes on.
     StoreWaits(Option<StoreError>),
@@ -75,6 +79,15 @@ pub enum Progress {
     Stopped,
     /// The store failed; the run can be resumed once it works; nothing follows.
     StoreFailed(StoreError),
+}
+
+/// Whose word a run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Word {
+    /// Somebody decides.
+    Person,
+    /// Something happens, or somebody calls back.
+    World,
 }
 
 /// What became of a decision.

@@ -154,7 +154,7 @@ fn find(stop: &Stop, store: &Store) -> Option<Sought> {
     let stored = start::load(&reader, store.folder(), row).ok()?;
     let workflow = stop.workflow.clone()?;
     let taken = match goes {
-        TakeUp::Goes => start::take_up(workflow, stored.events),
+        TakeUp::Goes => start::take_up(workflow, stored.events, store.callbacks()),
         // It is ended even if it kills whoever drives it.
         TakeUp::Quarantined { .. } => {
             let by = format!("run {}", stop.parent);

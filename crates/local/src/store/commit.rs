@@ -3,7 +3,7 @@
 use flow_engine::journal::Row;
 use flow_engine::run::Projection;
 
-use super::StoreError;
+use super::{NewEvent, StoreError};
 
 /// What one round of a run makes durable.
 pub struct Commit {
@@ -15,6 +15,8 @@ pub struct Commit {
     pub rows: Vec<Row>,
     /// Its projection after them.
     pub projection: Projection,
+    /// What others may hear of it.
+    pub announced: Vec<NewEvent>,
     /// Called by the writer's thread after the transaction; must not block.
     pub done: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
 }

@@ -183,6 +183,7 @@ impl Reader {
         let projection = if let Some((_, status)) = ended {
             Projection {
                 making: Vec::new(),
+                awaited: Vec::new(),
                 status,
                 due: None,
                 waits_for: None,

@@ -1,21 +1,24 @@
 //! The store of a project: `.flow/` with the journal in `SQLite`, blobs as files, and the lock of the process that owns it.
 //!
-//! Events are the only truth. The tables `runs`, `waits`, `attempts_open` and `made` are projections of them, written in the same
-//! transaction; `taken_up` is none. What triggers noticed (`occurrences`, `triggers`) is a truth of its own, from before there is a run. One thread writes; whoever waits for a commit is told after it is on disk.
+//! Events are the only truth. The tables `runs`, `waits`, `attempts_open`, `made` and `awaited` are projections of them, written in the same
+//! transaction; `taken_up` is none. What triggers noticed (`occurrences`, `triggers`) is a truth of its own, from before there is a run; so are the log of events (`event_log`) and what steps were called back with (`callbacks`). One thread writes; whoever waits for a commit is told after it is on disk.
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
 //! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` with `costs`, and `owed`, `made` (what steps made
-//! outside), `taken_up` (runs that kill whoever drives them), `occurrences` and
+//! outside), `taken_up` (runs that kill whoever drives them), `event_log` (what workflows may hear of), `awaited` (for whose word steps wait), `callbacks`, `occurrences` and
 //! `triggers` (what starts runs), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
 //! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
+mod awaited;
 mod backup;
 mod blobs;
+mod callbacks;
 mod commit;
 mod costs;
 mod counts;
 mod doctor;
 mod error;
+mod event_log;
 mod examine;
 mod facts;
 mod guard;
@@ -44,6 +47,7 @@ pub use blobs::BlobFolder;
 pub use commit::{Commit, RunHead};
 pub use doctor::{Complaint, Findings, Replay};
 pub use error::StoreError;
+pub use event_log::{Cause, Happened, Logged, NewEvent};
 pub use facts::{Facts, sqlite_version};
 pub use occurrences::{Noted, Notice, Occurrence, Outcome, Queued, Seen};
 pub use open::{Store, private_folder};
@@ -51,4 +55,4 @@ pub use prune::{Old, Swept};
 pub use read::{Filter, Reader, RunRow};
 pub use salvage::Salvaged;
 pub use taken_up::{DEATHS_MAX, TakeUp};
-pub use triggers::{Look, LookOutcome, TriggerRow};
+pub use triggers::{Look, LookOutcome, TriggerRow, meaning_of_event};

@@ -37,6 +37,8 @@ pub struct Occurrence {
     pub payload: String,
     /// Tells two contents under one key apart.
     pub digest: Option<String>,
+    /// How many events led to it.
+    pub causes: u32,
     /// What becomes of it.
     pub outcome: Outcome,
 }
@@ -89,6 +91,8 @@ pub struct Queued {
     pub payload: String,
     /// The run to start.
     pub run: String,
+    /// How many events led to it.
+    pub causes: u32,
 }
 
 /// An occurrence as lists show it.
@@ -141,8 +145,8 @@ fn write_one(
     };
     let new = transaction
         .prepare_cached(
-            "INSERT INTO occurrences (workflow, trigger, key, at, due, payload, digest, state, reason, run)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (workflow, trigger, key) DO NOTHING",
+            "INSERT INTO occurrences (workflow, trigger, key, at, due, payload, digest, state, reason, run, causes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (workflow, trigger, key) DO NOTHING",
         )?
         .execute(params![
             notice.workflow,
@@ -154,7 +158,8 @@ fn write_one(
             occurrence.digest,
             state,
             reason,
-            run
+            run,
+            occurrence.causes
         ])?;
     if new > 0 {
         return Ok(Noted::New);
@@ -206,7 +211,7 @@ impl Store {
     }
 }
 
-const QUEUED: &str = "id, workflow, trigger, key, at, due, payload, run";
+const QUEUED: &str = "id, workflow, trigger, key, at, due, payload, run, causes";
 
 impl Reader {
     /// The workflows with something queued.
@@ -304,5 +309,6 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         due: row.get::<_, Option<i64>>(5)?.map(Timestamp),
         payload: row.get(6)?,
         run: row.get(7)?,
+        causes: row.get(8)?,
     })
 }

@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use flow_engine::run::Callbacks;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::examine::{examine, look, take_back_half_made};
 use super::guard::Guard;
 use super::identity::{self, Inside, Mark, Outside};
 use super::lock::Lock;
 use super::writer::{Target, Write, Writer};
-use super::{BlobFolder, Commit, Notice, Reader, StoreError, reserve, schema};
+use super::{BlobFolder, Commit, Happened, Notice, Reader, StoreError, reserve, schema};
 
 /// A store that this process owns.
 pub struct Store {
@@ -20,6 +21,8 @@ pub struct Store {
     writer: Writer,
     blobs: Arc<BlobFolder>,
     epoch: u64,
+    /// Where steps are called back, once somebody takes callbacks.
+    pub(super) callbacks: OnceLock<Arc<Callbacks>>,
     _lock: Lock,
 }
 
@@ -90,6 +93,7 @@ impl Store {
             writer: Writer::start(target, now.mark),
             blobs,
             epoch: now.identity.epoch,
+            callbacks: OnceLock::new(),
             _lock: lock,
         })
     }
@@ -194,6 +198,15 @@ impl Store {
     /// What the writer waits for, if it waits: [`StoreError::Full`] or [`StoreError::Busy`].
     pub fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
         self.writer.trouble()
+    }
+
+    /// Hears of every event and callback as soon as it is in the log.
+    pub fn happened(&self) -> broadcast::Receiver<Happened> {
+        self.writer.happened()
+    }
+
+    pub(super) fn tell(&self, happened: Happened) {
+        self.writer.tell(happened);
     }
 
     /// A commit that waits is given up, and so is every later one that would have to wait.

@@ -105,6 +105,7 @@ impl Reader {
                 refs::of_text(&payload, &mut found);
             }
         }
+        self.refs_of_log(&mut found)?;
         Ok(found)
     }
 }
@@ -192,6 +193,8 @@ fn delete_once(connection: &mut Connection, runs: &[String]) -> rusqlite::Result
         "waits",
         "taken_up",
         "made",
+        "awaited",
+        "callbacks",
         "events",
         "runs",
     ] {

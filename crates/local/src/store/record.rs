@@ -37,6 +37,9 @@ pub(super) fn write_one(
         ])?;
     }
     super::made::write(transaction, &commit.run, &commit.rows, before, projection)?;
+    for event in &commit.announced {
+        super::event_log::write(transaction, event)?;
+    }
     let last = commit.rows.last().map(|row| row.at);
     match before {
         Some(before) => write_changes(transaction, &commit.run, before, projection, last),
@@ -58,6 +61,7 @@ pub(super) fn write_projection(
 ) -> rusqlite::Result<()> {
     write_status(transaction, run, projection, last)?;
     write_wait(transaction, run, projection)?;
+    super::awaited::write(transaction, run, projection)?;
     transaction
         .prepare_cached("DELETE FROM attempts_open WHERE run = ?1")?
         .execute([run])?;
@@ -77,6 +81,9 @@ fn write_changes(
     }
     if has_ended(now) || before.due != now.due {
         write_wait(transaction, run, now)?;
+    }
+    if before.awaited != now.awaited {
+        super::awaited::write(transaction, run, now)?;
     }
     let still: HashSet<_> = now.open.iter().collect();
     let known: HashSet<_> = before.open.iter().collect();

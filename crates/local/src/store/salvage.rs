@@ -53,6 +53,7 @@ impl Reader {
                 head: Some(told.head),
                 rows: told.rows,
                 projection: told.projection,
+                announced: Vec::new(),
                 done: Box::new(move |result| {
                     let _ = sender.send(result);
                 }),

@@ -8,10 +8,10 @@ use crate::faults;
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// What leads from each version to the next, beginning with version 1.
-const MIGRATIONS: [&str; 4] = [IDENTITY, TAKEN_UP, MADE, NOTICED];
+const MIGRATIONS: [&str; 5] = [IDENTITY, TAKEN_UP, MADE, NOTICED, EVENT_LOG];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -120,6 +120,48 @@ CREATE TABLE triggers (
     error     TEXT,
     PRIMARY KEY (workflow, trigger)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Version 6: what happened that workflows may hear of, in one order that never repeats a number; how many such events led
+/// to what a trigger noticed; for whose word steps wait; what they were called back with, and the key that signs their
+/// addresses.
+const EVENT_LOG: &str = "
+CREATE TABLE event_log (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    data     TEXT NOT NULL,
+    workflow TEXT,
+    run      TEXT,
+    sandbox  INTEGER,
+    causes   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX event_log_by_name ON event_log (name, id);
+ALTER TABLE occurrences ADD COLUMN causes INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE awaited (
+    run   TEXT NOT NULL,
+    step  TEXT NOT NULL,
+    kind  TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX awaited_by_name ON awaited (kind, name);
+
+CREATE TABLE callbacks (
+    run  TEXT NOT NULL,
+    step TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+    name TEXT PRIMARY KEY,
+    key  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO keys (name, key) VALUES ('callbacks', randomblob(32));
 ";
 
 /// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer

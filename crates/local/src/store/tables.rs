@@ -22,10 +22,18 @@ impl Reader {
         let due = self.query_with(sql, [run], |row| row.get(0))?;
         let sql = "SELECT step, attempt FROM attempts_open WHERE run = ?1 ORDER BY step";
         let open = self.query_with(sql, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "SELECT step, kind, name FROM awaited WHERE run = ?1 ORDER BY step";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let awaited = if self.has_table("awaited")? {
+            self.query_with(sql, [run], read)?
+        } else {
+            Vec::new()
+        };
         Ok(Kept {
             row: row.into_iter().next(),
             due,
             open,
+            awaited,
         })
     }
 }
@@ -36,6 +44,7 @@ pub(super) struct Kept {
     row: Option<Listed>,
     due: Vec<Option<i64>>,
     open: Vec<(String, u32)>,
+    awaited: Vec<(String, String, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -58,6 +67,13 @@ pub(super) fn wanted(told: &Told) -> Kept {
         .map(|(step, attempt)| (step.to_string(), *attempt))
         .collect();
     open.sort();
+    let awaited = projection.awaited.iter().map(|awaited| {
+        let name = awaited.event.as_deref().unwrap_or_default();
+        let kind = awaited.signal.as_str();
+        (awaited.step.to_string(), kind.to_owned(), name.to_owned())
+    });
+    let mut awaited: Vec<_> = awaited.collect();
+    awaited.sort();
     Kept {
         row: Some(Listed {
             workflow: told.head.workflow.clone(),
@@ -75,5 +91,6 @@ pub(super) fn wanted(told: &Told) -> Kept {
             .into_iter()
             .collect(),
         open,
+        awaited,
     }
 }

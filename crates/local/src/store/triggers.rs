@@ -90,7 +90,37 @@ pub(super) fn write_look(
     Ok(())
 }
 
+/// What the position of a trigger is worth something for that listens for an event.
+pub fn meaning_of_event(name: &str) -> String {
+    format!("{LISTENS}{name}")
+}
+
+/// How that begins.
+pub(super) const LISTENS: &str = "event ";
+
+impl TriggerRow {
+    /// Whether it listens for an event.
+    pub fn listens(&self) -> bool {
+        self.meaning.starts_with(LISTENS)
+    }
+}
+
 impl Store {
+    /// Lets a trigger begin anew: nothing that was before counts. On disk when this returns. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn forget_position(&self, workflow: &str, trigger: &str) -> Result<(), StoreError> {
+        let (workflow, trigger) = (workflow.to_owned(), trigger.to_owned());
+        self.change(move |transaction| {
+            transaction.execute(
+                "UPDATE triggers SET position = NULL WHERE workflow = ?1 AND trigger = ?2",
+                [workflow, trigger],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Pauses a trigger, or lets it go on, beginning anew: what came in between is not made up for. On disk when this
     /// returns. Blocking.
     ///

@@ -13,18 +13,20 @@ use std::time::Duration;
 
 use flow_engine::run::Projection;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::guard::Guard;
 use super::identity::Mark;
 use super::record::{has_ended, write_one};
-use super::{Commit, Noted, Notice, StoreError, log, occurrences};
+use super::{Commit, Happened, Noted, Notice, StoreError, log, occurrences};
 use crate::faults;
 
 /// How many commits one transaction takes at most.
 const GROUP_MAX: usize = 1000;
 /// Between two tries of a commit that has to wait.
 const PAUSE: Duration = Duration::from_secs(1);
+/// So many names of events wait for whoever hears them; who is slower is told that it missed some.
+const HAPPENED_MAX: usize = 1024;
 /// After so long without a commit the log is emptied.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -69,6 +71,8 @@ impl Write {
 
 /// What the handle and the thread share.
 struct Shared {
+    /// What was written into the log, as soon as it is on disk.
+    happened: broadcast::Sender<Happened>,
     given_up: AtomicBool,
     pages_max: AtomicU32,
     trouble: watch::Sender<Option<StoreError>>,
@@ -86,6 +90,7 @@ impl Writer {
     pub(super) fn start(target: Target, mark: u64) -> Writer {
         let (sender, receiver) = channel();
         let shared = Arc::new(Shared {
+            happened: broadcast::Sender::new(HAPPENED_MAX),
             given_up: AtomicBool::new(false),
             pages_max: AtomicU32::new(0),
             trouble: watch::Sender::new(None),
@@ -131,6 +136,15 @@ impl Writer {
 
     pub(super) fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
         self.shared.trouble.subscribe()
+    }
+
+    pub(super) fn happened(&self) -> broadcast::Receiver<Happened> {
+        self.shared.happened.subscribe()
+    }
+
+    /// Tells whoever listens what is on disk.
+    pub(super) fn tell(&self, happened: Happened) {
+        let _ = self.shared.happened.send(happened);
     }
 
     pub(super) fn give_up(&self) {
@@ -270,8 +284,9 @@ impl Writing {
                     self.say(None);
                     // What went into a file that has left the folder is not acknowledged.
                     let still = self.target.guard.check();
-                    if let Err(error) = &still {
-                        self.fatal = Some(error.clone());
+                    match &still {
+                        Ok(()) => self.tell(group),
+                        Err(error) => self.fatal = Some(error.clone()),
                     }
                     return still.map(|()| noted);
                 }
@@ -284,6 +299,18 @@ impl Writing {
                         self.fatal = Some(error.clone());
                     }
                     return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Tells whoever listens which events are on disk.
+    fn tell(&self, group: &[Write]) {
+        for write in group {
+            if let Write::Run(commit) = write {
+                for event in &commit.announced {
+                    let name = event.name.as_str().into();
+                    let _ = self.shared.happened.send(Happened::Event(name));
                 }
             }
         }

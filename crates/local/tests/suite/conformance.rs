@@ -52,7 +52,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         retry: None,
         budget: None,
     };
-    let taken = start(new);
+    let taken = start(new, None);
     let run = taken.run.id().to_owned();
     let services = Services {
         runner: Arc::new(Scripted::new(case.script(), None)),

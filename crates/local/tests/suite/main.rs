@@ -1,6 +1,7 @@
 //! The embedded driver: the suite that every driver passes, and the store under trouble.
 
 mod conformance;
+mod events;
 mod identity;
 mod large;
 mod noticed;

@@ -17,6 +17,7 @@ fn occurrence(key: &str, run: &str, digest: &str) -> Occurrence {
         due: None,
         payload: "{\"n\":1}".to_owned(),
         digest: Some(digest.to_owned()),
+        causes: 0,
         outcome: Outcome::Queued {
             run: run.to_owned(),
         },

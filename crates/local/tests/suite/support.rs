@@ -55,11 +55,13 @@ fn give(
         rows,
         projection: Projection {
             making: Vec::new(),
+            awaited: Vec::new(),
             status,
             due: None,
             waits_for: None,
             open: Vec::new(),
         },
+        announced: Vec::new(),
         done: Box::new(move |result| {
             let _ = sender.send(result);
         }),

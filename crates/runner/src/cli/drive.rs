@@ -23,7 +23,7 @@ use crate::show::lines::Lines;
 use crate::show::live::Live;
 use crate::show::style::{self, DIM, RED, paint};
 use crate::show::values;
-use crate::show::{plain, summary, why};
+use crate::show::{awaited, plain, summary, why};
 
 /// How a run is shown.
 pub(super) struct Shown {
@@ -117,7 +117,7 @@ async fn watch(
                     report.take(at, &event);
                     event_shown(&mut view, &workflow, &report, at, &event);
                 }
-                Some(Progress::Looking { .. }) => {}
+                Some(Progress::Looking { .. } | Progress::Waits(_)) => {}
                 Some(Progress::StoreWaits(waits)) => say(&mut view, &store_waits(waits.as_ref())),
                 Some(end) => break end,
             },
@@ -229,6 +229,14 @@ fn event_shown(
             if let Some(line) = plain::line(report, event, at) {
                 lines.add(&line);
             }
+        }
+    }
+    if let Event::HoldStarted(started) = event
+        && let Some(shape) = workflow.step_of_path(&started.step)
+    {
+        let run = &report.started.run;
+        if let Some(remedy) = awaited::remedy(shape, run, &started.step, &started.arguments) {
+            say(view, &format!("  {remedy}"));
         }
     }
     if let Some(line) = step.and_then(|name| logged(workflow, report, name)) {

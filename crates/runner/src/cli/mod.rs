@@ -1,6 +1,7 @@
 //! The commands and their options.
 
 mod api;
+mod approve;
 mod backup;
 mod call;
 mod cancel;
@@ -10,6 +11,7 @@ mod connectors;
 mod diff;
 mod doctor;
 mod drive;
+mod emit;
 mod fix;
 mod fmt;
 mod follow;
@@ -66,6 +68,12 @@ enum Command {
     Retry(retry::Arguments),
     /// End a run, in order or at once.
     Cancel(cancel::Arguments),
+    /// Decide what a step waits for; without arguments, list what waits.
+    Approve(approve::Arguments),
+    /// List the steps that wait for a person's decision.
+    Approvals(approve::ListArguments),
+    /// Say that something happened: workflows with `on: { event: NAME }` start.
+    Emit(emit::Arguments),
     /// Check workflows without running them.
     Check(check::Arguments),
     /// Mend what is wrong with workflows, as far as it can be mended mechanically.
@@ -200,6 +208,9 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Token(command) => token::token(&command),
         Command::Api(command) => Ok(api::api(&command)),
         Command::Owner(arguments) => owner::owner(arguments).await,
+        Command::Approve(arguments) => approve::approve(arguments).await,
+        Command::Approvals(arguments) => approve::list(&arguments),
+        Command::Emit(arguments) => emit::emit(arguments).await,
         Command::Check(arguments) => check::check(&arguments),
         Command::Fix(arguments) => fix::fix(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),

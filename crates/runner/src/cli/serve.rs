@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// A further name under which it is reached, such as that of a tunnel.
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// Where others reach it, such as https://flow.example.com: the beginning of the addresses at which steps are called back.
+    #[arg(long, value_name = "URL")]
+    public: Option<String>,
     /// How many runs are driven at once; others wait in the store.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -75,6 +78,7 @@ pub(super) async fn serve(arguments: Arguments) -> Result<Exit, Trouble> {
         sandbox: arguments.sandbox,
         port: arguments.port,
         hosts: arguments.hosts,
+        public: arguments.public,
         runs_max: usize::try_from(arguments.runs).unwrap_or(usize::MAX),
         grace: Duration::from_secs(arguments.grace),
         log: arguments.log,

@@ -110,6 +110,8 @@ async fn serve(stream: UnixStream, owner: &Weak<Owner>) {
         Ok(What::Resume(resume)) => owner.resume(resume).await,
         Ok(What::Cancel(cancel)) => owner.cancel(cancel).await,
         Ok(What::Pause(pause)) => owner.pause(&pause),
+        Ok(What::Emit(emit)) => owner.emit(emit),
+        Ok(What::Approve(approve)) => owner.approve(*approve).await,
         Err(trouble) => Err(trouble),
     };
     // What it asked for goes on without it, and the owner may end.

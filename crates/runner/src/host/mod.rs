@@ -2,9 +2,10 @@
 //! on `control.sock`.
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
-//! talk), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
+//! talk), [`answers`] (what people say to steps that wait), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
 //! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
+mod answers;
 pub(crate) mod background;
 mod left_over;
 mod listen;
@@ -26,7 +27,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
-use order::{Cancel, Pause, Resume, SecretTexts, Start};
+use order::{Approve, Cancel, Emit, Pause, Resume, SecretTexts, Start};
 pub(crate) use owner::Owner;
 use remote::Remote;
 use wire::What;
@@ -167,6 +168,16 @@ impl Backend {
         self.ask(What::Pause(pause), None).await
     }
 
+    /// Answers a step that waits for a person.
+    pub(crate) async fn approve(&mut self, approve: Approve) -> Result<Driven, Trouble> {
+        self.ask(What::Approve(Box::new(approve)), None).await
+    }
+
+    /// Writes an event into the log. Asked of an owner that ends as it is asked it may be there twice.
+    pub(crate) async fn emit(&mut self, emit: Emit) -> Result<Driven, Trouble> {
+        self.ask(What::Emit(emit), None).await
+    }
+
     /// An owner that ends as it is asked may have taken on the wish or not: whoever comes next is asked for the same, under
     /// the same id.
     async fn ask(&mut self, mut wish: What, ready: Option<Ready>) -> Result<Driven, Trouble> {
@@ -178,6 +189,8 @@ impl Backend {
                         What::Resume(resume) => owner.resume(resume).await,
                         What::Cancel(cancel) => owner.cancel(cancel).await,
                         What::Pause(pause) => owner.pause(&pause),
+                        What::Emit(emit) => owner.emit(emit),
+                        What::Approve(approve) => owner.approve(*approve).await,
                     };
                 }
                 Backend::There(remote) => remote,

@@ -51,6 +51,25 @@ pub(crate) struct Pause {
     pub(crate) paused: bool,
 }
 
+/// A person's answer to a step that waits for one.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Approve {
+    pub(crate) run: String,
+    pub(crate) step: String,
+    /// `choice`, `by`, `comment` and `fields`.
+    #[serde(with = "journal")]
+    pub(crate) answer: Value,
+    pub(crate) secrets: SecretTexts,
+}
+
+/// An event that happened.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Emit {
+    pub(crate) event: String,
+    #[serde(with = "journal")]
+    pub(crate) data: Value,
+}
+
 /// A run to cancel.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Cancel {

@@ -4,23 +4,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_backend::spill::spill;
 use flow_connector::Connectors;
 use flow_connector::processes::Ledger;
 use flow_engine::journal::Event;
 use flow_engine::money::Amount;
 use flow_engine::run::{IllegalInput, Input, Run};
 use flow_engine::time::Timestamp;
+use flow_engine::value::journal;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
 use flow_local::driver::{Decided, Driver, Hearer, Progress, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
-use flow_local::store::{BlobFolder, Reader, RunRow, Store, TakeUp};
+use flow_local::store::{BlobFolder, NewEvent, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, watch};
 
 use super::listen::Listener;
-use super::order::{Cancel, Pause, Resume, SecretTexts, Start};
+use super::order::{Cancel, Emit, Pause, Resume, SecretTexts, Start};
 use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
@@ -34,14 +36,14 @@ const TOLD_MAX: Duration = Duration::from_secs(2);
 
 /// Owns a store, drives runs, and listens to other processes.
 pub(crate) struct Owner {
-    store: Arc<Store>,
-    driver: Driver,
+    pub(super) store: Arc<Store>,
+    pub(super) driver: Driver,
     /// Serves the runs that were started with `--sandbox`; started with the first.
     sandbox: Mutex<Option<Sandbox>>,
     /// Notes about the commands that run.
     ledger: Arc<Ledger>,
     /// One run is looked up and taken at a time.
-    taking: Mutex<()>,
+    pub(super) taking: Mutex<()>,
     listener: Listener,
     paused: watch::Sender<()>,
 }
@@ -79,7 +81,8 @@ impl Owner {
 
     /// Starts a run of which nothing is on disk yet; what happens to it comes through the channel.
     pub(crate) fn begin(&self, new: NewRun, services: Services) -> UnboundedReceiver<Progress> {
-        self.driver.add(start::start(new), services)
+        self.driver
+            .add(start::start(new, self.store.callbacks()), services)
     }
 
     pub(crate) async fn start(
@@ -95,6 +98,7 @@ impl Owner {
             Some(ready) => ready,
             None => checked(&start.bundle)?,
         };
+        self.can_be_called_back(&ready.workflow)?;
         let project = start.project.clone().map(PathBuf::from);
         let services = self
             .services(ready.connectors, start.secrets, project, start.sandbox)
@@ -112,7 +116,7 @@ impl Owner {
             retry: start.retry,
             budget: None,
         };
-        Ok(self.drive(start::start(new), services))
+        Ok(self.drive(start::start(new, self.store.callbacks()), services))
     }
 
     pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
@@ -148,7 +152,7 @@ impl Owner {
         }
         let driven = async {
             let (events, ready) = self.load(row)?;
-            let taken = start::take_up(ready.workflow.clone(), events);
+            let taken = start::take_up(ready.workflow.clone(), events, self.store.callbacks());
             let mut taken = taken.map_err(|error| damaged(&run, &error))?;
             decide(&mut taken.run, &decisions, budget)?;
             self.drive_on(taken, ready, secrets).await
@@ -188,11 +192,13 @@ impl Owner {
                 (TakeUp::Quarantined { .. }, Input::Cancel { by, .. }) => {
                     start::take_up_to_end(workflow, events, by)
                 }
-                (_, asked) => start::take_up(workflow, events).map(|mut taken| {
-                    // A machine that has not begun refuses nothing of this kind.
-                    let _ = taken.run.handle(now(), asked);
-                    taken
-                }),
+                (_, asked) => {
+                    start::take_up(workflow, events, self.store.callbacks()).map(|mut taken| {
+                        // A machine that has not begun refuses nothing of this kind.
+                        let _ = taken.run.handle(now(), asked);
+                        taken
+                    })
+                }
             };
             let taken = taken.map_err(|error| damaged(&run, &error))?;
             self.drive_on(taken, ready, secrets).await
@@ -209,6 +215,25 @@ impl Owner {
         let write = || self.store.pause(&pause.workflow, &pause.trigger, since);
         tokio::task::block_in_place(write)?;
         self.paused.send_replace(());
+        Ok(Driven::Told)
+    }
+
+    /// Writes an event into the log: on disk when this returns.
+    pub(super) fn emit(&self, emit: Emit) -> Result<Driven, Trouble> {
+        let Emit { event, data } = emit;
+        let write = || {
+            let data = spill(data, &*self.blobs()).map_err(|failure| {
+                Trouble::new(Exit::Unavailable, failure.code, failure.message)
+            })?;
+            let event = NewEvent {
+                at: now(),
+                name: event,
+                data: journal::to_string(&data),
+                cause: None,
+            };
+            self.store.emit(event).map_err(Trouble::from)
+        };
+        tokio::task::block_in_place(write)?;
         Ok(Driven::Told)
     }
 
@@ -281,7 +306,7 @@ impl Owner {
         })
     }
 
-    async fn drive_on(
+    pub(super) async fn drive_on(
         &self,
         mut taken: Taken,
         ready: Ready,
@@ -300,12 +325,16 @@ impl Owner {
     }
 
     /// What was noted of a run that is not driven after all is taken back.
-    fn or_let_go(&self, run: &str, driven: Result<Driven, Trouble>) -> Result<Driven, Trouble> {
+    pub(super) fn or_let_go(
+        &self,
+        run: &str,
+        driven: Result<Driven, Trouble>,
+    ) -> Result<Driven, Trouble> {
         driven.inspect_err(|_| self.store.let_go(run))
     }
 
     /// A run that has not ended.
-    fn unfinished(&self, run: &str) -> Result<RunRow, Trouble> {
+    pub(super) fn unfinished(&self, run: &str) -> Result<RunRow, Trouble> {
         let row = self.row(run)?.ok_or_else(|| {
             let trouble = Trouble::new(
                 Exit::Usage,
@@ -321,7 +350,7 @@ impl Owner {
     }
 
     /// Reads a run that is not driven. Its journal cannot grow: this process owns the store.
-    fn load(&self, row: RunRow) -> Result<(Vec<(Timestamp, Event)>, Ready), Trouble> {
+    pub(super) fn load(&self, row: RunRow) -> Result<(Vec<(Timestamp, Event)>, Ready), Trouble> {
         let stored = start::load(&self.reader()?, self.store.folder(), row)
             .map_err(|error| load_trouble(&error))?;
         let ready = checked(&stored.bundle)?;
@@ -356,7 +385,7 @@ impl Owner {
         reader.ok_or_else(|| Trouble::new(Exit::Unavailable, "store.io", "the store is gone"))
     }
 
-    fn row(&self, run: &str) -> Result<Option<RunRow>, Trouble> {
+    pub(super) fn row(&self, run: &str) -> Result<Option<RunRow>, Trouble> {
         let found = self.reader()?.find(run)?;
         Ok(found.into_iter().find(|row| row.run == run))
     }
@@ -469,12 +498,12 @@ fn goes_on(run: &str) -> Trouble {
     trouble.help(format!("`flow logs -f {run}` follows it"))
 }
 
-fn stopping(run: &str) -> Trouble {
+pub(super) fn stopping(run: &str) -> Trouble {
     let message = format!("run {run} is just being stopped");
     Trouble::new(Exit::Unavailable, "run.driven", message).help("try again in a moment")
 }
 
-fn damaged(run: &str, error: &impl std::fmt::Display) -> Trouble {
+pub(super) fn damaged(run: &str, error: &impl std::fmt::Display) -> Trouble {
     let message = format!("run {run}: {error}");
     Trouble::new(Exit::Unavailable, "store.corrupt", message)
 }

@@ -5,15 +5,15 @@
 
 use flow_engine::journal::{Event, RunEnded};
 use flow_engine::time::Timestamp;
-use flow_local::driver::Progress;
+use flow_local::driver::{Progress, Word};
 use flow_local::store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Cancel, Pause, Resume, Start};
+use super::order::{Approve, Cancel, Emit, Pause, Resume, Start};
 use crate::exit::{Exit, Trouble};
 
 /// Raised when the lines change their meaning: both sides must be of one kind.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// No line is longer: a bundle of the largest workflow fits.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
@@ -35,6 +35,8 @@ pub(super) enum What {
     Resume(Resume),
     Cancel(Cancel),
     Pause(Pause),
+    Emit(Emit),
+    Approve(Box<Approve>),
 }
 
 /// The first answer.
@@ -62,6 +64,7 @@ pub(super) struct Told {
 pub(super) enum Said {
     Event { at: i64, kind: String, body: String },
     Looking { step: usize },
+    Waits(Option<Word>),
     Ended(RunEnded),
     Interrupted,
     Stopped,
@@ -110,6 +113,7 @@ impl Said {
                 body: event.to_body(),
             },
             Progress::Looking { step } => Said::Looking { step: *step },
+            Progress::Waits(whose) => Said::Waits(*whose),
             Progress::StoreWaits(waits) => Said::StoreWaits(waits.clone()),
             Progress::Ended(ended) => Said::Ended(ended.clone()),
             Progress::Interrupted => Said::Interrupted,
@@ -122,7 +126,7 @@ impl Said {
     pub(super) fn is_last(&self) -> bool {
         !matches!(
             self,
-            Said::Event { .. } | Said::Looking { .. } | Said::StoreWaits(_)
+            Said::Event { .. } | Said::Looking { .. } | Said::Waits(_) | Said::StoreWaits(_)
         )
     }
 
@@ -133,6 +137,7 @@ impl Said {
                 event: Event::from_body(&kind, &body).ok()?,
             },
             Said::Looking { step } => Progress::Looking { step },
+            Said::Waits(whose) => Progress::Waits(whose),
             Said::Ended(ended) => Progress::Ended(ended),
             Said::Interrupted => Progress::Interrupted,
             Said::Stopped => Progress::Stopped,

@@ -153,6 +153,7 @@ async fn settle(
             due: Some(skipped.last),
             payload: String::new(),
             digest: None,
+            causes: 0,
             outcome: Outcome::Passed {
                 reason: skipped.to_string(),
             },
@@ -173,6 +174,7 @@ async fn settle(
             due: Some(due.at),
             payload: "{}".to_owned(),
             digest: None,
+            causes: 0,
             outcome,
         });
     }

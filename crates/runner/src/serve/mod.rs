@@ -4,11 +4,13 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over) and `retention` (those that are old); `log`,
-//! `telemetry` and `supervisor` (who is told what).
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `events`, `hooks` with `verify` and `http`; `take_up` (runs left
+//! over), `wake` (runs that wait for something) and `retention` (those that are old); `log`, `telemetry` and `supervisor` (who is
+//! told what).
 
 mod clock;
 mod daemon;
+mod events;
 mod files;
 mod hooks;
 mod http;
@@ -21,6 +23,7 @@ mod supervisor;
 mod take_up;
 mod telemetry;
 mod verify;
+mod wake;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// Further names under which it may be asked.
     pub(crate) hosts: Vec<String>,
+    /// Where others reach it, for addresses that are handed out; this machine if nothing is said.
+    pub(crate) public: Option<String>,
     /// How many runs it drives at once.
     pub(crate) runs_max: usize,
     /// How long runs may go on once it is told to stop.
@@ -99,14 +104,17 @@ pub(crate) async fn serve(
     let mut files = Files::watch(&settings.folder, beside);
     read_anew(&daemon, &settings.folder, &first);
     let token = Tokens::of(&settings.store).first()?;
+    events::begin(&daemon).await;
     // Whoever is told where it listens finds everything there.
-    let (port, hosts) = (settings.port, &settings.hosts);
-    let server = Server::start(daemon.clone(), port, hosts, settings.runs_max).await?;
-    log.say(
-        Level::Info,
-        "serve",
-        &format!("listens on http://{}", server.address),
-    );
+    let mut names = settings.hosts.clone();
+    names.extend(settings.public.as_deref().and_then(name_in));
+    let port = settings.port;
+    let server = Server::start(daemon.clone(), port, &names, settings.runs_max).await?;
+    let here = format!("http://{}", server.address);
+    let public = settings.public.clone().unwrap_or_else(|| here.clone());
+    let base = public.trim_end_matches('/').to_owned();
+    tokio::task::block_in_place(|| owner.store().take_callbacks(base))?;
+    log.say(Level::Info, "serve", &format!("listens on {here}"));
     overview(&daemon);
     if let Some(path) = token {
         let path = path.strip_prefix(&settings.project).unwrap_or(&path);
@@ -127,6 +135,8 @@ pub(crate) async fn serve(
         tokio::spawn(take_up::take_up(daemon.clone())),
         tokio::spawn(clock::keep_time(daemon.clone())),
         tokio::spawn(polls::poll(daemon.clone())),
+        tokio::spawn(events::listen(daemon.clone())),
+        tokio::spawn(wake::wake(daemon.clone())),
         tokio::spawn(retention::keep(daemon.clone())),
     ];
     let mut supervisor = Supervisor::find();
@@ -175,6 +185,13 @@ pub(crate) async fn serve(
         collector.close().await;
     }
     Ok(exit)
+}
+
+/// The name, with the port, under which an address is asked.
+fn name_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let name = rest.split(['/', '?', '#']).next()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The connectors as they are now, to check against and to run with.
@@ -285,11 +302,7 @@ fn described(loaded: &Loaded, trigger: &Trigger) -> String {
         Starts::Poll(watch) => format!("looks every {}", watch.every),
         Starts::Items(items) => format!("looks every {}", items.every),
         Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
-        Starts::Event(_) | Starts::File(_) => {
-            format!(
-                "`{}` is not served yet by this version",
-                trigger.starts.word()
-            )
-        }
+        Starts::Event(name) => format!("hears of `{name}`"),
+        Starts::File(_) => "`file` is not served yet by this version".to_owned(),
     }
 }

@@ -417,6 +417,7 @@ fn occurrences(
             due: None,
             payload: daemon.payload(sighted.item)?,
             digest: None,
+            causes: 0,
             outcome: Outcome::Queued { run: new_id() },
         })
     };

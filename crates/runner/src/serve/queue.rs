@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use flow_engine::journal::StartedBy;
+use flow_engine::journal::{Event, StartedBy};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Value, journal};
 use flow_local::clock::now;
-use flow_local::driver::{Progress, Services};
+use flow_local::driver::{Progress, Services, Word as Awaits};
 use flow_local::start::NewRun;
 use flow_local::store::{Queued, Reader};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::daemon::{Daemon, Source, called};
 use super::library::Loaded;
 use super::log::Level;
+use crate::show::awaited;
 use crate::{inputs, services};
 
 /// How much of a workflow's queue is known here.
@@ -27,11 +28,15 @@ const KNOWN: u32 = 64;
 pub(super) enum Word {
     /// Something of a workflow was queued.
     Queued(Arc<str>),
-    /// A run ended, or nobody drives it any more.
+    /// A run that was started ended, or nobody drives it any more: its place is free, unless it was free already.
     Over {
-        /// The trigger that started it.
-        source: Source,
+        /// Whether it had its place still.
+        held: bool,
     },
+    /// A run that was started waits for a word from outside, which may come in days: its place is free meanwhile.
+    Waits,
+    /// It goes on.
+    GoesOn,
     /// Something may start that could not: what is served has changed, or another run has ended.
     Look,
 }
@@ -56,7 +61,7 @@ pub(super) async fn start_queued(
     } {
         let mut next = Some(word);
         while let Some(word) = next {
-            queue.take(&daemon, word);
+            queue.take(word);
             next = words.try_recv().ok();
         }
         queue.start(&daemon);
@@ -83,15 +88,12 @@ struct OfWorkflow {
 }
 
 impl Queue {
-    fn take(&mut self, daemon: &Daemon, word: Word) {
+    fn take(&mut self, word: Word) {
         match word {
             Word::Queued(workflow) => self.of.entry(workflow).or_default().more = true,
-            Word::Over { source } => {
-                self.driven = self.driven.saturating_sub(1);
-                daemon.count(&source, |going| {
-                    going.started = going.started.saturating_sub(1);
-                });
-            }
+            Word::Over { held } => self.driven = self.driven.saturating_sub(usize::from(held)),
+            Word::Waits => self.driven = self.driven.saturating_sub(1),
+            Word::GoesOn => self.driven += 1,
             Word::Look => {}
         }
     }
@@ -203,15 +205,21 @@ fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
     let daemon = daemon.clone();
     tokio::spawn(async move {
         let prepared = tokio::task::block_in_place(|| prepare(&daemon, &loaded, &source, &queued));
-        match prepared {
-            Err(reason) => pass(&daemon, &source, &queued, &reason),
+        let held = match prepared {
+            Err(reason) => {
+                pass(&daemon, &source, &queued, &reason);
+                daemon.count(&source, |going| {
+                    going.started = going.started.saturating_sub(1)
+                });
+                true
+            }
             Ok((new, services)) => {
                 let run = new.run.clone();
                 let progress = daemon.owner.begin(new, services);
-                attend(&daemon, &source, &run, progress).await;
+                attend(&daemon, &source, &run, progress, true).await
             }
-        }
-        let _ = daemon.queue.send(Word::Over { source });
+        };
+        let _ = daemon.queue.send(Word::Over { held });
     });
     true
 }
@@ -240,6 +248,7 @@ fn prepare(
         key: Some(queued.key.clone()),
         due: queued.due,
         due_previous,
+        causes: queued.causes,
     };
     let given = flow_engine::value::Map::new();
     let given = inputs::of_trigger(
@@ -309,50 +318,98 @@ fn pass(daemon: &Daemon, source: &Source, queued: &Queued, reason: &str) {
     }
 }
 
-/// Follows a run until it ends or nobody drives it any more.
+/// Follows a run, which counts as going, until it ends or nobody drives it any more. `queued` tells whether it has a place
+/// of the queue; gives whether it has it still.
 pub(super) async fn attend(
     daemon: &Daemon,
     source: &Source,
     run: &str,
     mut progress: UnboundedReceiver<Progress>,
-) {
+    queued: bool,
+) -> bool {
+    let mut waits = None;
+    while let Some(next) = progress.recv().await {
+        let Progress::Waits(whose) = next else {
+            if follow(daemon, source, run, next) {
+                break;
+            }
+            continue;
+        };
+        let before = std::mem::replace(&mut waits, whose);
+        if queued && before.is_some() != whose.is_some() {
+            let word = if whose.is_some() {
+                Word::Waits
+            } else {
+                Word::GoesOn
+            };
+            let _ = daemon.queue.send(word);
+        }
+        // A run that waits for a person does not keep the next one of its times waiting.
+        let person = Some(Awaits::Person);
+        daemon.count(source, |going| match (before == person, whose == person) {
+            (false, true) => going.started = going.started.saturating_sub(1),
+            (true, false) => going.started += 1,
+            _ => {}
+        });
+        let _ = daemon.queue.send(Word::Look);
+    }
+    if waits != Some(Awaits::Person) {
+        daemon.count(source, |going| {
+            going.started = going.started.saturating_sub(1)
+        });
+    }
+    waits.is_none()
+}
+
+/// Says what happened to a run; whether nothing follows.
+fn follow(daemon: &Daemon, source: &Source, run: &str, next: Progress) -> bool {
     let say = |level, message: &str| {
         daemon
             .log
             .say_of_run(level, &called(source), Some(run), message);
     };
-    let mut begun = false;
-    while let Some(next) = progress.recv().await {
-        match next {
-            Progress::Event { .. } if !begun => {
-                begun = true;
-                say(Level::Info, "started");
-            }
-            Progress::Ended(ended) => {
-                daemon.tell_end(run, &ended);
-                let status = ended.status.as_str();
-                match ended.failure {
-                    _ if status == "succeeded" => say(Level::Done, "succeeded"),
-                    Some(failure) => {
-                        say(
-                            Level::Error,
-                            &format!("{status}: [{}] {}", failure.code, failure.message),
-                        );
-                    }
-                    None => say(Level::Error, status),
+    match next {
+        Progress::Event { event, .. } => {
+            match &event {
+                Event::RunStarted(_) => say(Level::Info, "started"),
+                Event::HoldStarted(held) if held.arguments.get("message").is_some() => {
+                    let words = awaited::words(&held.arguments);
+                    let command = awaited::command(run, &held.step, &held.arguments);
+                    say(Level::Info, &format!("{words}; `{command}`"));
                 }
-                return;
+                _ => {}
             }
-            Progress::Interrupted => {
-                let how = format!("interrupted: a step needs a decision, `flow show {run}`");
-                return say(Level::Warning, &how);
-            }
-            Progress::Stopped => return say(Level::Info, "stopped; it goes on at the next start"),
-            Progress::StoreFailed(error) => return say(Level::Error, &error.to_string()),
-            Progress::StoreWaits(Some(error)) => say(Level::Warning, &format!("waits: {error}")),
-            Progress::StoreWaits(None) | Progress::Event { .. } | Progress::Looking { .. } => {}
+            return false;
         }
+        Progress::Ended(ended) => {
+            daemon.tell_end(run, &ended);
+            let status = ended.status.as_str();
+            match ended.failure {
+                _ if status == "succeeded" => say(Level::Done, "succeeded"),
+                Some(failure) => {
+                    say(
+                        Level::Error,
+                        &format!("{status}: [{}] {}", failure.code, failure.message),
+                    );
+                }
+                None => say(Level::Error, status),
+            }
+        }
+        Progress::Interrupted => {
+            let how = format!("interrupted: a step needs a decision, `flow show {run}`");
+            say(Level::Warning, &how);
+        }
+        Progress::Stopped => say(Level::Info, "stopped; it goes on at the next start"),
+        Progress::StoreFailed(error) => say(Level::Error, &error.to_string()),
+        Progress::StoreWaits(waits) => {
+            if let Some(error) = waits {
+                say(Level::Warning, &format!("waits: {error}"));
+            }
+            return false;
+        }
+        Progress::Looking { .. } | Progress::Waits(_) => return false,
     }
+    true
 }
 
 /// Lets the queue know of everything that was left queued before the start.

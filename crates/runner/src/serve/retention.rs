@@ -53,6 +53,10 @@ fn clean(daemon: &Daemon, swept_at: &mut Timestamp) -> Result<Duration, Trouble>
     let noticed = kept.noticed.unwrap_or(longest.max(NOTICED_MIN));
     let before = Timestamp(at.0 - i64::try_from(noticed.0).unwrap_or(i64::MAX));
     let noticed = store.forget(before)?;
+    // As long as the runs that are kept the longest.
+    if let Some(before) = rules.iter().map(|rule| rule.before).min() {
+        store.prune_events(before)?;
+    }
     let mut values = 0;
     if at.since(*swept_at).0 >= SWEPT.0 {
         *swept_at = at;

@@ -105,7 +105,7 @@ fn due(daemon: &Daemon) -> Result<(Vec<RunRow>, Option<Timestamp>), Trouble> {
 }
 
 /// Goes on with a run that is not driven; one that processes died of is alone for a while.
-async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
+pub(super) async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
     let run = row.run.clone();
     if daemon.stopping.is_cancelled() || daemon.owner.drives(&run).await {
         return;
@@ -135,11 +135,8 @@ async fn resume(daemon: &Arc<Daemon>, row: RunRow, suspect: bool) {
 }
 
 async fn follow(daemon: Arc<Daemon>, source: Source, following: Following) {
-    attend(&daemon, &source, &following.run, following.progress).await;
-    // It was none of the queue's, which may go on now.
-    daemon.count(&source, |going| {
-        going.started = going.started.saturating_sub(1);
-    });
+    // It is none of the queue's, which may go on now.
+    attend(&daemon, &source, &following.run, following.progress, false).await;
     let _ = daemon.queue.send(Word::Look);
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
         Event::HoldStarted(started) => match (started.every, started.due) {
             (Some(every), _) => plain(format!("waits, looks up to every {every}")),
             (None, Some(due)) => plain(format!("waits until {due}")),
-            (None, None) => plain("waits".to_owned()),
+            (None, None) => plain(super::awaited::words(&started.arguments)),
         },
         Event::HoldEnded(ended) => Some(good(&values::brief(&ended.value))),
         Event::StepSkipped(skipped) => Some((DIM, skip_words(&skipped.reason))),

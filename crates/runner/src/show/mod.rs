@@ -1,5 +1,6 @@
 //! Everything that people see. stdout is data, stderr is for people.
 
+pub(crate) mod awaited;
 pub(crate) mod cases;
 pub(crate) mod check_json;
 pub(crate) mod coverage;

@@ -51,7 +51,7 @@ pub(crate) fn step_words(step: &StepReport, now: Timestamp) -> String {
             every: Some(every), ..
         } => format!("waits, looks up to every {every}"),
         StepState::Held { due: Some(due), .. } => format!("waits until {due}"),
-        StepState::Held { .. } => "waits".to_owned(),
+        StepState::Held { arguments, .. } => super::awaited::words(arguments),
         StepState::Interrupted => "interrupted: needs a decision".to_owned(),
         StepState::Failed => step
             .failure

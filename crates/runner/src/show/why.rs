@@ -139,7 +139,11 @@ fn of_begun(
                 values::elapsed(until.since(now))
             ));
         }
-        StepState::Held { every, due } => reasons.push(match (every, due) {
+        StepState::Held {
+            every,
+            due,
+            arguments,
+        } => reasons.push(match (every, due) {
             (Some(every), _) => {
                 format!("its trigger has not fired yet; it looks up to every {every}")
             }
@@ -147,7 +151,14 @@ fn of_begun(
                 "it waits until {due}, {} more",
                 values::elapsed(due.since(now))
             ),
-            (None, None) => "it waits for a word from outside".to_owned(),
+            (None, None) => {
+                let words = super::awaited::words(arguments);
+                let run = &report.started.run;
+                match super::awaited::remedy(step, run, path, arguments) {
+                    Some(remedy) => format!("it {words}; {remedy}"),
+                    None => format!("it {words}"),
+                }
+            }
         }),
         StepState::Interrupted if is_held(known) => reasons.extend(failure_words(known)),
         StepState::Interrupted => {

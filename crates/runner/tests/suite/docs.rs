@@ -53,7 +53,15 @@ const AREAS: [&str; 41] = [
 ];
 
 /// Literals of that form that are something else.
-const NO_CODES: [&str; 4] = ["flow.db", "flow.toml", "run.callback_url", "test.yml"];
+const NO_CODES: [&str; 7] = [
+    "flow.db",
+    "flow.toml",
+    "run.callback_url",
+    "run.cancelled",
+    "run.failed",
+    "run.succeeded",
+    "test.yml",
+];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -2,6 +2,7 @@
 
 mod adopted;
 mod answers;
+mod approvals;
 mod bad_yaml;
 mod budgets;
 mod checks;

@@ -194,7 +194,7 @@ fn texts_and_settings_come_from_files_and_are_pinned() {
 fn what_flow_run_cannot_serve_is_refused_before_it_starts() {
     let folder = project(&[(
         "a.yml",
-        "steps: { ask: { trigger: flow.approval, with: { message: go? }, timeout: 1h } }\n",
+        "steps: { last: { query: state.get, with: { key: last } } }\n",
     )]);
     let (code, _, stderr) = run(folder.path(), &["check", "a.yml"]);
     assert_eq!(code, 0, "{stderr}");

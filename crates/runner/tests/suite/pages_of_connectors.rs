@@ -118,7 +118,8 @@ fn looks(operation: &Operation) -> String {
         Some(Look::Either { level, edge, .. }) => {
             format!("looks with `{}` or `{}`", level.query, edge.query)
         }
-        _ => "successes of runs".to_owned(),
+        Some(Look::Success(action)) => format!("successes of `{action}` in runs"),
+        _ => "only delivered".to_owned(),
     }
 }
 

@@ -129,7 +129,7 @@ impl Recording<'_> {
                     use flow_engine::catalog::Look;
                     let value = whole(&ended.value, self.blobs);
                     match &watch.look {
-                        Look::Signal => self.people.push(Value::map([
+                        Look::Signal(_) | Look::Success(_) => self.people.push(Value::map([
                             ("after", after),
                             ("step", Value::from(path)),
                             ("value", value),

@@ -106,7 +106,7 @@ impl Simulation {
                 }
             }
             Output::Done(ended) => self.tell_waiting(id, &ended),
-            Output::Record(_) | Output::Wait { .. } => {}
+            Output::Record(_) | Output::Announce(_) | Output::Wait { .. } => {}
         }
         Ok(())
     }
@@ -156,6 +156,7 @@ impl Simulation {
                 node,
                 attempt,
                 result,
+                answer: None,
                 made: None,
                 rest: None,
                 costs: Costs::default(),

@@ -256,7 +256,7 @@ impl Simulation {
         let workflow = self.workflows[&id].clone();
         let started = started(&id, &workflow, Value::map::<&str>([]), self.plan.seed);
         let reused = self.plan.runs[run].reused.clone();
-        let live = Live::new(Run::again(workflow, started, reused, self.clock()));
+        let live = Live::new(Run::again(workflow, started, reused, None, self.clock()));
         self.process.runs.insert(id.clone(), live);
         self.round(&id)
     }
@@ -307,6 +307,7 @@ impl Simulation {
                     rows.push(Row::new(live.journal.len() as u64 + 1, at, &event));
                     live.journal.push((at, event));
                 }
+                Output::Announce(_) => {}
                 Output::Wait { until } => break until,
                 Output::Done(ended) => {
                     if !live.has_ended() {

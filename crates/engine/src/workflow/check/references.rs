@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Checker;
 use super::names::{ITEM_ROOTS, Names, Place, RESULT_ROOTS, STEP_ROOTS};
 use super::needs::Needs;
-use crate::catalog::{Catalog, Look, ParameterKind};
+use crate::catalog::{Catalog, Look, ParameterKind, Signal};
 use crate::document::Document;
 use crate::expr::{RefKind, RefPart, Reference};
 use crate::finding::Finding;
@@ -275,7 +275,7 @@ impl Checker<'_> {
         };
         let step = workflow.step_index(name).map(|at| &workflow.steps[at]);
         let waits = step.is_none_or(|step| match &step.does {
-            Does::Hold(watch) => watch.look == Look::Signal,
+            Does::Hold(watch) => watch.look == Look::Signal(Signal::Callback),
             _ => false,
         });
         if !waits {

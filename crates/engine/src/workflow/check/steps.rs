@@ -210,7 +210,22 @@ impl<'a> Checker<'a> {
                 .clone()
                 .filter(|_| effect == Effect::Once),
             priced: found.operation.priced,
+            announces: self.announces(&found),
         }))
+    }
+
+    /// The events that a success of an operation is: those of the triggers of its connector that wait for it.
+    fn announces(&self, found: &Found<'_>) -> Vec<Arc<str>> {
+        let Some(connector) = self.catalog.connector(&found.connector) else {
+            return Vec::new();
+        };
+        let operations = connector.operations.iter();
+        let waiting = operations.filter(
+            |(_, operation)| matches!(&operation.look, Some(Look::Success(of)) if *of == found.name),
+        );
+        waiting
+            .map(|(name, _)| event_of(&found.connector, name))
+            .collect()
     }
 
     /// Some operations need more than one machine's `flow run`: that is said now, and keeps `flow run` from starting.
@@ -274,7 +289,7 @@ impl<'a> Checker<'a> {
         let condition = self.bare(condition);
         let after = shape.field("after").and_then(|node| self.after(node));
         let watch = self.watch(&found, call, every, condition, node)?;
-        if watch.look == Look::Signal && shape.field("timeout").is_none() {
+        if watch.signal().is_some() && shape.field("timeout").is_none() {
             let message = format!(
                 "`{}.{}` waits for somebody, and nothing says for how long",
                 found.connection, found.name
@@ -326,13 +341,15 @@ impl<'a> Checker<'a> {
         }
         let Some(look) = &found.operation.look else {
             let message = format!(
-                "`{}.{}` cannot be seen from outside the service",
+                "`{}.{}` cannot be looked for: nothing at the service shows it",
                 found.connection, found.name
             );
             let finding = Finding::error("check.not_served", node.span, message);
-            self.findings.push(finding.help(
-                "it is an event of runs of flow itself, which this version does not serve yet",
-            ));
+            self.findings.push(
+                finding.help(
+                    "the service delivers it: under `on:`, with `verify:` beside the trigger",
+                ),
+            );
             return None;
         };
         // A level names one object, an edge watches a collection: what is given decides.
@@ -425,6 +442,7 @@ impl<'a> Checker<'a> {
             on_interrupt,
             adopt: None,
             priced: false,
+            announces: Vec::new(),
         }
     }
 
@@ -542,4 +560,9 @@ pub(super) fn article(kind: OperationKind) -> &'static str {
         OperationKind::Action => "an action",
         OperationKind::Query => "a query",
     }
+}
+
+/// The name of the event that a trigger of a connector waits for.
+pub(super) fn event_of(connector: &str, trigger: &str) -> Arc<str> {
+    format!("{connector}.{trigger}").into()
 }

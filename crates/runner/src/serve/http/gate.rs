@@ -1,4 +1,4 @@
-//! Who comes in: every address below `/api` wants a token, whether there is anything at it or not.
+//! Who comes in: every address below `/api` wants a token, whether there is anything at it or not, and so does `/metrics`.
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -24,7 +24,8 @@ pub(super) async fn by_token(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if !request.uri().path().starts_with("/api") {
+    let path = request.uri().path();
+    if !path.starts_with("/api") && path != "/metrics" {
         return next.run(request).await;
     }
     match admit(&world, &request) {

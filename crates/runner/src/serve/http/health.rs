@@ -1,14 +1,13 @@
 //! Whether the daemon is well, and what it has counted.
 
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
-use super::World;
-use super::answer::Problem;
 use super::api::read;
 use super::route::{Ask, Read, Tried};
+use super::webhooks::unstored;
+use super::{World, stopping};
 use crate::serve::telemetry::MEDIA_TYPE;
 
 /// Whether the process lives.
@@ -20,20 +19,10 @@ pub(super) fn healthy(_: World, _: Request) -> Tried {
 pub(super) fn ready(world: World, _: Request) -> Tried {
     Box::pin(async move {
         if world.daemon.stopping.is_cancelled() {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            return Err(Problem::new(
-                status,
-                "serve.stopping",
-                "it is being stopped",
-            ));
+            return Err(stopping());
         }
         if let Some(trouble) = world.daemon.store_trouble() {
-            let message = format!("the store takes nothing: {}", trouble.code());
-            return Err(Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "webhook.unstored",
-                message,
-            ));
+            return Err(unstored(trouble.code()));
         }
         Ok("ready\n".into_response())
     })

@@ -1,13 +1,14 @@
-//! What others reach over HTTP: the API, deliveries, and whether the daemon is well.
+//! What others reach over HTTP: the API, deliveries, callbacks, and whether the daemon is well.
 //!
 //! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `gate` (tokens), `shape` and `route`
 //! (what a route is, and who may use it), `table` (all routes), `openapi` (the document of them), `body`; then what the routes do:
-//! `health`, `webhooks`, [`api`].
+//! `health`, `webhooks`, `callbacks`, [`api`].
 
 mod accept;
 mod answer;
 mod api;
 mod body;
+mod callbacks;
 mod gate;
 mod health;
 mod openapi;
@@ -112,7 +113,7 @@ fn router(world: World) -> Router {
         router = router.route(route.path, on(filter, answer));
     }
     router
-        .fallback(|| async { not_found("there is nothing here") })
+        .fallback(|| async { nothing_here() })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -133,6 +134,18 @@ async fn kept_to_itself(request: Request, next: Next) -> Response {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+fn nothing_here() -> Problem {
+    not_found("there is nothing here")
+}
+
+fn stopping() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "serve.stopping",
+        "it is being stopped: nothing new is taken on",
+    )
 }
 
 /// A web page whose name points at this machine must not reach it: only known names are answered.

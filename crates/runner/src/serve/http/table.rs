@@ -11,7 +11,7 @@ use super::api::shapes::{
 use super::api::{changes, journal, runs, start, steps, stream, triggers, values, workflows};
 use super::route::{Answer, Content, Method, Parameter, Place, Route, Serves, Tried};
 use super::shape::Shape;
-use super::{World, health, webhooks};
+use super::{World, callbacks, health, webhooks};
 use crate::show::rows::STATUSES;
 
 /// How many entries of a list one answer has at most.
@@ -81,6 +81,10 @@ fn deliver(world: World, request: Request) -> Tried {
     Box::pin(async { Ok(Handler::call(webhooks::deliver, request, world).await) })
 }
 
+fn call_back(world: World, request: Request) -> Tried {
+    Box::pin(async { Ok(Handler::call(callbacks::call_back, request, world).await) })
+}
+
 /// All of them.
 pub(super) static ROUTES: &[Route] = &[
     Route {
@@ -133,6 +137,24 @@ pub(super) static ROUTES: &[Route] = &[
             ),
             answer(202, "It was taken; this is its run.", &DELIVERED),
         ],
+    },
+    Route {
+        method: Method::Post,
+        path: "/callbacks/{run}/{signature}/{*step}",
+        serves: Serves::Webhook(call_back),
+        name: "call_back",
+        summary: "Call back a step that waits for it, at the address that it handed out",
+        parameters: &[
+            RUN_ID,
+            path(
+                "signature",
+                Shape::Text(NAME_CHARS_MAX),
+                "What only the store can make.",
+            ),
+            path("step", Shape::Text(NAME_CHARS_MAX), "The path of the step."),
+        ],
+        body: None,
+        answers: &[answer(200, "It was taken, now or before.", &DELIVERED)],
     },
     Route {
         method: Method::Get,

@@ -19,9 +19,9 @@ use flow_local::start::new_id;
 use flow_local::store::{Noted, Occurrence, Outcome};
 use serde_json::json as object;
 
-use super::World;
 use super::answer::Problem;
 use super::body::{BODY_BYTES_MAX, Unread, media, whole};
+use super::{World, nothing_here, stopping};
 use crate::serve::daemon::Daemon;
 use crate::serve::hooks::Hook;
 use crate::serve::verify::{Check, Refusal, verify};
@@ -68,12 +68,7 @@ async fn taken(
     body: Body,
 ) -> Result<Response, Problem> {
     if daemon.stopping.is_cancelled() {
-        let stopping = "it is being stopped: nothing new is taken on";
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "serve.stopping",
-            stopping,
-        ));
+        return Err(stopping());
     }
     if let Some(trouble) = daemon.store_trouble() {
         return Err(unstored(trouble.code()));
@@ -86,11 +81,7 @@ async fn taken(
         .cloned()
         .collect();
     if hooks.is_empty() {
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "api.not_found",
-            "there is nothing here",
-        ));
+        return Err(nothing_here());
     }
     delivered.body = whole(&delivered.headers, body).await.map_err(unread)?;
     let mut answers = Vec::new();
@@ -181,6 +172,7 @@ async fn to_one(
         payload: recorded(daemon, payload, delivered.body.len())
             .map_err(|error| unstored(&error))?,
         digest: Some(Hash::of(&delivered.body).to_string()),
+        causes: 0,
         outcome: outcome.clone(),
     };
     // What is given up here may be recorded all the same, once the store takes it: sent again, it is known by its id.
@@ -238,7 +230,7 @@ fn recorded(daemon: &Daemon, payload: Value, size: usize) -> Result<String, Stri
 }
 
 /// Why a body was not read, as it is told.
-fn unread(why: Unread) -> Problem {
+pub(super) fn unread(why: Unread) -> Problem {
     let problem = |status, code: &'static str, message: &str| Problem::new(status, code, message);
     match why {
         Unread::TooLarge => {
@@ -270,36 +262,40 @@ fn payload(hook: &Hook, check: &Check, delivered: &Delivered) -> Result<Value, P
         let connectors = &hook.loaded.connectors;
         return Ok(connectors.delivered(&event.connector, &event.operation, &body));
     }
-    let mut headers = Map::new();
     let secret = match check {
         Check::Token { header, .. } => Some(header.as_str()),
         _ => None,
     };
-    for name in delivered.headers.keys() {
-        // What proves who somebody is goes no further.
-        if *name == AUTHORIZATION || *name == COOKIE || Some(name.as_str()) == secret {
-            continue;
-        }
-        let values = delivered.headers.get_all(name).iter();
-        let text: Vec<String> = values
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .collect();
-        headers.insert(name.as_str(), Value::from(text.join(", ")));
-    }
     let mut query = Map::new();
     for (name, value) in &delivered.query {
         query.insert(name.as_str(), Value::from(value.as_str()));
     }
     Ok(Value::map([
         ("body", body),
-        ("headers", Value::from(headers)),
+        ("headers", headers_of(&delivered.headers, secret)),
         ("query", Value::from(query)),
         ("method", Value::from(delivered.method.as_str())),
     ]))
 }
 
+/// The headers of a request, without what proves who somebody is: that goes no further. `secret` is one of that kind.
+pub(super) fn headers_of(headers: &HeaderMap, secret: Option<&str>) -> Value {
+    let mut found = Map::new();
+    for name in headers.keys() {
+        if *name == AUTHORIZATION || *name == COOKIE || Some(name.as_str()) == secret {
+            continue;
+        }
+        let values = headers.get_all(name).iter();
+        let text: Vec<String> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        found.insert(name.as_str(), Value::from(text.join(", ")));
+    }
+    Value::from(found)
+}
+
 /// The body by its type: JSON, a form, or a text.
-fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+pub(super) fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     let bad = |message: String| Problem::new(StatusCode::BAD_REQUEST, "webhook.body", message);
     let ty = media(headers).unwrap_or_else(|| "application/json".to_owned());
     let text = || {
@@ -402,7 +398,7 @@ fn unsigned(why: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "webhook.signature", why)
 }
 
-fn unstored(code: &str) -> Problem {
+pub(super) fn unstored(code: &str) -> Problem {
     let message = format!("it cannot be recorded at the moment: {code}");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook.unstored", message)
 }

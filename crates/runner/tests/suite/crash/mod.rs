@@ -28,12 +28,14 @@ use kill::Way;
 use rounds::{Plan, rounds};
 
 /// Points that none of these runs comes to: `durable.rs` kills backups, pruning and migrations, `nesting.rs` a run whose
-/// child goes on for longer than its step.
-const ELSEWHERE: [&str; 5] = [
+/// child goes on for longer than its step, `serve` whoever emits an event or takes a callback.
+const ELSEWHERE: [&str; 7] = [
     "backup.",
     "blob.delete",
     "driver.stop_child",
     "run.delete",
+    "store.call_back",
+    "store.emit",
     "store.migrate",
 ];
 

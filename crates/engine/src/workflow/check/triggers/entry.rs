@@ -8,6 +8,7 @@ use super::super::Checker;
 use crate::document::{Member, Section, Word, keys};
 use crate::duration::Millis;
 use crate::finding::Finding;
+use crate::run::announce;
 use crate::types::Type;
 use crate::workflow::trigger::{Misfire, Starts, Trigger};
 use crate::workflow::{Input, Tree};
@@ -153,7 +154,9 @@ impl Checker<'_> {
             return self.webhook(keys, word);
         }
         if let Some(word) = keys.member("event") {
-            return Some((Starts::Event(self.event_name(&word.value)?), Type::Unknown));
+            let name = self.event_name(&word.value)?;
+            let payload = payload_of_event(&name);
+            return Some((Starts::Event(name), payload));
         }
         if let Some(word) = keys.member("file") {
             let payload = Type::record(
@@ -193,12 +196,24 @@ impl Checker<'_> {
 
     fn event_name(&mut self, node: &Node) -> Option<Arc<str>> {
         let name = self.text(Some(node))?;
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        if name.is_empty() || name.len() > 200 || !name.chars().all(fits) {
+        let ends = announce::heard_by(announce::ANY_END);
+        let is_end = *name == *announce::ANY_END || ends.contains(&&*name);
+        if !announce::is_name(&name) {
             let message = format!("`{name}` cannot be the name of an event");
             let finding = Finding::error("schema.id", node.span, message);
             self.findings.push(finding.help(
                 "names of events are letters, digits, `.`, `_` and `-`, such as `report.ready`",
+            ));
+            return None;
+        }
+        if name.starts_with(announce::RESERVED) && !is_end {
+            let message = format!("runs make no event `{name}`");
+            let finding = Finding::error("schema.id", node.span, message);
+            let known = ends.into_iter().chain([announce::ANY_END]);
+            self.findings.push(finding.help_nearest(
+                &name,
+                known,
+                "names that begin with `run.` are ends of runs: `run.succeeded`, `run.failed`, `run.cancelled`, and `run.ended` for any of them",
             ));
             return None;
         }
@@ -256,6 +271,21 @@ impl Checker<'_> {
         }
         Misfire::default()
     }
+}
+
+/// What belongs to an event: known only for ends of runs.
+fn payload_of_event(name: &str) -> Type {
+    if !name.starts_with(announce::RESERVED) {
+        return Type::Unknown;
+    }
+    let fields = [
+        ("workflow", Type::string()),
+        ("run", Type::string()),
+        ("status", Type::string()),
+        ("error", Type::Unknown),
+        ("outputs", Type::Unknown),
+    ];
+    Type::record(fields, false)
 }
 
 /// Whether an entry is an interval: no other word stands in it.

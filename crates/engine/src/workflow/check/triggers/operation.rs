@@ -3,7 +3,7 @@
 use super::super::Checker;
 use super::super::steps::Found;
 use super::entry::{Keys, members};
-use crate::catalog::{Look, OperationKind, OutputType};
+use crate::catalog::{Look, OperationKind, OutputType, Signal};
 use crate::document::Member;
 use crate::finding::Finding;
 use crate::types::Type;
@@ -38,16 +38,19 @@ impl Checker<'_> {
             OutputType::Fixed(ty) => ty.clone(),
             _ => Type::Unknown,
         };
-        // What only runs of flow itself can tell is an event, served by the daemon.
-        if found.operation.look.is_none() {
-            let name = format!("{}.{}", found.connector, found.name);
-            return Some((Starts::Event(name.into()), payload));
+        // What only runs of this store can tell is an event of theirs.
+        if let Some(Look::Success(_)) = found.operation.look {
+            let name = super::super::steps::event_of(&found.connector, &found.name);
+            return Some((Starts::Event(name), payload));
         }
         let watch = self.watch(&found, call, every, None, node)?;
         let instead = match watch.look {
             Look::Time => "times start runs by `schedule:` or `every:`",
-            Look::Signal if &*found.connector == "http" => "a delivery starts runs by `webhook:`",
-            Look::Signal => "an event of another run starts runs by `event: NAME`",
+            Look::Signal(Signal::Callback) => "a delivery starts runs by `webhook:`",
+            Look::Signal(Signal::Event) => "an event of another run starts runs by `event: NAME`",
+            Look::Signal(Signal::Approval) => {
+                "what a person says starts runs by `flow run`, or `event: NAME` and `flow emit NAME`"
+            }
             _ => return Some((Starts::Poll(Box::new(watch)), payload)),
         };
         let message = format!(

@@ -106,7 +106,8 @@ pub(super) fn attended(
     let (daemon, source): (_, Source) = (daemon.clone(), (workflow.clone(), "api".into()));
     tokio::spawn(async move {
         let Following { run, progress, .. } = following;
-        attend(&daemon, &source, &run, progress).await;
+        daemon.count(&source, |going| going.started += 1);
+        attend(&daemon, &source, &run, progress, false).await;
         drop(permit);
     });
 }

@@ -1,0 +1,55 @@
+//! `flow emit`: says that something happened.
+
+use std::path::PathBuf;
+
+use flow_engine::run::announce::may_be_said;
+use flow_engine::value::Value;
+
+use super::{StoreArguments, print_json};
+use crate::exit::{Exit, Trouble};
+use crate::host::Backend;
+use crate::host::order::Emit;
+use crate::inputs;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The event's name, such as report.ready.
+    #[arg(value_name = "NAME")]
+    event: String,
+    /// Members of what belongs to it, as name=value; text that is JSON keeps its type.
+    #[arg(value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    data: Vec<(String, String)>,
+    /// A JSON or YAML file with what belongs to it.
+    #[arg(long, value_name = "FILE")]
+    data_file: Option<PathBuf>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(super) async fn emit(arguments: Arguments) -> Result<Exit, Trouble> {
+    may_be_said(&arguments.event).map_err(|failure| {
+        let trouble = Trouble::new(Exit::Usage, failure.code, failure.message);
+        match failure.help {
+            Some(help) => trouble.help(help),
+            None => trouble,
+        }
+    })?;
+    let data = inputs::event(&arguments.data, arguments.data_file.as_deref())?;
+    let folders = arguments.store.folders()?;
+    let mut backend = Backend::attach(&folders.store).await?;
+    let wish = Emit {
+        event: arguments.event.clone(),
+        data: data.unwrap_or_else(|| Value::map::<&str>([])),
+    };
+    backend.emit(wish).await?;
+    backend.close().await;
+    if arguments.json {
+        print_json(&serde_json::json!({ "event": arguments.event }));
+    } else {
+        anstream::eprintln!("`{}` is in the log of events", arguments.event);
+    }
+    Ok(Exit::Success)
+}
