@@ -71,6 +71,8 @@ pub(crate) struct Token {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     version: u32,
+    /// Whether the first token was made: it is not made again when it was revoked.
+    first_made: bool,
     tokens: Vec<Token>,
 }
 
@@ -88,7 +90,7 @@ impl Tokens {
 
     /// All of them, the oldest first.
     pub(crate) fn list(&self) -> Result<Vec<Token>, Trouble> {
-        Ok(self.read()?.unwrap_or_default())
+        Ok(self.read()?.tokens)
     }
 
     /// The token with this text, if it is one of this store. How long that takes tells nothing of the text.
@@ -110,7 +112,8 @@ impl Tokens {
     pub(crate) fn add(&self, name: &str, scope: Scope) -> Result<String, Trouble> {
         check(name)?;
         let _lock = self.lock()?;
-        let mut tokens = self.list()?;
+        let mut kept = self.read()?;
+        let tokens = &mut kept.tokens;
         if tokens.iter().any(|token| token.name == name) {
             let message = format!("there is a token `{name}` already");
             let trouble = Trouble::new(Exit::Usage, "token.name", message);
@@ -130,14 +133,15 @@ impl Tokens {
             created_at: now().to_string(),
             hash: hash_of(&text),
         });
-        self.write(tokens)?;
+        self.write(&kept)?;
         Ok(text)
     }
 
     /// Ends a token: from here on it is worth nothing.
     pub(crate) fn revoke(&self, name: &str) -> Result<(), Trouble> {
         let _lock = self.lock()?;
-        let mut tokens = self.list()?;
+        let mut kept = self.read()?;
+        let tokens = &mut kept.tokens;
         let names: Vec<String> = tokens.iter().map(|token| token.name.clone()).collect();
         tokens.retain(|token| token.name != name);
         if tokens.len() == names.len() {
@@ -149,27 +153,31 @@ impl Tokens {
                 None => trouble.help("`flow token list` lists them"),
             });
         }
-        self.write(tokens)?;
+        self.write(&kept)?;
         if name == FIRST {
             let _ = std::fs::remove_file(self.first_path());
         }
         Ok(())
     }
 
-    /// Where the text of the first token stands, if it is still to be had there. Makes that token where there was never one:
+    /// Where the text of the first token stands, if it is still to be had there. Makes that token where it was never made:
     /// its text first, since a text without a hash opens nothing and is made anew.
     pub(crate) fn first(&self) -> Result<Option<PathBuf>, Trouble> {
         let _lock = self.lock()?;
         let path = self.first_path();
-        if self.read()?.is_none() {
+        let mut kept = self.read()?;
+        let is_taken = kept.tokens.iter().any(|token| token.name == FIRST);
+        if !kept.first_made && !is_taken {
             let text = new_text()?;
             self.put(&path, format!("{text}\n").as_bytes())?;
-            self.write(vec![Token {
+            kept.first_made = true;
+            kept.tokens.push(Token {
                 name: FIRST.to_owned(),
                 scope: Scope::Admin,
                 created_at: now().to_string(),
                 hash: hash_of(&text),
-            }])?;
+            });
+            self.write(&kept)?;
         }
         Ok(path.exists().then_some(path))
     }
@@ -182,27 +190,28 @@ impl Tokens {
         self.store.join("tokens.json")
     }
 
-    /// Nothing if there never was a token.
-    fn read(&self) -> Result<Option<Vec<Token>>, Trouble> {
+    fn read(&self) -> Result<Kept, Trouble> {
         let path = self.path();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Kept {
+                    version: VERSION,
+                    first_made: false,
+                    tokens: Vec::new(),
+                });
+            }
             Err(error) => return Err(unusable(&path, &error)),
         };
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| unusable(&path, &error))?;
         if kept.version != VERSION {
             return Err(unusable(&path, &"it is of another version of flow"));
         }
-        Ok(Some(kept.tokens))
+        Ok(kept)
     }
 
-    fn write(&self, tokens: Vec<Token>) -> Result<(), Trouble> {
-        let kept = Kept {
-            version: VERSION,
-            tokens,
-        };
-        let text = serde_json::to_vec_pretty(&kept).map_err(anyhow::Error::from)?;
+    fn write(&self, kept: &Kept) -> Result<(), Trouble> {
+        let text = serde_json::to_vec_pretty(kept).map_err(anyhow::Error::from)?;
         self.put(&self.path(), &text)
     }
 

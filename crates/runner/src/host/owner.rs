@@ -1,7 +1,7 @@
 //! The process that owns the store and drives its runs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use flow_backend::spill::spill;
@@ -46,6 +46,8 @@ pub(crate) struct Owner {
     pub(super) taking: Mutex<()>,
     listener: Listener,
     paused: watch::Sender<()>,
+    /// What is done with a pause before whoever asked for it is told.
+    on_pause: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Owner {
@@ -61,6 +63,7 @@ impl Owner {
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
             paused: watch::Sender::new(()),
+            on_pause: OnceLock::new(),
             store,
         }))
     }
@@ -209,11 +212,14 @@ impl Owner {
         }
     }
 
-    /// Pauses a trigger, or lets it go on: on disk when this returns.
+    /// Pauses a trigger, or lets it go on: on disk, and known to whoever serves it, when this returns.
     pub(crate) fn pause(&self, pause: &Pause) -> Result<Driven, Trouble> {
         let since = pause.paused.then(now);
         let write = || self.store.pause(&pause.workflow, &pause.trigger, since);
         tokio::task::block_in_place(write)?;
+        if let Some(on_pause) = self.on_pause.get() {
+            on_pause();
+        }
         self.paused.send_replace(());
         Ok(Driven::Told)
     }
@@ -235,6 +241,11 @@ impl Owner {
         };
         tokio::task::block_in_place(write)?;
         Ok(Driven::Told)
+    }
+
+    /// Does something with each pause before whoever asked for it is told. The first who wishes so is heard.
+    pub(crate) fn on_pause(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_pause.set(Box::new(act));
     }
 
     /// Hears when a trigger was paused or goes on.

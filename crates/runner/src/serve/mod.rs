@@ -92,6 +92,11 @@ pub(crate) async fn serve(
         queue.clone(),
     ));
     let mut pauses = owner.pauses();
+    let knows = Arc::downgrade(&daemon);
+    owner.on_pause(move || {
+        // What cannot be read now is read, and said, right after.
+        let _ = knows.upgrade().map(|daemon| daemon.read_paused());
+    });
     daemon.read_paused()?;
     if let Some(sandbox) = owner.sandbox_url().await {
         log.say(

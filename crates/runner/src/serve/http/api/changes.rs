@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use flow_engine::journal::Resolution;
 use flow_engine::money::{Amount, nano_of};
 use flow_engine::value::Value;
+use flow_local::store::RunRow;
 use serde_json::json;
 
 use super::start::{attended, begin, on_disk};
@@ -18,6 +19,7 @@ use crate::host::order::{Cancel, Resume};
 use crate::host::owner::{checked, ended};
 use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Run, Tried};
+use crate::serve::log::Level;
 use crate::services;
 use crate::stored::{find, known};
 
@@ -65,6 +67,7 @@ pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
             }
             Driven::Told | Driven::Exists => {}
         }
+        say(&ask, &row, "is to end");
         Ok(super::json(StatusCode::ACCEPTED, &told))
     })
 }
@@ -102,6 +105,7 @@ pub(in crate::serve::http) fn resume(ask: Ask<Run>) -> Tried {
             }
             attended(daemon, &row.workflow.as_str().into(), following, None);
         }
+        say(&ask, &row, "was resumed");
         let told = json!({ "run": row.run });
         Ok(super::json(StatusCode::ACCEPTED, &told))
     })
@@ -134,6 +138,13 @@ pub(in crate::serve::http) fn retry(ask: Ask<Run>) -> Tried {
         })?;
         begin(&ask, &workflow.name, start).await
     })
+}
+
+/// Says in the daemon's log who asked for what.
+fn say(ask: &Ask<Run>, row: &RunRow, what: &str) {
+    let words = format!("{what}, by the token `{}`", ask.caller.name);
+    let log = ask.world.daemon.log;
+    log.say_of_run(Level::Info, &row.workflow, Some(&row.run), &words);
 }
 
 fn decisions(ask: &Ask<Run>) -> Vec<(String, Resolution)> {

@@ -235,6 +235,20 @@ fn the_first_token_is_made_once_and_for_its_owner_alone() {
     let again = super::Daemon::start(folder.path(), &[], &[]);
     assert_ne!(read().trim(), admin);
     assert_eq!(again.stop(), 0);
+    // One that was revoked is not made again, and one that others came before is made all the same.
+    assert_eq!(run(folder.path(), &["token", "revoke", "admin"]).0, 0);
+    let again = super::Daemon::start(folder.path(), &[], &[]);
+    assert!(!folder.path().join(".flow/admin.token").exists());
+    assert_eq!(again.stop(), 0);
+    let other = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(other.path().join(".flow")).expect("a project");
+    let early = ["token", "new", "early", "--scope", "read"];
+    assert_eq!(run(other.path(), &early).0, 0);
+    let first = super::Daemon::start(other.path(), &[], &[]);
+    assert!(other.path().join(".flow/admin.token").exists());
+    let (_, listed, _) = run(other.path(), &["token", "list"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert_eq!(first.stop(), 0);
 }
 
 #[test]
