@@ -161,14 +161,12 @@ fn success(
     let Some(action) = action else {
         return Ok(None);
     };
-    match action_of(service, resource, action) {
-        Some(name) => Ok(Some(Look::Success(name))),
-        None => {
-            let message = format!("`{action}` is not an action of `{}`", resource.handle);
-            let path = format!("{path}.success");
-            Err(DescriptorError::at("descriptor.reference", path, message))
-        }
-    }
+    let Some(name) = action_of(service, resource, action) else {
+        let message = format!("`{action}` is not an action of `{}`", resource.handle);
+        let path = format!("{path}.success");
+        return Err(DescriptorError::at("descriptor.reference", path, message));
+    };
+    Ok(Some(Look::Success(name)))
 }
 
 fn action_of(service: &Service, resource: &ResourceDocument, name: &str) -> Option<Arc<str>> {

@@ -1,6 +1,7 @@
 //! Addresses at which steps are called back: made of the run, the path of the step, and a key that only the store has, so
 //! that nobody can guess one, and none has to be remembered.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use super::machine::Run;
@@ -58,7 +59,7 @@ fn encoded(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte) {
             text.push(byte.into());
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

@@ -191,11 +191,11 @@ impl Run {
         let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
-        let held = matches!(node.status, StepStatus::Held { .. });
+        let waits = matches!(node.status, StepStatus::Held { .. });
         let Some(hold) = node
             .hold
             .as_mut()
-            .filter(|hold| held && hold.since.is_some())
+            .filter(|hold| waits && hold.since.is_some())
         else {
             return;
         };

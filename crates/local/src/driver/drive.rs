@@ -17,7 +17,7 @@ use super::records::Claims;
 use super::stops::{Asked, Stops};
 use super::{Decided, Hearer, Progress};
 use crate::clock::now;
-use crate::store::Store;
+use crate::store::{Happened, Store};
 
 /// No sleep is longer, so that a clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
@@ -50,19 +50,13 @@ pub(super) async fn drive(
             },
             Ok(()) = trouble.changed() => {
                 let waits = trouble.borrow_and_update().clone();
-                for driven in runs.values() {
-                    driven.tell(Progress::StoreWaits(waits.clone()));
-                }
+                let wait = |driven: &Driven| driven.tell(Progress::StoreWaits(waits.clone()));
+                runs.values().for_each(wait);
                 None
             }
             what = happened.recv() => {
                 // Whoever is too slow has missed some, and looks for all.
-                let what = what.ok();
-                for (id, driven) in &mut runs {
-                    if driven.happened(what.as_ref()) {
-                        touched.push(id.clone());
-                    }
-                }
+                touched = tell_news(&mut runs, what.ok().as_ref());
                 None
             }
             () = tokio::time::sleep(until_due(&runs, &admission)) => None,
@@ -129,12 +123,7 @@ pub(super) async fn drive(
             next = receiver.try_recv().ok();
         }
         let at = now();
-        for (id, driven) in &mut runs {
-            if driven.due.is_some_and(|due| due <= at) {
-                driven.take(Input::Tick);
-                touched.push(id.clone());
-            }
-        }
+        touched.extend(tick(&mut runs, at));
         admission.tick(at);
         let again = rounds(&mut runs, &mut admission, touched, at, (&store, &sender));
         for child in again {
@@ -147,6 +136,27 @@ pub(super) async fn drive(
             }
         }
     }
+}
+
+/// Tells runs what is in the log now, or that something is; names those that wait for it.
+fn tell_news(runs: &mut HashMap<Arc<str>, Driven>, happened: Option<&Happened>) -> Vec<Arc<str>> {
+    let told = runs.iter_mut().filter_map(|(id, driven)| {
+        let told = driven.happened(happened);
+        told.then(|| id.clone())
+    });
+    told.collect()
+}
+
+/// Tells runs that their time has come; names them.
+fn tick(runs: &mut HashMap<Arc<str>, Driven>, at: Timestamp) -> Vec<Arc<str>> {
+    let due = runs
+        .iter_mut()
+        .filter(|(_, driven)| driven.due.is_some_and(|due| due <= at));
+    let ticked = due.map(|(id, driven)| {
+        driven.take(Input::Tick);
+        id.clone()
+    });
+    ticked.collect()
 }
 
 /// Hands what runs have to say to the store and to admission, until nobody has more to say: whoever ends makes room for
@@ -265,6 +275,10 @@ fn take(
         | Happening::ChildFound
         | Happening::Rest(_)
         | Happening::Stop { run: None } => None,
+        Happening::WindDown => {
+            runs.values_mut().for_each(Driven::wind_down);
+            None
+        }
         Happening::Decide { run, decision } => {
             let Some(driven) = runs.get_mut(&run) else {
                 let _ = decision.answer.send(Decided::NotDriven);

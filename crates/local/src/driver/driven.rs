@@ -50,8 +50,8 @@ pub(super) struct Driven {
     claims: Arc<Claims>,
     /// What was written into the log.
     log: Log,
-    /// Whether one of its steps waits for what is written there.
-    waits_for_words: bool,
+    /// How many of its steps wait for what is written there.
+    listening: usize,
     /// What was told of whose word it waits for.
     waits: Option<Word>,
     services: Services,
@@ -67,6 +67,8 @@ pub(super) struct Driven {
     /// Open ranges by loop and first item.
     ranges: HashMap<(NodeId, u64), CancellationToken>,
     stopping: bool,
+    /// It is let go as soon as nothing of it goes on but waiting.
+    winding_down: bool,
     /// Nothing of it is done any more; see [`Taken::quiet`].
     quiet: bool,
     /// Since when it is under suspicion: it was taken up, and would count as the one that killed this process.
@@ -96,7 +98,7 @@ impl Driven {
             run: taken.run,
             claims,
             log,
-            waits_for_words: true,
+            listening: usize::MAX,
             waits: None,
             services,
             observer,
@@ -110,6 +112,7 @@ impl Driven {
             attempts: HashMap::new(),
             ranges: HashMap::new(),
             stopping: false,
+            winding_down: false,
             resting: Vec::new(),
             answers: Vec::new(),
             due: None,
@@ -140,7 +143,7 @@ impl Driven {
     /// Something is in the log: tells the steps that may wait for it, or all that wait if it is not known what. Whether there
     /// was anything to tell.
     pub(super) fn happened(&mut self, happened: Option<&Happened>) -> bool {
-        if !self.waits_for_words {
+        if self.listening == 0 {
             return false;
         }
         let id = self.id.clone();
@@ -212,7 +215,7 @@ impl Driven {
         let rows: Vec<Row> = rows.collect();
         self.seq += rows.len() as u64;
         let projection = self.run.projection();
-        self.waits_for_words = !projection.awaited.is_empty();
+        self.listening = projection.awaited.len();
         round.waits = waits_for(&projection);
         self.saving += 1;
         let (run, sender) = (self.id.clone(), sender.clone());
@@ -242,6 +245,7 @@ impl Driven {
             at,
             name: event.name.to_string(),
             data: journal::to_string(&event.data),
+            key: None,
             cause: Some(Cause {
                 workflow: started.workflow.clone(),
                 run: started.run.clone(),
@@ -559,6 +563,11 @@ impl Driven {
         self.ranges.values().for_each(CancellationToken::cancel);
     }
 
+    /// From now on waiting is nothing to stay for.
+    pub(super) fn wind_down(&mut self) {
+        self.winding_down = true;
+    }
+
     /// Whether nothing more will happen to it here, and what to say of that.
     pub(super) fn is_over(&self) -> bool {
         if self.saving > 0 {
@@ -571,6 +580,10 @@ impl Driven {
             if self.attempts.values().any(|attempt| attempt.precious) {
                 return false;
             }
+            self.tell(Progress::Stopped);
+            return true;
+        }
+        if self.winding_down && self.tasks == 0 {
             self.tell(Progress::Stopped);
             return true;
         }

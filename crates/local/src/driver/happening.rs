@@ -48,6 +48,8 @@ pub(super) enum Happening {
     Rest(tokio::sync::oneshot::Sender<()>),
     /// Someone decides something about a run.
     Decide { run: Arc<str>, decision: Decision },
+    /// Let go of each run as soon as nothing of it goes on but waiting.
+    WindDown,
     /// Stop one run in order, or all.
     Stop { run: Option<Arc<str>> },
 }

@@ -153,6 +153,11 @@ impl Driver {
         self.send(Happening::Stop { run: None });
     }
 
+    /// Lets go of each run as soon as nothing of it goes on but waiting: for a time, a look, a word. It can be resumed.
+    pub fn wind_down(&self) {
+        self.send(Happening::WindDown);
+    }
+
     /// Stops one run in order.
     pub fn stop_run(&self, run: &str) {
         let run = Some(run.into());

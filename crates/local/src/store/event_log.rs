@@ -25,6 +25,8 @@ pub struct NewEvent {
     pub name: String,
     /// What belongs to it, in the journal's form.
     pub data: String,
+    /// Makes it the same as one that was written with this key before.
+    pub key: Option<String>,
     /// The run that it comes from; none if a person said it.
     pub cause: Option<Cause>,
 }
@@ -67,7 +69,8 @@ pub(super) fn write(transaction: &Transaction<'_>, event: &NewEvent) -> rusqlite
     let cause = event.cause.as_ref();
     transaction
         .prepare_cached(
-            "INSERT INTO event_log (at, name, data, workflow, run, sandbox, causes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO event_log (at, name, data, workflow, run, sandbox, causes, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             event.at.0,
@@ -77,12 +80,13 @@ pub(super) fn write(transaction: &Transaction<'_>, event: &NewEvent) -> rusqlite
             cause.map(|cause| &cause.run),
             cause.map(|cause| cause.sandbox),
             cause.map_or(0, |cause| cause.causes),
+            event.key,
         ])?;
     Ok(())
 }
 
 impl Store {
-    /// Writes an event into the log; on disk when this returns. Blocking.
+    /// Writes an event into the log, unless one of its key is there; on disk when this returns. Blocking.
     ///
     /// # Errors
     /// As the store gives them; then it did not happen.
@@ -142,7 +146,7 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<Logged>, StoreError> {
         let mut found = Vec::new();
-        let sql = "SELECT id, at, name, data, workflow, run, sandbox, causes FROM event_log
+        let sql = "SELECT id, at, name, data, workflow, run, sandbox, causes, key FROM event_log
                    WHERE name = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
         for name in names {
             found.extend(self.query_with(sql, params![name, after, limit], logged)?);
@@ -208,6 +212,7 @@ fn logged(row: &Row<'_>) -> rusqlite::Result<Logged> {
             at: Timestamp(row.get(1)?),
             name: row.get(2)?,
             data: row.get(3)?,
+            key: row.get(8)?,
             cause,
         },
     })

@@ -134,9 +134,11 @@ CREATE TABLE event_log (
     workflow TEXT,
     run      TEXT,
     sandbox  INTEGER,
-    causes   INTEGER NOT NULL
+    causes   INTEGER NOT NULL,
+    key      TEXT
 ) STRICT;
 CREATE INDEX event_log_by_name ON event_log (name, id);
+CREATE UNIQUE INDEX event_log_once ON event_log (key) WHERE key IS NOT NULL;
 ALTER TABLE occurrences ADD COLUMN causes INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE awaited (

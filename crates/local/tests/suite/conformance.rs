@@ -66,7 +66,7 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         match progress.recv().await.expect("the driver says how it ends") {
             Progress::Ended(_) => break "ended",
             Progress::Interrupted => break "interrupted",
-            Progress::Event { .. } | Progress::Looking { .. } => {}
+            Progress::Event { .. } | Progress::Looking { .. } | Progress::Waits(_) => {}
             other => panic!("{other:?}"),
         }
     };

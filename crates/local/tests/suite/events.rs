@@ -12,6 +12,7 @@ fn event(name: &str, at: i64) -> NewEvent {
         at: Timestamp(at),
         name: name.to_owned(),
         data: "{}".to_owned(),
+        key: None,
         cause: None,
     }
 }

@@ -128,8 +128,8 @@ pub(super) async fn approve(arguments: Arguments) -> Result<Exit, Trouble> {
         .and_then(Value::as_str)
         .unwrap_or_default();
     match backend.approve(wish).await? {
-        // Nobody drove it: it goes on here.
-        Driven::Following(following) => {
+        // Nobody drove it, and nobody else can: it goes on here.
+        Driven::Following(following) if matches!(backend, Backend::Here(_)) => {
             let shown = Shown {
                 workflow: known.workflow,
                 json: arguments.json,
@@ -137,7 +137,7 @@ pub(super) async fn approve(arguments: Arguments) -> Result<Exit, Trouble> {
             };
             drive::drive(backend, following, shown, Some(known.report)).await
         }
-        Driven::Told | Driven::Exists => {
+        Driven::Following(_) | Driven::Told | Driven::Exists => {
             backend.close().await;
             if arguments.json {
                 print_json(&json!({ "run": run, "step": step, "choice": choice }));

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use flow_engine::run::announce::may_be_said;
 use flow_engine::value::Value;
 
+use flow_local::start::{id_of_key, new_id};
+
 use super::{StoreArguments, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::Backend;
@@ -22,6 +24,9 @@ pub(super) struct Arguments {
     /// A JSON or YAML file with what belongs to it.
     #[arg(long, value_name = "FILE")]
     data_file: Option<PathBuf>,
+    /// The same key is one event, however often it is said.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -42,6 +47,10 @@ pub(super) async fn emit(arguments: Arguments) -> Result<Exit, Trouble> {
     let mut backend = Backend::attach(&folders.store).await?;
     let wish = Emit {
         event: arguments.event.clone(),
+        key: match &arguments.key {
+            Some(key) => id_of_key(&arguments.event, key),
+            None => new_id(),
+        },
         data: data.unwrap_or_else(|| Value::map::<&str>([])),
     };
     backend.emit(wish).await?;

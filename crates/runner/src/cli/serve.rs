@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// A further name under which it is reached, such as that of a tunnel.
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
-    /// Where others reach it, such as https://flow.example.com: the beginning of the addresses at which steps are called back.
+    /// Where others reach it, such as `https://flow.example.com`: the beginning of the addresses at which steps are called back.
     #[arg(long, value_name = "URL")]
     public: Option<String>,
     /// How many runs are driven at once; others wait in the store.

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Trouble};
 
 impl Owner {
     /// Answers a step that waits for a person; the answer is on disk before this returns, or the run is driven here.
-    pub(super) async fn approve(&self, approve: Approve) -> Result<Driven, Trouble> {
+    pub(crate) async fn approve(&self, approve: Approve) -> Result<Driven, Trouble> {
         let _taking = self.taking.lock().await;
         let Approve {
             run,
@@ -50,6 +50,7 @@ impl Owner {
         }
         let driven = async {
             let (events, ready) = self.load(row)?;
+            self.can_be_called_back(&ready.workflow)?;
             let callbacks = self.store.callbacks();
             let taken = start::take_up(ready.workflow.clone(), events, callbacks);
             let mut taken = taken.map_err(|error| damaged(&run, &error))?;
@@ -76,7 +77,8 @@ impl Owner {
         }
         let message = "a step of the workflow waits to be called back, and nobody takes callbacks";
         let trouble = Trouble::new(Exit::Invalid, "run.callbacks", message);
-        Err(trouble.help("start `flow serve` in this project, which takes them, then run it again"))
+        Err(trouble
+            .help("start `flow serve` in this project, which takes them, then type the same again"))
     }
 }
 

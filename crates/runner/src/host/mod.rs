@@ -173,7 +173,7 @@ impl Backend {
         self.ask(What::Approve(Box::new(approve)), None).await
     }
 
-    /// Writes an event into the log. Asked of an owner that ends as it is asked it may be there twice.
+    /// Writes an event into the log, unless it is there.
     pub(crate) async fn emit(&mut self, emit: Emit) -> Result<Driven, Trouble> {
         self.ask(What::Emit(emit), None).await
     }

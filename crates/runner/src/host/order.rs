@@ -66,6 +66,8 @@ pub(crate) struct Approve {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Emit {
     pub(crate) event: String,
+    /// Said twice with one key it happened once.
+    pub(crate) key: String,
     #[serde(with = "journal")]
     pub(crate) data: Value,
 }

@@ -155,6 +155,7 @@ impl Owner {
         }
         let driven = async {
             let (events, ready) = self.load(row)?;
+            self.can_be_called_back(&ready.workflow)?;
             let taken = start::take_up(ready.workflow.clone(), events, self.store.callbacks());
             let mut taken = taken.map_err(|error| damaged(&run, &error))?;
             decide(&mut taken.run, &decisions, budget)?;
@@ -225,8 +226,8 @@ impl Owner {
     }
 
     /// Writes an event into the log: on disk when this returns.
-    pub(super) fn emit(&self, emit: Emit) -> Result<Driven, Trouble> {
-        let Emit { event, data } = emit;
+    pub(crate) fn emit(&self, emit: Emit) -> Result<Driven, Trouble> {
+        let Emit { event, key, data } = emit;
         let write = || {
             let data = spill(data, &*self.blobs()).map_err(|failure| {
                 Trouble::new(Exit::Unavailable, failure.code, failure.message)
@@ -235,6 +236,7 @@ impl Owner {
                 at: now(),
                 name: event,
                 data: journal::to_string(&data),
+                key: Some(key),
                 cause: None,
             };
             self.store.emit(event).map_err(Trouble::from)
@@ -267,6 +269,11 @@ impl Owner {
             say();
             self.driver.rest().await;
         }
+    }
+
+    /// Lets go of runs that do nothing but wait; they go on at the next start.
+    pub(crate) fn wind_down(&self) {
+        self.driver.wind_down();
     }
 
     /// Whether nobody is connected.

@@ -175,6 +175,7 @@ pub(crate) async fn serve(
     for part in parts {
         let _ = part.await;
     }
+    owner.wind_down();
     if tokio::time::timeout(settings.grace, owner.rest(|| ()))
         .await
         .is_err()

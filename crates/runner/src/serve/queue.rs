@@ -209,7 +209,7 @@ fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
             Err(reason) => {
                 pass(&daemon, &source, &queued, &reason);
                 daemon.count(&source, |going| {
-                    going.started = going.started.saturating_sub(1)
+                    going.started = going.started.saturating_sub(1);
                 });
                 true
             }
@@ -355,7 +355,7 @@ pub(super) async fn attend(
     }
     if waits != Some(Awaits::Person) {
         daemon.count(source, |going| {
-            going.started = going.started.saturating_sub(1)
+            going.started = going.started.saturating_sub(1);
         });
     }
     waits.is_none()

@@ -179,6 +179,19 @@ fn a_message_that_a_run_has_sent_starts_a_run_with_the_message() {
 }
 
 #[test]
+fn what_is_said_twice_with_one_key_happens_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    std::fs::create_dir_all(folder.join(".flow")).expect("a project");
+    for key in ["a", "a", "b"] {
+        emit(folder, &["report.ready", "--key", key]);
+    }
+    emit(folder, &["report.other", "--key", "a"]);
+    let found = reader(folder).events_after(&["report.ready", "report.other"], 0, 10);
+    assert_eq!(found.expect("readable").len(), 3);
+}
+
+#[test]
 fn names_that_only_runs_use_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, _, stderr) = run(folder.path(), &["emit", "run.failed"]);
