@@ -110,6 +110,7 @@ impl Run {
             step: self.nodes[id].step,
             arguments,
             state,
+            now: self.now,
             values,
         }));
     }

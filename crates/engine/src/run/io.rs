@@ -263,6 +263,8 @@ pub struct LookSpec {
     pub arguments: Value,
     /// What was there before; `None` at the first look.
     pub state: Option<Value>,
+    /// When it looks.
+    pub now: Timestamp,
     /// What its templates see.
     pub values: Arc<Values>,
 }

@@ -266,7 +266,7 @@ impl Poller {
                 Ok(seen)
             }
             Starts::Poll(watch) => {
-                let mut seen = judge(workflow, watch, position, page, values, context).await?;
+                let mut seen = judge(workflow, watch, position, page, at, values, context).await?;
                 if matches!(watch.look, Looks::Level(_)) {
                     // A level starts a run when it comes to hold, not as long as it holds.
                     let holds = !seen.found.is_empty();

@@ -26,6 +26,7 @@ mod quarantine;
 mod rested;
 mod retried;
 mod rules;
+mod sandboxed;
 mod schedules;
 #[cfg(unix)]
 mod serve;

@@ -1,5 +1,6 @@
 //! The daemon: real processes, real time, real sockets.
 
+mod connectors;
 mod polls;
 mod schedules;
 mod support;
