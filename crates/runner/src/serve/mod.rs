@@ -4,10 +4,11 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
 
 mod clock;
 mod daemon;
+mod dropped;
 mod files;
 mod hooks;
 mod http;
@@ -104,6 +105,7 @@ pub(crate) async fn serve(
         tokio::spawn(take_up::take_up(daemon.clone())),
         tokio::spawn(clock::keep_time(daemon.clone())),
         tokio::spawn(polls::poll(daemon.clone())),
+        tokio::spawn(dropped::watch(daemon.clone())),
     ];
     tokio::pin!(stop);
     let exit = loop {
@@ -234,7 +236,8 @@ fn overview(daemon: &Daemon) {
                 Starts::Poll(watch) => format!("looks every {}", watch.every),
                 Starts::Items(items) => format!("looks every {}", items.every),
                 Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
-                Starts::Event(_) | Starts::File(_) => {
+                Starts::File(pattern) => format!("watches `{pattern}`"),
+                Starts::Event(_) => {
                     format!(
                         "`{}` is not served yet by this version",
                         trigger.starts.word()
