@@ -176,7 +176,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
 }
 
 /// All inputs: those given, those that the trigger gives, and defaults.
-fn with_trigger(
+pub(super) fn with_trigger(
     workflow: &Workflow,
     starts: Option<&Trigger>,
     mut given: Map,

@@ -4,7 +4,7 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`.
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `hooks` with `verify` and `http`; `take_up` (runs left over), `log`; `send` with `sign` (deliveries made by hand).
 
 mod clock;
 mod daemon;
@@ -16,6 +16,8 @@ mod library;
 pub(crate) mod log;
 mod polls;
 mod queue;
+pub(crate) mod send;
+mod sign;
 mod take_up;
 mod verify;
 
@@ -58,6 +60,20 @@ pub(crate) struct Settings {
     pub(crate) log: Format,
 }
 
+/// The port on which deliveries are taken if no other is named.
+pub(crate) const PORT: u16 = 4180;
+
+/// The file of the store that says where its daemon listens.
+const ADDRESS: &str = "serve.address";
+
+/// Where the daemon of a store listens; where it would by default, if none has said so.
+pub(crate) fn address_of(store: &Path) -> String {
+    match std::fs::read_to_string(store.join(ADDRESS)) {
+        Ok(address) if !address.trim().is_empty() => address.trim().to_owned(),
+        _ => format!("http://127.0.0.1:{PORT}"),
+    }
+}
+
 /// Serves until `stop`; then stops in order: nothing new starts, and what goes on has a moment to end.
 pub(crate) async fn serve(
     settings: Settings,
@@ -88,11 +104,10 @@ pub(crate) async fn serve(
     read_anew(&daemon, &settings.folder, &first);
     // Whoever is told where it listens finds everything there.
     let server = Server::start(daemon.clone(), settings.port, &settings.hosts).await?;
-    log.say(
-        Level::Info,
-        "serve",
-        &format!("listens on http://{}", server.address),
-    );
+    let address = format!("http://{}", server.address);
+    std::fs::write(settings.store.join(ADDRESS), &address)
+        .map_err(|error| Trouble::new(Exit::Unavailable, "store.io", error.to_string()))?;
+    log.say(Level::Info, "serve", &format!("listens on {address}"));
     overview(&daemon);
     queue::left(&daemon, &queue)?;
     let parts = [
@@ -127,6 +142,7 @@ pub(crate) async fn serve(
     log.say(Level::Info, "serve", "stops: nothing new starts");
     daemon.stopping.cancel();
     server.stop();
+    let _ = std::fs::remove_file(settings.store.join(ADDRESS));
     for part in parts {
         let _ = part.await;
     }

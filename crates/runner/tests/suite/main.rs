@@ -2,6 +2,7 @@
 
 mod adopted;
 mod answers;
+mod backfilled;
 mod bad_yaml;
 mod budgets;
 mod checks;

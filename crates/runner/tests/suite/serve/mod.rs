@@ -4,5 +4,8 @@ mod connectors;
 mod dropped;
 mod polls;
 mod schedules;
+mod sent;
 mod support;
 mod webhooks;
+
+pub(crate) use support::Daemon;
