@@ -19,7 +19,8 @@ pub(super) struct Known {
     pub(super) keys: Vec<Arc<str>>,
     /// Those that were gone, with the time they left.
     pub(super) gone: Vec<(Arc<str>, i64)>,
-    known: HashSet<Arc<str>>,
+    /// Both.
+    all: HashSet<Arc<str>>,
 }
 
 impl Known {
@@ -32,17 +33,17 @@ impl Known {
             .filter_map(|(at, key)| Some((text(&key)?, at)))
             .filter(|(_, at)| now.0 - at < GONE_KEPT_MS)
             .collect();
-        let known = keys
+        let all = keys
             .iter()
             .chain(gone.iter().map(|(key, _)| key))
             .cloned()
             .collect();
-        Known { keys, gone, known }
+        Known { keys, gone, all }
     }
 
     /// Whether it is there, or was not long ago.
     pub(super) fn knows(&self, key: &Arc<str>) -> bool {
-        self.known.contains(key)
+        self.all.contains(key)
     }
 
     /// What is gone now that `there` is there: what left since, and what was gone before.

@@ -130,7 +130,7 @@ fn edge_outcome(
     // Services list the newest first.
     found.reverse();
     let next = if edge.news == News::Vanished {
-        let vanished = Vanished::since(before, state, &listed, now);
+        let vanished = Vanished::since(&before, state, &listed, now);
         let told = vanished.told.iter().map(|key| Sighted {
             key: key.to_string(),
             item: Value::map([(&*edge.key, Value::from(&**key))]),
@@ -158,7 +158,7 @@ struct Vanished {
 
 impl Vanished {
     fn since(
-        before: Known,
+        before: &Known,
         state: Option<&Value>,
         listed: &HashSet<Arc<str>>,
         now: Timestamp,

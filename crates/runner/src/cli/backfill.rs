@@ -263,12 +263,11 @@ async fn go(
     loop {
         while stopped.is_none() && going.len() < common.arguments.at_most_parallel as usize {
             let Some(at) = left.pop() else { break };
-            let driven = match &times[at].status {
-                Status::Run(_) => backend.resume(resumed(common, &times[at])).await?,
-                _ => {
-                    let new = start(common, &times[at], &backend.blobs())?;
-                    backend.start(new, None).await?
-                }
+            let driven = if matches!(times[at].status, Status::Run(_)) {
+                backend.resume(resumed(common, &times[at])).await?
+            } else {
+                let new = start(common, &times[at], &backend.blobs())?;
+                backend.start(new, None).await?
             };
             match driven {
                 Driven::Following(Following { progress, stop, .. }) => {
@@ -277,7 +276,7 @@ async fn go(
                 }
                 // Somebody else has begun with it just now, and sees to it.
                 Driven::Exists | Driven::Told => {
-                    times[at].status = Status::Run("running".to_owned())
+                    times[at].status = Status::Run("running".to_owned());
                 }
             }
         }

@@ -64,7 +64,7 @@ pub(crate) struct Settings {
 pub(crate) const PORT: u16 = 4180;
 
 /// The file of the store that says where its daemon listens.
-const ADDRESS: &str = "serve.address";
+const ADDRESS: &str = "address";
 
 /// Where the daemon of a store listens; where it would by default, if none has said so.
 pub(crate) fn address_of(store: &Path) -> String {

@@ -24,6 +24,7 @@ mod pages_of_connectors;
 mod places;
 mod plans;
 mod quarantine;
+mod queued;
 mod rested;
 mod retried;
 mod rules;

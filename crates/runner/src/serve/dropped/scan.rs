@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use flow_engine::value::Hash;
 use glob::MatchOptions;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ const DEPTH_MAX: usize = 64;
 /// A pattern of paths below the project folder.
 pub(super) struct Pattern {
     text: String,
-    pattern: glob::Pattern,
+    glob: glob::Pattern,
     /// The folder in which everything lies that it can mean.
     pub(super) folder: PathBuf,
 }
@@ -47,7 +48,7 @@ impl Stamp {
 impl Pattern {
     /// Reads a pattern of a workflow.
     pub(super) fn parse(text: &str, project: &Path) -> Result<Pattern, String> {
-        let pattern = glob::Pattern::new(text)
+        let glob = glob::Pattern::new(text)
             .map_err(|error| format!("[file.glob] `{text}` is not a pattern: {error}"))?;
         let mut parts: Vec<&str> = text.split('/').collect();
         // The last part is the name of a file, or of many.
@@ -58,7 +59,7 @@ impl Pattern {
         let folder = fixed.fold(project.to_owned(), |folder, part| folder.join(part));
         Ok(Pattern {
             text: text.to_owned(),
-            pattern,
+            glob,
             folder,
         })
     }
@@ -120,7 +121,7 @@ impl Pattern {
             require_literal_separator: true,
             ..MatchOptions::default()
         };
-        self.pattern.matches_with(path, options)
+        self.glob.matches_with(path, options)
     }
 }
 
@@ -137,9 +138,8 @@ pub(super) fn hash(path: &Path, stamp: Stamp) -> io::Result<Option<String>> {
     }
     let after = Stamp::of(&fs::symlink_metadata(path)?);
     let read = Stamp::of(&file.metadata()?);
-    let hex = |byte: &u8| format!("{byte:02x}");
     let is_same = after == stamp && read == stamp;
-    Ok(is_same.then(|| hash.finalize().iter().map(hex).collect()))
+    Ok(is_same.then(|| Hash::from_bytes(hash.finalize().into()).to_string()))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {
