@@ -7,6 +7,7 @@ use flow_engine::run::look::{LookOutcome, look};
 use flow_engine::run::poll::{ItemsLook, look_for_items};
 use flow_engine::run::values::apply_output;
 use flow_engine::run::{Failure, LookSpec, Values};
+use flow_engine::time::Timestamp;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::trigger::Items;
 use flow_engine::workflow::{CallShape, Stop, Watch, Workflow};
@@ -36,6 +37,7 @@ pub async fn take_look(
         watch,
         spec.state.as_ref(),
         page,
+        spec.now,
         &spec.values,
         context,
     );
@@ -115,6 +117,7 @@ pub async fn judge(
     watch: &Watch,
     state: Option<&Value>,
     page: Value,
+    now: Timestamp,
     values: &Arc<Values>,
     context: &StepContext,
 ) -> Result<LookOutcome, Failure> {
@@ -122,7 +125,15 @@ pub async fn judge(
     let (state, values) = (state.cloned(), values.clone());
     blocking(move || {
         let blobs = &*context.blobs;
-        look(&workflow, &watch, state.as_ref(), &page, &values, blobs)
+        look(
+            &workflow,
+            &watch,
+            state.as_ref(),
+            &page,
+            now,
+            &values,
+            blobs,
+        )
     })
     .await
 }

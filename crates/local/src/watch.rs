@@ -11,6 +11,7 @@ use flow_engine::run::{Failure, LookSpec, NodeId, Values};
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::{Stop, Watch, Workflow};
 
+use crate::clock::now;
 use crate::driver::Services;
 
 /// First wait after a look that could not be taken; doubled each time, up to five minutes.
@@ -46,6 +47,7 @@ pub async fn next_event(
             arguments: rendered.clone(),
             state: state.clone(),
             since: None,
+            now: now(),
             values: values.clone(),
         };
         match take_look(workflow, watch, None, spec, &*services.runner, context).await {

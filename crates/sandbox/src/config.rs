@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::batches::Endings;
 use crate::faults::Faults;
 
 /// What a [`crate::Sandbox`] is started with.
@@ -11,14 +12,10 @@ pub struct Config {
     pub state: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
-    /// How many seconds after its creation a batch ends. Default 3.
-    pub batch_seconds: f64,
+    /// How batches end; what is not said is as the state folder has it.
+    pub endings: Endings,
     /// How many seconds after a cancel the batch ends, if it would not end sooner. Default 0.5.
     pub cancel_seconds: f64,
-    /// The share of a batch's valid requests that end as `errored`, from 0 to 1. Default 0.02.
-    pub errored_share: f64,
-    /// The share of a batch's valid requests that end as `expired`, from 0 to 1. Default 0.01.
-    pub expired_share: f64,
     /// The faults to play; `PUT /_sandbox/faults` replaces them.
     pub faults: Faults,
     /// How many connections may be open at once; more wait to be accepted. Default 1024.
@@ -31,10 +28,8 @@ impl Config {
         Config {
             state: state.into(),
             port: 0,
-            batch_seconds: 3.0,
+            endings: Endings::default(),
             cancel_seconds: 0.5,
-            errored_share: 0.02,
-            expired_share: 0.01,
             faults: Faults::default(),
             connections_max: 1024,
         }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crate::app::{App, Shared};
 use crate::faults::Faults;
-use crate::files;
 use crate::page::Query;
+use crate::{batches, files, models};
 
 /// The control routes.
 pub(crate) fn router() -> Router<Arc<App>> {
@@ -21,6 +21,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/_sandbox/health", get(health))
         .route("/_sandbox/requests", get(requests).delete(forget))
         .route("/_sandbox/faults", put(replace_faults))
+        .route("/_sandbox/batches", put(batches::end_otherwise))
+        .route("/_sandbox/models", post(models::add))
         .route(
             "/_sandbox/files",
             post(files::plant).layer(DefaultBodyLimit::disable()),

@@ -15,6 +15,8 @@
 //!   `max_tokens` allows at four bytes a token.
 //! - Of an `enum` in a schema, the value whose words occur in the user text is answered.
 //! - `PUT /_sandbox/faults` replaces the script of [`Faults`].
+//! - `PUT /_sandbox/batches` changes the [`Endings`] of batches that are made from then on, for good.
+//! - `POST /_sandbox/models` lets a model appear.
 //! - `GET /_sandbox/requests?since=N` lists what was asked, `DELETE` on it forgets that; one line a
 //!   request is kept for good in `requests.jsonl` in the state folder, written just before the
 //!   answer is sent.
@@ -50,6 +52,7 @@ mod record;
 mod server;
 mod skills;
 
+pub use batches::Endings;
 pub use config::Config;
 pub use faults::{
     Action, Drip, Faults, FaultsError, Match, ResetAt, RetryAfter, Rule, StatusFault,

@@ -107,26 +107,13 @@ impl Drop for Sandbox {
 }
 
 fn check(config: &Config) -> Result<(), SandboxError> {
-    let share = |name: &str, value: f64| match value {
-        0.0..=1.0 => Ok(()),
-        _ => Err(SandboxError::Config(format!(
-            "{name} must be from 0 to 1, not {value}"
-        ))),
-    };
-    let seconds = |name: &str, value: f64| match value {
+    config.endings.check().map_err(SandboxError::Config)?;
+    match config.cancel_seconds {
         0.0..=86_400.0 => Ok(()),
-        _ => Err(SandboxError::Config(format!(
-            "{name} must be from 0 to 86400 seconds, not {value}"
+        other => Err(SandboxError::Config(format!(
+            "cancel_seconds must be from 0 to 86400, not {other}"
         ))),
-    };
-    share("errored_share", config.errored_share)?;
-    share("expired_share", config.expired_share)?;
-    share(
-        "errored_share + expired_share",
-        config.errored_share + config.expired_share,
-    )?;
-    seconds("batch_seconds", config.batch_seconds)?;
-    seconds("cancel_seconds", config.cancel_seconds)
+    }
 }
 
 /// Accepts until dropped. The set of connections lies in this future, so they go along with it.

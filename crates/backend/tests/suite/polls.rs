@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use flow_backend::conformance::workflow;
 use flow_backend::virtual_world::memory::MemoryBlobs;
+use flow_engine::catalog::{Look, News};
 use flow_engine::run::Values;
-use flow_engine::run::look::Sighted;
+use flow_engine::run::look::{self as looks, Sighted};
 use flow_engine::run::poll::{ItemsLook, asked_from, in_batches, look_for_items};
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_engine::workflow::trigger::Items;
-use flow_engine::workflow::{Starts, Workflow};
+use flow_engine::workflow::{Starts, Watch, Workflow};
 use proptest::prelude::*;
 
 const MINUTE: i64 = 60_000;
@@ -291,4 +292,105 @@ fn what_is_there_at_first_counts_only_if_it_is_asked_for() {
         .filter_map(|batch| Some(batch.item.as_list()?.len()))
         .collect();
     assert_eq!(sizes, [2, 1]);
+}
+
+/// What the edge of a trigger finds in pages of ids, look by look, an hour apart.
+fn edge(news: &News, pages: &[(i64, &str)]) -> Vec<Vec<String>> {
+    let text = "connections: { s: { connector: svc } }\non: { trigger: s.new, every: 1m }\nsteps: { a: { value: 1 } }\n";
+    let workflow = workflow(text);
+    let Starts::Poll(watch) = &workflow.triggers["main"].starts else {
+        panic!("it looks");
+    };
+    let mut watch = Watch::clone(watch);
+    let Look::Edge(edge) = &mut watch.look else {
+        panic!("an edge");
+    };
+    edge.news = news.clone();
+    let mut state = None;
+    let mut told = Vec::new();
+    for (hour, page) in pages {
+        let items = page.split_whitespace().map(|id| {
+            let (id, done) = id.strip_suffix('!').map_or((id, false), |id| (id, true));
+            Value::map([("id", Value::from(id)), ("done", Value::Bool(done))])
+        });
+        let page = Value::list(items);
+        let (values, blobs) = (Values::default(), MemoryBlobs::default());
+        let now = Timestamp(hour * 60 * MINUTE);
+        let seen = looks::look(
+            &workflow,
+            &watch,
+            state.as_ref(),
+            &page,
+            now,
+            &values,
+            &blobs,
+        );
+        let seen = seen.expect("it looks");
+        told.push(seen.found.into_iter().map(|found| found.key).collect());
+        state = seen.state.or(state);
+    }
+    told
+}
+
+#[test]
+fn an_item_that_leaves_a_page_and_comes_back_is_no_new_one() {
+    let told = edge(
+        &News::Appeared,
+        &[
+            (0, "a b"),
+            (1, "a"),
+            (2, "c b a"),
+            (3, "c"),
+            (4, "a b c"),
+            (40, "a b c d"),
+        ],
+    );
+    assert_eq!(
+        told,
+        [
+            vec![],
+            vec![],
+            vec!["c".to_owned()],
+            vec![],
+            vec![],
+            vec!["d".to_owned()]
+        ]
+    );
+    // What has been away for a day is new.
+    let told = edge(
+        &News::Appeared,
+        &[(0, "a"), (1, ""), (24, "a"), (25, ""), (50, "a")],
+    );
+    assert_eq!(told.concat(), ["a"]);
+}
+
+#[test]
+fn an_item_that_was_told_is_told_again_only_if_it_was_seen_otherwise() {
+    let done = News::Became("item.done".into());
+    let told = edge(
+        &done,
+        &[(0, "a"), (1, "a!"), (2, ""), (3, "a!"), (4, "a"), (5, "a!")],
+    );
+    let times: Vec<usize> = told.iter().map(Vec::len).collect();
+    assert_eq!(times, [0, 1, 0, 0, 0, 1]);
+}
+
+#[test]
+fn what_two_looks_do_not_see_is_gone_and_told_once() {
+    let pages = [
+        (0, "a b"),
+        (1, "a"),
+        (2, "a b"),
+        (3, "b"),
+        (4, "b"),
+        (5, "b"),
+        (6, "a b"),
+        (7, "b"),
+        (8, "b"),
+        (9, ""),
+    ];
+    let told = edge(&News::Vanished, &pages);
+    let times: Vec<usize> = told.iter().map(Vec::len).collect();
+    assert_eq!(times, [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(told.concat(), ["a"]);
 }

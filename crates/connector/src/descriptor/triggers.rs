@@ -143,6 +143,11 @@ fn trigger(
         }
         None => fields::type_of_fields(&resource.fields),
     };
+    let output = match &written.edge {
+        // Nothing but its key is known of what is not there any more.
+        Some(edge) if edge.vanished && written.output.is_none() => only(output, &edge.key),
+        _ => output,
+    };
     let title = written
         .title
         .as_deref()
@@ -173,6 +178,17 @@ fn action_of(service: &Service, resource: &ResourceDocument, name: &str) -> Opti
     let full: Arc<str> = format!("{}.{name}", resource.handle).into();
     let found = service.operations.get(&full)?;
     (found.entry.kind == OperationKind::Action).then_some(full)
+}
+
+/// The type with one of its members.
+fn only(ty: Type, member: &str) -> Type {
+    let Type::Record(record) = &ty else {
+        return ty;
+    };
+    let mut record = (**record).clone();
+    record.fields.retain(|name, _| &**name == member);
+    record.open = false;
+    Type::Record(Arc::new(record))
 }
 
 fn news(edge: &EdgeDocument) -> News {

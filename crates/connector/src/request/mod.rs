@@ -7,7 +7,7 @@ pub(crate) mod multipart;
 mod prepared;
 pub(crate) mod query;
 pub(crate) mod secrets;
-mod source;
+pub(crate) mod source;
 mod spill;
 mod write;
 

@@ -44,6 +44,17 @@ pub(crate) fn with_files(value: &Value, context: &StepContext) -> Result<Value, 
     }
 }
 
+/// Whether a source in it is written as a file.
+pub(crate) fn has_files(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().any(has_files),
+        Value::Map(map) => map.iter().any(|(name, member)| {
+            &**name == "source" && file_of(member).is_some() || has_files(member)
+        }),
+        _ => false,
+    }
+}
+
 /// What is to be sent, if a source is written as a file.
 fn file_of(source: &Value) -> Option<&Value> {
     let map = source.as_map()?;

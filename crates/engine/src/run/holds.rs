@@ -153,6 +153,7 @@ impl Run {
             arguments,
             state,
             since,
+            now: self.now,
             values,
         }));
     }

@@ -275,6 +275,8 @@ pub struct LookSpec {
     pub state: Option<Value>,
     /// Since when what is written in the log counts, for a trigger that waits for it.
     pub since: Option<Timestamp>,
+    /// When it looks.
+    pub now: Timestamp,
     /// What its templates see.
     pub values: Arc<Values>,
 }

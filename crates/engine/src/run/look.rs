@@ -1,12 +1,16 @@
 //! One look of a trigger: what was there, what is there, what happened in between.
 
+use std::sync::Arc;
+
 use crate::collections::HashSet;
 
+use super::known::{Known, list, newest, timed_list};
 use super::values::Reading;
 use super::{Failure, Values};
 use crate::catalog::{Edge, Look, News};
 use crate::eval::{BlobRead, items};
 use crate::expr::{Expression, Scope};
+use crate::time::Timestamp;
 use crate::value::Value;
 use crate::workflow::{Bare, Stop, Watch, Workflow};
 
@@ -31,7 +35,9 @@ pub struct Sighted {
 /// Compares `page`, what the trigger's query gave, with `state`, what the look before left.
 ///
 /// A level has no state and finds its object as soon as the condition holds. An edge takes its first page as the
-/// baseline and finds what is news since; its state is the list of keys that count as seen.
+/// baseline and finds what is news since; its state is the list of keys that count as seen, or, once some have left, a map
+/// with `keys`, `gone` (those that left not long ago, or were told to be gone) and `missing` (those that one look did not
+/// see: what two looks in a row do not see is gone).
 ///
 /// # Errors
 /// A failure of the condition or of `where`, with its place.
@@ -40,6 +46,7 @@ pub fn look(
     watch: &Watch,
     state: Option<&Value>,
     page: &Value,
+    now: Timestamp,
     values: &Values,
     blobs: &dyn BlobRead,
 ) -> Result<LookOutcome, Failure> {
@@ -57,7 +64,7 @@ pub fn look(
                     .collect(),
             }
         }
-        Look::Edge(edge) => edge_outcome(edge, state, page, values, blobs)?,
+        Look::Edge(edge) => edge_outcome(edge, state, page, now, values, blobs)?,
         Look::Either { .. } | Look::Time | Look::Signal(_) | Look::Success(_) => LookOutcome {
             state: None,
             found: Vec::new(),
@@ -97,67 +104,103 @@ fn edge_outcome(
     edge: &Edge,
     state: Option<&Value>,
     page: &Value,
+    now: Timestamp,
     values: &Values,
     blobs: &dyn BlobRead,
 ) -> Result<LookOutcome, Failure> {
-    let mut now = Vec::new();
-    let mut counted = Vec::new();
+    let before = Known::of(state, now);
+    let mut listed: HashSet<Arc<str>> = HashSet::default();
+    let mut counted: Vec<Arc<str>> = Vec::new();
+    let mut found = Vec::new();
     for item in items(page, blobs)? {
         let item = item?;
+        let key: Arc<str> = key_of(item.get(&edge.key), &item).into();
         let counts = match &edge.news {
             News::Appeared | News::Vanished => true,
             News::Became(text) => condition(text, &item, values, blobs)?,
         };
-        let key = key_of(item.get(&edge.key), &item);
-        if counts {
-            counted.push(key.clone());
+        if !listed.insert(key.clone()) || !counts {
+            continue;
         }
-        now.push((key, item, counts));
+        counted.push(key.clone());
+        if edge.news != News::Vanished && state.is_some() && !before.knows(&key) {
+            found.push(Sighted {
+                key: key.to_string(),
+                item,
+            });
+        }
     }
-    let seen: Option<HashSet<String>> = state.map(|state| {
-        let keys = state.as_list().unwrap_or_default();
-        keys.iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
-    });
-    let Some(seen) = seen else {
-        return Ok(LookOutcome {
-            state: Some(keys(counted)),
-            found: Vec::new(),
-        });
-    };
-    let there: HashSet<&String> = counted.iter().collect();
-    let same = there.len() == seen.len() && there.iter().all(|key| seen.contains(*key));
-    let mut found: Vec<Sighted> = match edge.news {
-        News::Vanished => {
-            let mut gone: Vec<_> = seen.iter().filter(|key| !there.contains(key)).collect();
-            gone.sort();
-            gone.into_iter()
-                .map(|key| Sighted {
-                    key: key.clone(),
-                    item: Value::map([(&*edge.key, Value::from(key.as_str()))]),
-                })
-                .collect()
-        }
-        _ => now
-            .into_iter()
-            .filter(|(key, _, counts)| *counts && !seen.contains(key))
-            .map(|(key, item, _)| Sighted { key, item })
-            .collect(),
-    };
     // Services list the newest first.
-    if edge.news != News::Vanished {
-        found.reverse();
-    }
+    found.reverse();
+    let next = if edge.news == News::Vanished {
+        let vanished = Vanished::since(&before, state, &listed, now);
+        let told = vanished.told.iter().map(|key| Sighted {
+            key: key.to_string(),
+            item: Value::map([(&*edge.key, Value::from(&**key))]),
+        });
+        found.extend(told);
+        remembered(counted, &vanished.gone, &vanished.missing)
+    } else {
+        remembered(counted, &before.gone(&listed, now), &[])
+    };
     Ok(LookOutcome {
-        state: (!same).then(|| keys(counted)),
+        state: (state != Some(&next)).then_some(next),
         found,
     })
 }
 
-fn keys(keys: Vec<String>) -> Value {
-    Value::list(keys.into_iter().map(Value::from))
+/// What has left a list.
+struct Vanished {
+    /// What two looks in a row did not see.
+    told: Vec<Arc<str>>,
+    /// What this look is the first not to see.
+    missing: Vec<Arc<str>>,
+    /// What was told not long ago, with the time: it is not told again.
+    gone: Vec<(Arc<str>, i64)>,
+}
+
+impl Vanished {
+    fn since(
+        before: &Known,
+        state: Option<&Value>,
+        listed: &HashSet<Arc<str>>,
+        now: Timestamp,
+    ) -> Vanished {
+        let missing = state.and_then(|state| state.get("missing")?.as_list());
+        let missing = missing.unwrap_or_default().iter().filter_map(Value::as_str);
+        let mut told: Vec<Arc<str>> = missing.map(Arc::from).collect();
+        told.retain(|key| !listed.contains(key));
+        let known: HashSet<&Arc<str>> = before.gone.iter().map(|(key, _)| key).collect();
+        let is_new = |key: &Arc<str>| !listed.contains(key) && !known.contains(key);
+        let missing: Vec<Arc<str>> = before
+            .keys
+            .iter()
+            .filter(|key| is_new(key))
+            .cloned()
+            .collect();
+        told.sort();
+        let new = told.iter().map(|key| (key.clone(), now.0));
+        let gone = newest(before.gone.iter().cloned().chain(new).collect());
+        Vanished {
+            told,
+            missing,
+            gone,
+        }
+    }
+}
+
+/// What the next look is compared with.
+fn remembered(mut keys: Vec<Arc<str>>, gone: &[(Arc<str>, i64)], missing: &[Arc<str>]) -> Value {
+    keys.sort();
+    let keys = list(&keys);
+    if gone.is_empty() && missing.is_empty() {
+        return keys;
+    }
+    Value::map([
+        ("keys", keys),
+        ("gone", timed_list(gone)),
+        ("missing", list(missing)),
+    ])
 }
 
 /// The key of an item; an item without one is known by its content.

@@ -34,6 +34,7 @@ mod inputs;
 pub mod io;
 mod item;
 mod items;
+mod known;
 pub mod look;
 mod loops;
 mod machine;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::collections::HashSet;
 
+use super::known::{self, Known, timed};
 use super::look::{LookOutcome, Sighted, key_of, lets_through};
 use super::{Failure, Values};
 use crate::eval::{BlobRead, items};
@@ -18,10 +19,6 @@ use crate::value::{Hash, Value, journal};
 use crate::workflow::trigger::Items;
 use crate::workflow::{Bare, Stop, Workflow};
 
-/// So long the key of an item that is not there any more is known.
-const GONE_KEPT_MS: i64 = 24 * 3600 * 1000;
-/// How many such keys are known at most.
-const GONE_KEPT: usize = 10_000;
 /// A look asks from the position that was known this long ago: what came late is still seen.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;
 
@@ -74,7 +71,7 @@ pub fn look_for_items(
         bare.eval(&Scope::new(&reading).with(&locals), &workflow.source)
             .map_err(Stop::into_failure)
     };
-    let before = Before::of(state, now);
+    let before = Known::of(state, now);
     let is_first = state.is_none() && !polled.backfill;
     let mut keys: Vec<Arc<str>> = Vec::new();
     let mut there: HashSet<Arc<str>> = HashSet::default();
@@ -122,7 +119,12 @@ pub fn look_for_items(
         (Some(one), Some(other)) => order(one, other),
         _ => Ordering::Equal,
     });
-    let state = before.then(&keys, &there, latest, now);
+    let asked = asked_next(positions(state), latest, now);
+    let state = Value::map([
+        ("keys", known::list(&keys)),
+        ("gone", known::timed_list(&before.gone(&there, now))),
+        ("asked", asked),
+    ]);
     Ok(LookOutcome {
         state: Some(state),
         found: found.into_iter().map(|(_, sighted)| sighted).collect(),
@@ -143,101 +145,23 @@ pub fn in_batches(found: &[Sighted], size: u32) -> Vec<Sighted> {
     found.chunks(size).map(batch).collect()
 }
 
-/// What was known before a look.
-struct Before {
-    /// In the order of the look before.
-    keys: Vec<Arc<str>>,
-    gone: Vec<(Arc<str>, i64)>,
-    known: HashSet<Arc<str>>,
-    asked: Vec<(i64, Value)>,
-}
-
-impl Before {
-    fn of(state: Option<&Value>, now: Timestamp) -> Before {
-        let list = |name: &str| state.and_then(|state| state.get(name)?.as_list());
-        let text = |value: &Value| value.as_str().map(Arc::<str>::from);
-        let keys: Vec<Arc<str>> = list("keys")
-            .unwrap_or_default()
-            .iter()
-            .filter_map(text)
-            .collect();
-        let gone: Vec<(Arc<str>, i64)> = timed(list("gone"))
-            .filter_map(|(at, key)| Some((text(&key)?, at)))
-            .filter(|(_, at)| now.0 - at < GONE_KEPT_MS)
-            .collect();
-        let known = keys
-            .iter()
-            .chain(gone.iter().map(|(key, _)| key))
-            .cloned()
-            .collect();
-        Before {
-            keys,
-            gone,
-            known,
-            asked: positions(state),
+/// The positions of a cursor that the next look needs: one that is old enough to ask from, and all that are younger.
+fn asked_next(mut asked: Vec<(i64, Value)>, latest: Option<Value>, now: Timestamp) -> Value {
+    if let Some(latest) = latest {
+        match asked.last() {
+            Some((_, known)) if *known == latest => {}
+            _ => asked.push((now.0, latest)),
         }
     }
-
-    fn knows(&self, key: &Arc<str>) -> bool {
-        self.known.contains(key)
-    }
-
-    /// What the next look begins with.
-    fn then(
-        self,
-        keys: &[Arc<str>],
-        there: &HashSet<Arc<str>>,
-        latest: Option<Value>,
-        now: Timestamp,
-    ) -> Value {
-        let left = self.keys.into_iter().map(|key| (key, now.0));
-        let mut gone: Vec<(Arc<str>, i64)> = self
-            .gone
-            .into_iter()
-            .chain(left)
-            .filter(|(key, _)| !there.contains(key))
-            .collect();
-        let too_many = gone.len().saturating_sub(GONE_KEPT);
-        gone.drain(..too_many);
-        let mut asked = self.asked;
-        if let Some(latest) = latest {
-            match asked.last() {
-                Some((_, known)) if *known == latest => {}
-                _ => asked.push((now.0, latest)),
-            }
-        }
-        // One that is old enough to ask from, and all that are younger.
-        let old = asked.iter().rposition(|(at, _)| now.0 - at >= OVERLAP_MS);
-        asked.drain(..old.unwrap_or(0));
-        let pair = |at: i64, value: Value| Value::list([Value::from(at), value]);
-        Value::map([
-            (
-                "keys",
-                Value::list(keys.iter().map(|key| Value::from(&**key))),
-            ),
-            (
-                "gone",
-                Value::list(gone.iter().map(|(key, at)| pair(*at, Value::from(&**key)))),
-            ),
-            (
-                "asked",
-                Value::list(asked.into_iter().map(|(at, value)| pair(at, value))),
-            ),
-        ])
-    }
+    let old = asked.iter().rposition(|(at, _)| now.0 - at >= OVERLAP_MS);
+    asked.drain(..old.unwrap_or(0));
+    let pair = |(at, value): (i64, Value)| Value::list([Value::from(at), value]);
+    Value::list(asked.into_iter().map(pair))
 }
 
 /// The positions that are known, oldest first.
 fn positions(state: Option<&Value>) -> Vec<(i64, Value)> {
     timed(state.and_then(|state| state.get("asked")?.as_list())).collect()
-}
-
-fn timed(list: Option<&[Value]>) -> impl Iterator<Item = (i64, Value)> {
-    let pair = |value: &Value| match value.as_list()? {
-        [at, value] => Some((at.as_i64()?, value.clone())),
-        _ => None,
-    };
-    list.unwrap_or_default().iter().filter_map(pair)
 }
 
 /// Numbers by their size, texts letter by letter: what the service said, never our clock.

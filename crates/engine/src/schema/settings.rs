@@ -30,7 +30,7 @@ fn for_each() -> Json {
     });
     map_or(
         &with(long, json!({ "required": ["in"] })),
-        &json!({ "type": "string" }),
+        &json!({ "type": ["string", "array"] }),
     )
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod approve;
+mod backfill;
 mod backup;
 mod call;
 mod cancel;
@@ -33,6 +34,7 @@ mod spent;
 mod test;
 mod token;
 mod triggers;
+mod webhook;
 mod why;
 
 use std::path::PathBuf;
@@ -89,6 +91,8 @@ enum Command {
     /// Tell when triggers made of times are due, and why.
     #[command(subcommand)]
     Schedule(schedule::Command),
+    /// Start runs for times of the past, on purpose.
+    Backfill(backfill::Arguments),
     /// List runs, newest first.
     Runs(runs::ListArguments),
     /// Show one run: its steps, outputs and failures.
@@ -118,6 +122,9 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Show what starts runs, and what became of what it noticed; pause it.
     Triggers(triggers::Arguments),
+    /// Make deliveries by hand.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Serve the workflows of a folder: start a run when one of their triggers notices something.
     Serve(serve::Arguments),
     /// Make, list and end tokens for the daemon's API.
@@ -204,6 +211,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Why(arguments) => why::why(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Triggers(arguments) => triggers::triggers(arguments).await,
+        Command::Webhook(command) => webhook::webhook(&command).await,
         Command::Serve(arguments) => serve::serve(arguments).await,
         Command::Token(command) => token::token(&command),
         Command::Api(command) => Ok(api::api(&command)),
@@ -218,6 +226,7 @@ async fn run_command(command: Command) -> Result<Exit, Trouble> {
         Command::Plan(arguments) => plan::plan(&arguments).await,
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Schedule(command) => schedule::schedule(&command),
+        Command::Backfill(arguments) => Box::pin(backfill::backfill(arguments)).await,
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Show(arguments) => runs::show(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow_sandbox::{Config, Faults};
+use flow_sandbox::{Config, Endings, Faults};
 
 use super::signals::Signals;
 use super::{StoreArguments, print};
@@ -17,15 +17,15 @@ pub(super) struct Arguments {
     /// Its state; `sandbox` in the store if not given.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Seconds from the creation of a batch to its end.
-    #[arg(long, default_value_t = 3.0)]
-    batch_seconds: f64,
-    /// Share of valid batch requests that end as errored, from 0 to 1.
-    #[arg(long, default_value_t = 0.02)]
-    errored: f64,
-    /// Share of valid batch requests that end as expired, from 0 to 1.
-    #[arg(long, default_value_t = 0.01)]
-    expired: f64,
+    /// Seconds from the creation of a batch to its end: 3 if nobody said otherwise.
+    #[arg(long)]
+    batch_seconds: Option<f64>,
+    /// Share of valid batch requests that end as errored, from 0 to 1: 0.02 if nobody said otherwise.
+    #[arg(long)]
+    errored: Option<f64>,
+    /// Share of valid batch requests that end as expired, from 0 to 1: 0.01 if nobody said otherwise.
+    #[arg(long)]
+    expired: Option<f64>,
     /// A JSON or YAML file with a script of faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -41,9 +41,11 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<Exit, Trouble> {
             .unwrap_or_else(|| folders.store.join("sandbox")),
     );
     config.port = arguments.port;
-    config.batch_seconds = arguments.batch_seconds;
-    config.errored_share = arguments.errored;
-    config.expired_share = arguments.expired;
+    config.endings = Endings {
+        seconds: arguments.batch_seconds,
+        errored: arguments.errored,
+        expired: arguments.expired,
+    };
     if let Some(file) = &arguments.faults {
         let invalid = |message: String| {
             Trouble::new(

@@ -7,8 +7,8 @@ use comfy_table::{ContentArrangement, Table};
 use flow_engine::finding::nearest;
 use flow_engine::schedule::{Due, Timetable};
 use flow_engine::time::Timestamp;
-use flow_engine::workflow::Workflow;
 use flow_engine::workflow::trigger::Misfire;
+use flow_engine::workflow::{Trigger, Workflow};
 use flow_local::clock::now;
 use serde_json::json;
 
@@ -94,12 +94,30 @@ fn listed(
     from: Timestamp,
 ) -> Result<Vec<Listed>, Trouble> {
     let file = arguments.file.display();
+    let timed = timed(workflow, &file.to_string(), arguments.trigger.as_deref())?;
+    let listed = |(trigger, timetable): (&Trigger, Timetable)| Listed {
+        times: timetable
+            .after(from)
+            .take(arguments.number as usize)
+            .collect(),
+        enabled: trigger.enabled,
+        timetable,
+    };
+    Ok(timed.into_iter().map(listed).collect())
+}
+
+/// The triggers of a file that are made of times, or the one of this name; there is at least one.
+pub(super) fn timed<'w>(
+    workflow: &'w Workflow,
+    file: &str,
+    wanted: Option<&str>,
+) -> Result<Vec<(&'w Trigger, Timetable)>, Trouble> {
     let refused = |message: String, help: String| {
         Err(Trouble::new(Exit::Usage, "schedule.trigger", message).help(help))
     };
-    if let Some(name) = &arguments.trigger {
+    if let Some(name) = wanted {
         let known = || workflow.triggers.keys().map(AsRef::as_ref);
-        let Some(trigger) = workflow.triggers.get(name.as_str()) else {
+        let Some(trigger) = workflow.triggers.get(name) else {
             let names: Vec<&str> = known().collect();
             let help = match nearest(name, known()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -114,20 +132,10 @@ fn listed(
             return refused(message, help);
         }
     }
-    let asked = workflow.triggers.values().filter(|trigger| {
-        let wanted = arguments.trigger.as_deref();
-        wanted.is_none_or(|name| name == &*trigger.name)
-    });
-    let found: Vec<Listed> = asked
-        .filter_map(|trigger| {
-            let timetable = Timetable::of(&workflow.name, trigger)?;
-            let times = timetable.after(from).take(arguments.number as usize);
-            Some(Listed {
-                times: times.collect(),
-                enabled: trigger.enabled,
-                timetable,
-            })
-        })
+    let asked = workflow.triggers.values();
+    let asked = asked.filter(|trigger| wanted.is_none_or(|name| name == &*trigger.name));
+    let found: Vec<_> = asked
+        .filter_map(|trigger| Some((trigger, Timetable::of(&workflow.name, trigger)?)))
         .collect();
     if found.is_empty() {
         return refused(

@@ -8,7 +8,7 @@ use super::signals::Signals;
 use crate::exit::{Exit, Trouble};
 use crate::project;
 use crate::serve::log::Format;
-use crate::serve::{Settings, serve as keep};
+use crate::serve::{PORT, Settings, serve as keep};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     sandbox: bool,
     /// The port on 127.0.0.1 for deliveries; 0 takes any that is free.
-    #[arg(long, value_name = "N", default_value_t = 4180)]
+    #[arg(long, value_name = "N", default_value_t = PORT)]
     port: u16,
     /// A further name under which it is reached, such as that of a tunnel.
     #[arg(long = "host", value_name = "NAME")]

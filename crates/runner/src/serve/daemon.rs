@@ -17,6 +17,7 @@ use flow_local::start::new_id;
 use flow_local::store::{Look, Noted, Notice, Occurrence, Outcome, StoreError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::hooks::Hooks;
@@ -157,6 +158,29 @@ impl Daemon {
     /// Whether a trigger is paused.
     pub(super) fn is_paused(&self, source: &Source) -> bool {
         lock(&self.paused).contains(source)
+    }
+
+    /// Keeps tasks going for what is served until it stops. When that changes they are begun anew, once those under way have
+    /// ended.
+    pub(super) async fn keep(
+        daemon: Arc<Daemon>,
+        start: impl Fn(&Arc<Daemon>, &Library, &CancellationToken) -> JoinSet<()> + Send,
+    ) {
+        let mut changes = daemon.library.subscribe();
+        loop {
+            let library = changes.borrow_and_update().clone();
+            let stop = daemon.stopping.child_token();
+            let mut tasks = start(&daemon, &library, &stop);
+            tokio::select! {
+                () = daemon.stopping.cancelled() => {}
+                anew = changes.changed() => if anew.is_err() { return },
+            }
+            stop.cancel();
+            while tasks.join_next().await.is_some() {}
+            if daemon.stopping.is_cancelled() {
+                return;
+            }
+        }
     }
 
     /// Reads from the store which triggers are paused.

@@ -55,6 +55,10 @@ impl Files {
     /// the end.
     pub(super) async fn changed(&mut self) {
         if self.watched.is_empty() {
+            // The folder may have come to be.
+            self.watch_folders();
+        }
+        if self.watched.is_empty() {
             return tokio::time::sleep(BLIND).await;
         }
         if !self.heard && self.events.recv().await.is_none() {

@@ -8,7 +8,7 @@ use flow_engine::expr::{RefPart, Scope};
 use flow_engine::run::Values;
 use flow_engine::value::{Map, Secret, Value};
 use flow_engine::workflow::trigger::{Delivery, Verify};
-use flow_engine::workflow::{Starts, Stop, Tree};
+use flow_engine::workflow::{Starts, Stop, Tree, Workflow};
 use secrecy::ExposeSecret;
 
 use super::daemon::{Daemon, Source, called};
@@ -52,7 +52,7 @@ pub(super) fn table(daemon: &Daemon, library: &Library) -> Hooks {
                 continue;
             };
             let source: Source = (loaded.workflow.name.clone(), trigger.name.clone());
-            let check = check(loaded, delivery);
+            let check = check(&loaded.workflow, delivery);
             if let Err(why) = &check {
                 daemon.log.say(
                     Level::Error,
@@ -74,8 +74,8 @@ pub(super) fn table(daemon: &Daemon, library: &Library) -> Hooks {
     table
 }
 
-fn check(loaded: &Loaded, delivery: &Delivery) -> Result<Check, String> {
-    let workflow = &loaded.workflow;
+/// How the sender of a delivery is made sure of, with its secret.
+pub(super) fn check(workflow: &Workflow, delivery: &Delivery) -> Result<Check, String> {
     let render = |tree: &Tree| {
         let mut secrets = Map::new();
         tree.references(&workflow.source, &mut |reference, _| {

@@ -4,12 +4,13 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `events`, `hooks` with `verify` and `http`; `take_up` (runs left
-//! over), `wake` (runs that wait for something) and `retention` (those that are old); `log`, `telemetry` and `supervisor` (who is
-//! told what).
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `events`, `hooks` with `verify` and `http`; `take_up`
+//! (runs left over), `wake` (runs that wait for something) and `retention` (those that are old); `log`, `telemetry` and
+//! `supervisor` (who is told what); `send` with `sign` (deliveries made by hand).
 
 mod clock;
 mod daemon;
+mod dropped;
 mod events;
 mod files;
 mod hooks;
@@ -19,6 +20,8 @@ pub(crate) mod log;
 mod polls;
 mod queue;
 mod retention;
+pub(crate) mod send;
+mod sign;
 mod supervisor;
 mod take_up;
 mod telemetry;
@@ -71,6 +74,20 @@ pub(crate) struct Settings {
     pub(crate) log: Format,
 }
 
+/// The port on which deliveries are taken if no other is named.
+pub(crate) const PORT: u16 = 4180;
+
+/// The file of the store that says where its daemon listens.
+const ADDRESS: &str = "address";
+
+/// Where the daemon of a store listens; where it would by default, if none has said so.
+pub(crate) fn address_of(store: &Path) -> String {
+    match std::fs::read_to_string(store.join(ADDRESS)) {
+        Ok(address) if !address.trim().is_empty() => address.trim().to_owned(),
+        _ => format!("http://127.0.0.1:{PORT}"),
+    }
+}
+
 /// Serves until `stop`; then stops in order: nothing new starts, and what goes on has a moment to end.
 pub(crate) async fn serve(
     settings: Settings,
@@ -119,6 +136,8 @@ pub(crate) async fn serve(
     let public = settings.public.clone().unwrap_or_else(|| here.clone());
     let base = public.trim_end_matches('/').to_owned();
     tokio::task::block_in_place(|| owner.store().take_callbacks(base))?;
+    std::fs::write(settings.store.join(ADDRESS), &here)
+        .map_err(|error| Trouble::new(Exit::Unavailable, "store.io", error.to_string()))?;
     log.say(Level::Info, "serve", &format!("listens on {here}"));
     overview(&daemon);
     if let Some(path) = token {
@@ -140,6 +159,7 @@ pub(crate) async fn serve(
         tokio::spawn(take_up::take_up(daemon.clone())),
         tokio::spawn(clock::keep_time(daemon.clone())),
         tokio::spawn(polls::poll(daemon.clone())),
+        tokio::spawn(dropped::watch(daemon.clone())),
         tokio::spawn(events::listen(daemon.clone())),
         tokio::spawn(wake::wake(daemon.clone())),
         tokio::spawn(retention::keep(daemon.clone())),
@@ -172,6 +192,7 @@ pub(crate) async fn serve(
     supervisor.stopping();
     daemon.stopping.cancel();
     server.stop();
+    let _ = std::fs::remove_file(settings.store.join(ADDRESS));
     for part in parts {
         let _ = part.await;
     }
@@ -309,6 +330,6 @@ fn described(loaded: &Loaded, trigger: &Trigger) -> String {
         Starts::Items(items) => format!("looks every {}", items.every),
         Starts::Delivery(delivery) => format!("taken at POST /webhooks/{}", delivery.path),
         Starts::Event(name) => format!("hears of `{name}`"),
-        Starts::File(_) => "`file` is not served yet by this version".to_owned(),
+        Starts::File(pattern) => format!("watches `{pattern}`"),
     }
 }

@@ -56,26 +56,16 @@ struct Poller {
     told: Timestamp,
 }
 
-/// Looks for what is served until the daemon stops. A changed library is looked for once the looks under way have ended.
+/// Looks for what is served until the daemon stops.
 pub(super) async fn poll(daemon: Arc<Daemon>) {
-    let mut changes = daemon.library.subscribe();
-    loop {
-        let library = changes.borrow_and_update().clone();
-        let stop = daemon.stopping.child_token();
+    let of = |daemon: &Arc<Daemon>, library: &Library, stop: &CancellationToken| {
         let mut tasks = JoinSet::new();
-        for group in groups(&daemon, &library).into_values() {
+        for group in groups(daemon, library).into_values() {
             tasks.spawn(of_connection(daemon.clone(), group, stop.clone()));
         }
-        tokio::select! {
-            () = daemon.stopping.cancelled() => {}
-            anew = changes.changed() => if anew.is_err() { return },
-        }
-        stop.cancel();
-        while tasks.join_next().await.is_some() {}
-        if daemon.stopping.is_cancelled() {
-            return;
-        }
-    }
+        tasks
+    };
+    Daemon::keep(daemon, of).await;
 }
 
 /// The triggers that look, by connection.
@@ -266,7 +256,7 @@ impl Poller {
                 Ok(seen)
             }
             Starts::Poll(watch) => {
-                let mut seen = judge(workflow, watch, position, page, values, context).await?;
+                let mut seen = judge(workflow, watch, position, page, at, values, context).await?;
                 if matches!(watch.look, Looks::Level(_)) {
                     // A level starts a run when it comes to hold, not as long as it holds.
                     let holds = !seen.found.is_empty();

@@ -147,20 +147,7 @@ fn standard(
     let at = one(headers, "webhook-timestamp")?;
     in_window(at, now)?;
     let given = one(headers, "webhook-signature")?;
-    let mut keys = Vec::new();
-    // Several secrets while keys change: with blanks between them.
-    for secret in secret.split_whitespace() {
-        let key = match secret.strip_prefix("whsec_") {
-            Some(encoded) => BASE64_STANDARD
-                .decode(encoded)
-                .map_err(|_| Refusal::Secret("what follows `whsec_` is not base64"))?,
-            None => secret.as_bytes().to_vec(),
-        };
-        if key.len() < KEY_BYTES_MIN {
-            return Err(Refusal::Secret("it is shorter than 24 bytes"));
-        }
-        keys.push(key);
-    }
+    let keys = standard_keys(secret).map_err(Refusal::Secret)?;
     let parts = [id.as_bytes(), b".", at.as_bytes(), b".", body];
     let signatures = given.split(' ').filter_map(|one| one.strip_prefix("v1,"));
     let fits = signatures
@@ -172,6 +159,23 @@ fn standard(
         });
     signed(fits)?;
     Ok(Some(id.to_owned()))
+}
+
+/// The keys of a secret: several while keys change, with blanks between them.
+pub(super) fn standard_keys(secret: &str) -> Result<Vec<Vec<u8>>, &'static str> {
+    let key = |secret: &str| {
+        let key = match secret.strip_prefix("whsec_") {
+            Some(encoded) => BASE64_STANDARD
+                .decode(encoded)
+                .map_err(|_| "what follows `whsec_` is not base64")?,
+            None => secret.as_bytes().to_vec(),
+        };
+        if key.len() < KEY_BYTES_MIN {
+            return Err("it is shorter than 24 bytes");
+        }
+        Ok(key)
+    };
+    secret.split_whitespace().map(key).collect()
 }
 
 /// `t=` the time, and one or more `v1=` hex of the HMAC over time and body. The id is the event's own.

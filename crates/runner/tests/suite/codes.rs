@@ -319,6 +319,25 @@ const CASES: &[Case] = &[
         2,
     ),
     (
+        "schedule.backfill",
+        &[("a.yml", "on: { every: 1h }\nsteps: { a: { value: 1 } }\n")],
+        &[
+            "backfill",
+            "a.yml",
+            "--from",
+            "2026-01-02",
+            "--to",
+            "2026-01-01",
+        ],
+        2,
+    ),
+    (
+        "webhook.trigger",
+        &[("a.yml", "on: { every: 1h }\nsteps: { a: { value: 1 } }\n")],
+        &["webhook", "send", "a.yml"],
+        2,
+    ),
+    (
         "run.trigger",
         &[(
             "a.yml",

@@ -3,6 +3,7 @@
 mod adopted;
 mod answers;
 mod approvals;
+mod backfilled;
 mod bad_yaml;
 mod budgets;
 mod checks;
@@ -24,9 +25,11 @@ mod pages_of_connectors;
 mod places;
 mod plans;
 mod quarantine;
+mod queued;
 mod rested;
 mod retried;
 mod rules;
+mod sandboxed;
 mod schedules;
 #[cfg(unix)]
 mod serve;

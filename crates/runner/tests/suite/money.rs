@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::sandboxed::Sandbox;
 use crate::support::{run, status_of};
 
 /// Two messages in a loop, of a model at 0.1 and 0.5 dollars for a million tokens.
@@ -95,6 +96,10 @@ fn calls_cost_what_their_answers_say() {
 #[test]
 fn a_batch_costs_half_once() {
     let folder = folder(&[("batch.yml", BATCH)]);
+    // A request that fails has no usage.
+    let sandbox = Sandbox::start(folder.path(), &folder.path().join(".flow/sandbox"));
+    sandbox.control("put", "batches", r#"{"errored": 0, "expired": 0}"#);
+    drop(sandbox);
     let shown = ran(folder.path(), "batch");
     assert_eq!(shown["costs"]["nano_usd"], price(&shown, 50, 250));
     assert_eq!(shown["costs"]["calls"], 2);

@@ -1,23 +1,24 @@
 //! `docs/connectors/claude-api.md`: every operation of the connector, with a workflow that calls it. The workflows lie in
-//! `tests/connectors/claude-api`; each is run here, and the request is looked for in what the sandbox was asked. Which
-//! requests are those of the official SDK stands in `tests/sdk/compared.txt`, which `tests/sdk/compare.py` holds to.
+//! `tests/connectors/claude-api`; each is run here, and the request is looked for in what the sandbox was asked. Those that
+//! begin with `on:` are checked here, and run under a daemon in `serve/connectors.rs`. Which requests are those of the
+//! official SDK stands in `tests/sdk/compared.txt`, which `tests/sdk/compare.py` holds to.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use flow_connector::descriptor::operation::{Operation, Place};
 use flow_connector::{Connectors, Service};
 use flow_engine::catalog::{Look, OperationKind, OutputType, Parameter};
 use flow_engine::types::Type;
 
-use crate::support::{entries, expect, flow, root, run};
+use crate::sandboxed::Sandbox;
+use crate::support::{entries, expect, root, run};
 
 const NAME: &str = "claude-api";
 const ALIAS: &str = "claude";
 
-fn cases() -> PathBuf {
+pub(crate) fn cases() -> PathBuf {
     root().join("tests/connectors").join(NAME)
 }
 
@@ -60,7 +61,7 @@ fn the_page_has_every_operation() {
 fn page(service: &Service, compared: &BTreeSet<String>) -> String {
     let mut text = format!(
         "# {}\n\nEvery operation of the connector `{NAME}`, also called `{ALIAS}`. This page is made of its descriptor by a test (`UPDATE=1 cargo test`), \
-         and each example is run against the [sandbox](../sandbox.md) by that test. A request marked ✓ was compared with the one of the official Python SDK: method, \
+         and each example is run against the [sandbox](../sandbox.md) by the tests: those that begin with `on:` by a daemon, which then starts one run for one thing; `messages.created` is checked only. A request marked ✓ was compared with the one of the official Python SDK: method, \
          path, query, `anthropic-*` headers, kind of content and body (`tests/sdk/compare.py`, which lists with reasons what differs). \
          [Connectors](../connectors.md#the-claude-api) has the settings of a connection.\n\n",
         service.title
@@ -207,7 +208,7 @@ fn project() -> tempfile::TempDir {
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for path in entries(from) {
         let target = to.join(path.file_name().expect("a name"));
         if path.is_dir() {
@@ -217,26 +218,6 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &target).expect("it can be written");
         }
     }
-}
-
-/// Puts a file into the sandbox of a project that can be downloaded, as if a skill had made it, and gives its id.
-fn planted(folder: &Path) -> String {
-    let state = folder.join(".flow/sandbox");
-    std::fs::create_dir_all(&state).expect("it can be made");
-    let mut command = flow(folder);
-    command.args(["sandbox", "--state", ".flow/sandbox"]);
-    let mut sandbox = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut line = String::new();
-    let mut said = std::io::BufReader::new(sandbox.stdout.take().expect("it is piped"));
-    std::io::BufRead::read_line(&mut said, &mut line).expect("its address");
-    let url = format!("url={}/_sandbox/files", line.trim());
-    let file = r#"multipart={"file":{"name":"report.bin","content":"made by a skill"}}"#;
-    let (code, out, err) = run(folder, &["call", "http.post", &url, file]);
-    sandbox.kill().expect("it is running");
-    sandbox.wait().expect("it ends");
-    assert_eq!(code, 0, "{err}");
-    let made: serde_json::Value = serde_json::from_str(&out).expect("JSON");
-    made["id"].as_str().expect("an id").to_owned()
 }
 
 /// What the sandbox of a project was asked: method, path and status.
@@ -284,10 +265,9 @@ fn try_out(service: &Service, name: &str) -> Result<(), String> {
     }
     let mut arguments = vec!["run".to_owned(), file, "--sandbox".to_owned()];
     if name == "files.download" {
-        arguments.extend([
-            "--input".to_owned(),
-            format!("file_id={}", planted(folder.path())),
-        ]);
+        let sandbox = Sandbox::start(folder.path(), &folder.path().join(".flow/sandbox"));
+        let planted = format!("file_id={}", sandbox.plant());
+        arguments.extend(["--input".to_owned(), planted]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (code, _, err) = run(folder.path(), &arguments);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::sandboxed::Sandbox;
 use crate::support::{flow, has, root, run, status_of, texts};
 
 #[track_caller]
@@ -33,7 +34,12 @@ fn folder(text: &str) -> tempfile::TempDir {
 #[track_caller]
 fn check_estimate(file: &str, inputs: &[&str]) {
     let store = tempfile::tempdir().expect("a folder");
-    let store = store.path().to_str().expect("UTF-8");
+    check_estimate_in(store.path(), file, inputs);
+}
+
+#[track_caller]
+fn check_estimate_in(store: &Path, file: &str, inputs: &[&str]) {
+    let store = store.to_str().expect("UTF-8");
     let inputs: Vec<&str> = inputs.iter().flat_map(|input| ["--input", input]).collect();
     let planned = plan(&root(), &[&[file, "--store", store], &*inputs].concat());
     let estimated = &planned["estimate"]["prompt"];
@@ -87,6 +93,12 @@ fn estimates_are_close_to_what_is_counted() {
     check_estimate("workflows/summarise-files.yml", &[&out_in("summary.md")]);
     let tickets = ["tickets=examples/data/tickets.jsonl", &out_in("batch")];
     check_estimate("workflows/classify-batch.yml", &tickets);
+    // Of two requests one that fails would be half of the calls.
+    let store = tempfile::tempdir().expect("a folder");
+    let sandbox = Sandbox::start(&root(), &store.path().join("sandbox"));
+    sandbox.control("put", "batches", r#"{"errored": 0, "expired": 0}"#);
+    drop(sandbox);
+    check_estimate_in(store.path(), "examples/level-trigger.yml", &[]);
     let folder = root().join(format!("target/plans-{}", std::process::id()));
     std::fs::remove_dir_all(folder).expect("it was made");
 }

@@ -58,6 +58,7 @@ impl Draft {
     pub(crate) fn finish(self, app: &App, caller: &Caller) -> Result<Batch, ApiError> {
         let long_output = caller.has_beta("output-300k-2026-03-24");
         let seed = app.ids.mint("seed");
+        let ends = app.ends.now();
         let left = Cell::new(messages::BODY_BYTES_MAX);
         let mut sink = Sink {
             seed: &seed,
@@ -65,8 +66,8 @@ impl Draft {
                 version: caller.version,
                 long_output,
             },
-            errored_share: app.config.errored_share,
-            expired_share: app.config.expired_share,
+            errored_share: ends.errored(),
+            expired_share: ends.expired(),
             left: &left,
             file: BufWriter::with_capacity(
                 1 << 16,
@@ -93,7 +94,7 @@ impl Draft {
         index.write_all(&entry::encode(entries))?;
         index.sync_all()?;
         let (id, created_us) = app.ids.mint_at("msgbatch");
-        let ends_us = created_us + microseconds(app.config.batch_seconds);
+        let ends_us = created_us + microseconds(ends.seconds());
         let batch = Batch {
             id,
             seed: seed.clone(),

@@ -1,11 +1,12 @@
 //! Message Batches: durable requests whose end is a time, and whose results are made when read.
 //!
-//! `draft` checks and stores a create body; `entry` is what is known of one request; `batch` is the
+//! `draft` checks and stores a create body; `endings` is how batches end; `entry` is what is known of one request; `batch` is the
 //! object and its state at a time; `store` keeps the batches; `results` writes the result lines.
 //! Source: Claude API, Message Batches.
 
 mod batch;
 mod draft;
+mod endings;
 mod entry;
 mod results;
 mod store;
@@ -15,7 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use hyper::{HeaderMap, header};
+use hyper::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
@@ -28,6 +29,8 @@ use crate::ids::now_us;
 use crate::page::{Order, PageA, Query, page_a};
 
 use draft::Draft;
+pub use endings::Endings;
+pub(crate) use endings::Ends;
 pub(crate) use store::Store;
 
 /// The most bytes of a create body.
@@ -112,6 +115,18 @@ pub(crate) async fn delete(
         Ok(Json(json!({ "id": id, "type": "message_batch_deleted" })))
     });
     joined(deleted.await)
+}
+
+/// Changes how batches end that are made from now on. For tests: a control endpoint.
+pub(crate) async fn end_otherwise(State(app): Shared, Json(endings): Json<Endings>) -> Response {
+    match tokio::task::spawn_blocking(move || app.ends.change(endings)).await {
+        Ok(Ok(now)) => Json(now).into_response(),
+        Ok(Err(wrong)) => {
+            let message = json!({ "message": wrong.to_string() });
+            (StatusCode::BAD_REQUEST, Json(message)).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Streams the results of a batch that has ended, one JSON object a line, in no useful order.

@@ -2,28 +2,39 @@
 //!
 //! Source: Claude API, Models.
 
+mod added;
 mod table;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::PathIds;
-use crate::error::ApiError;
+use crate::app::{PathIds, Shared};
+use crate::error::{ApiError, joined};
+use crate::ids::{now_us, rfc3339};
 use crate::page::{Order, PageA, Query, page_a};
 
+pub(crate) use added::Store;
 pub(crate) use table::{Effort, Lifecycle, Model, find};
 use table::{Generation, MODELS};
 
 /// Lists the models of the lifecycles asked for, newest first.
-pub(crate) async fn list(uri: Uri) -> Result<Json<PageA<Value>>, ApiError> {
+pub(crate) async fn list(State(app): Shared, uri: Uri) -> Result<Json<PageA<Value>>, ApiError> {
     let query = Query::of(&uri)?;
     let lifecycles = lifecycles(&query)?;
-    let models: Vec<Value> = MODELS
-        .iter()
-        .filter(|model| lifecycles.contains(&model.lifecycle))
-        .map(object)
-        .collect();
+    let mut models = app.models.newest_first();
+    if !lifecycles.contains(&Lifecycle::Active) {
+        models.clear();
+    }
+    let known = MODELS.iter();
+    models.extend(
+        known
+            .filter(|model| lifecycles.contains(&model.lifecycle))
+            .map(object),
+    );
     page_a(models, &query, Order::Listed, |model| {
         model["id"].as_str().unwrap_or_default()
     })
@@ -31,10 +42,48 @@ pub(crate) async fn list(uri: Uri) -> Result<Json<PageA<Value>>, ApiError> {
 }
 
 /// Answers the model that an identifier or alias stands for.
-pub(crate) async fn retrieve(PathIds(id): PathIds<String>) -> Result<Json<Value>, ApiError> {
-    match find(&id) {
-        Some(model) => Ok(Json(object(model))),
+pub(crate) async fn retrieve(
+    State(app): Shared,
+    PathIds(id): PathIds<String>,
+) -> Result<Json<Value>, ApiError> {
+    let added = || {
+        let mut added = app.models.newest_first().into_iter();
+        added.find(|model| model["id"] == *id)
+    };
+    match find(&id).map(object).or_else(added) {
+        Some(model) => Ok(Json(model)),
         None => Err(ApiError::not_found(format!("model: {id}"))),
+    }
+}
+
+/// A model to add.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Addition {
+    id: String,
+    display_name: Option<String>,
+}
+
+/// Lets a model appear that is like the newest of the table. For tests: a control endpoint.
+pub(crate) async fn add(State(app): Shared, Json(addition): Json<Addition>) -> Response {
+    let added = tokio::task::spawn_blocking(move || {
+        let Addition { id, display_name } = addition;
+        let same = |model: &Value| model["id"] == *id;
+        if id.is_empty() || find(&id).is_some() || app.models.newest_first().iter().any(same) {
+            return Err(ApiError::invalid(format!(
+                "id: `{id}` is empty, or a model that is there already"
+            )));
+        }
+        let mut model = MODELS.first().map(object).unwrap_or_default();
+        model["display_name"] = json!(display_name.as_ref().unwrap_or(&id));
+        model["id"] = json!(id);
+        model["created_at"] = json!(rfc3339(now_us()));
+        app.models.add(model.clone())?;
+        Ok(Json(model))
+    });
+    match joined(added.await) {
+        Ok(model) => model.into_response(),
+        Err(error) => (error.status, Json(error.envelope(""))).into_response(),
     }
 }
 

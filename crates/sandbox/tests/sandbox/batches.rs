@@ -10,7 +10,7 @@ use crate::support::{World, ask, ids, pages_a, request, told};
 
 #[tokio::test]
 async fn a_batch_lives_from_creation_to_deletion() {
-    let world = World::with(|config| config.batch_seconds = 0.4).await;
+    let world = World::with(|config| config.endings.seconds = Some(0.4)).await;
     let (status, batch) = world
         .post(
             "/v1/messages/batches",
@@ -211,8 +211,8 @@ async fn bad_params_end_as_errored_results() {
 #[tokio::test]
 async fn results_are_shuffled_stable_and_of_all_four_types() {
     let mut world = World::with(|config| {
-        (config.batch_seconds, config.cancel_seconds) = (1.0, 0.0);
-        (config.errored_share, config.expired_share) = (0.2, 0.2);
+        (config.endings.seconds, config.cancel_seconds) = (Some(1.0), 0.0);
+        (config.endings.errored, config.endings.expired) = (Some(0.2), Some(0.2));
     })
     .await;
     let sent: Vec<String> = (0..300).map(|at| format!("r{at:03}")).collect();
@@ -264,7 +264,8 @@ async fn results_are_shuffled_stable_and_of_all_four_types() {
 #[tokio::test]
 async fn a_cancel_takes_a_moment() {
     let world =
-        World::with(|config| (config.batch_seconds, config.cancel_seconds) = (60.0, 0.3)).await;
+        World::with(|config| (config.endings.seconds, config.cancel_seconds) = (Some(60.0), 0.3))
+            .await;
     let id = world.batch(vec![request("a", "x")]).await;
     let path = format!("/v1/messages/batches/{id}");
     let (_, canceling) = world.post(&format!("{path}/cancel"), &json!({})).await;

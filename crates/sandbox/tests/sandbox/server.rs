@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_sandbox::{Config, Sandbox, SandboxError};
+use flow_sandbox::{Config, Endings, Sandbox, SandboxError};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -229,7 +229,7 @@ async fn one_sandbox_at_a_time_uses_a_folder() {
     let second = Sandbox::start(Config::new(world.state())).await;
     assert!(matches!(second, Err(SandboxError::InUse { .. })));
     let mut config = Config::new(world.state());
-    config.errored_share = 2.0;
+    config.endings.errored = Some(2.0);
     assert!(matches!(
         Sandbox::start(config).await,
         Err(SandboxError::Config(_))
@@ -272,4 +272,43 @@ async fn odd_bytes_are_answered_or_dropped_but_never_stop_it() {
         assert!(!answer.starts_with(b"HTTP/1.1 2"), "{bytes:.40}");
     }
     assert_eq!(world.get("/v1/models").await.0, 200);
+}
+
+#[tokio::test]
+async fn what_was_said_of_batches_and_models_outlives_a_restart() {
+    let mut world = World::with(|config| config.endings = Endings::default()).await;
+    let control = |world: &World, method: Method, name: &str, body: Value| {
+        let url = format!("{}/_sandbox/{name}", world.base_url());
+        world.client.request(method, url).json(&body)
+    };
+    let ends = json!({"seconds": 0, "errored": 0});
+    for (body, expected) in [
+        (ends, 200),
+        (json!({"expired": 1}), 200),
+        (json!({"errored": 0.5}), 400),
+        (json!({"seconds": -1}), 400),
+    ] {
+        let answer = control(&world, Method::PUT, "batches", body).send().await;
+        assert_eq!(answer.expect("an answer").status(), expected);
+    }
+    let model = json!({"id": "claude-next"});
+    for expected in [200, 400] {
+        let answer = control(&world, Method::POST, "models", model.clone())
+            .send()
+            .await;
+        assert_eq!(answer.expect("an answer").status(), expected);
+    }
+    world.restart().await;
+    let id = world
+        .batch(vec![request("a", "x"), request("b", "y")])
+        .await;
+    let (_, batch) = world.get(&format!("/v1/messages/batches/{id}")).await;
+    assert_eq!(batch["request_counts"]["expired"], 2, "{batch}");
+    let (_, models) = world.get("/v1/models?limit=1").await;
+    assert_eq!(models["data"][0]["id"], "claude-next");
+    let (status, model) = world.get("/v1/models/claude-next").await;
+    assert_eq!(
+        (status, &model["display_name"]),
+        (200, &json!("claude-next"))
+    );
 }

@@ -18,13 +18,13 @@ pub(crate) struct World {
 impl World {
     /// One whose batches end at once and always succeed.
     pub(crate) async fn new() -> World {
-        World::with(|config| config.batch_seconds = 0.0).await
+        World::with(|config| config.endings.seconds = Some(0.0)).await
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::new(folder.path());
-        (config.errored_share, config.expired_share) = (0.0, 0.0);
+        (config.endings.errored, config.endings.expired) = (Some(0.0), Some(0.0));
         change(&mut config);
         let sandbox = Sandbox::start(config.clone()).await.expect("started");
         World {
@@ -37,7 +37,7 @@ impl World {
 
     pub(crate) async fn with_faults(script: &str) -> World {
         World::with(|config| {
-            config.batch_seconds = 0.0;
+            config.endings.seconds = Some(0.0);
             config.faults = Faults::parse(script).expect("a script");
         })
         .await
