@@ -15,6 +15,7 @@ mod fmt;
 mod follow;
 mod graph;
 mod logs;
+mod named;
 mod owner;
 mod plan;
 mod prune;
