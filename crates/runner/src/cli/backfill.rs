@@ -23,6 +23,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 
+use super::named::file_of;
 use super::run::{checked, refused};
 use super::schedule::timed;
 use super::signals::Signals;
@@ -40,8 +41,8 @@ const PARALLEL_MAX: i64 = 100;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The workflow file.
-    #[arg(value_name = "FILE")]
+    /// The workflow file, or the name of a workflow in the project.
+    #[arg(value_name = "FILE|WORKFLOW")]
     file: PathBuf,
     /// The trigger, where the workflow has several that are made of times.
     #[arg(long, value_name = "NAME")]
@@ -129,9 +130,15 @@ struct Common<'a> {
     bundle: flow_engine::bundle::Bundle,
 }
 
-pub(super) async fn backfill(arguments: Arguments) -> Result<Exit, Trouble> {
+pub(super) async fn backfill(mut arguments: Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let connectors = services::connectors(&folders.project)?;
+    if !arguments.file.is_file()
+        && let Some(name) = arguments.file.to_str()
+        && let Ok(path) = file_of(name, &folders, &connectors.catalog())?
+    {
+        arguments.file = path;
+    }
     let Some(workflow) = checked(&arguments.file, &connectors)? else {
         return Ok(Exit::Invalid);
     };

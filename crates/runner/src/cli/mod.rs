@@ -18,6 +18,7 @@ mod fmt;
 mod follow;
 mod graph;
 mod logs;
+mod named;
 mod owner;
 mod plan;
 mod prune;

@@ -15,8 +15,8 @@ use flow_local::store::BlobFolder;
 use tokio_util::sync::CancellationToken;
 
 use super::call::unwritable;
+use super::named::file_of;
 use super::{Folders, StoreArguments, print};
-use crate::discover::{candidates, is_workflow};
 use crate::exit::{Exit, Trouble};
 use crate::load;
 use crate::secrets::EnvironmentSecrets;
@@ -87,45 +87,37 @@ fn target(
     connectors: &Connectors,
 ) -> Result<(Workflow, String), Trouble> {
     let written = &arguments.target;
-    let path = Path::new(written);
+    let path = PathBuf::from(written);
     let catalog = connectors.catalog();
-    if path.is_file() {
-        let checked = load::check_file(path, &catalog)?;
-        let Some(workflow) = checked.workflow else {
-            diagnostics::print(&checked.source, &checked.findings);
-            return Err(Trouble::said(Exit::Invalid));
+    let (path, trigger) = if path.is_file() {
+        (path, None)
+    } else {
+        // Names of workflows may have `/`, those of triggers have none.
+        let (name, trigger) = match written.rsplit_once('/') {
+            Some((name, trigger)) => (name, Some(trigger)),
+            None => (&**written, None),
         };
-        let trigger = one(&workflow, arguments.trigger.as_deref())?;
-        return Ok((workflow, trigger));
-    }
-    // Names of workflows may have `/`, those of triggers have none.
-    let (name, trigger) = match written.rsplit_once('/') {
-        Some((name, trigger)) => (name, Some(trigger)),
-        None => (&**written, None),
+        match file_of(name, folders, &catalog)? {
+            Ok(path) => (path, trigger),
+            Err(known) => return Err(unknown(written, name, &known)),
+        }
     };
-    let mut known = Vec::new();
-    for candidate in candidates(&[], &folders.project)? {
-        let Ok(source) = load::read(&candidate.path)? else {
-            continue;
-        };
-        if !is_workflow(&source) {
-            continue;
-        }
-        let Some(workflow) = load::check(&source, &catalog, &load::DiskFiles).workflow else {
-            continue;
-        };
-        if &*workflow.name == name {
-            let trigger = one(&workflow, trigger.or(arguments.trigger.as_deref()))?;
-            return Ok((workflow, trigger));
-        }
-        known.push(workflow.name.to_string());
-    }
+    let checked = load::check_file(&path, &catalog)?;
+    let Some(workflow) = checked.workflow else {
+        diagnostics::print(&checked.source, &checked.findings);
+        return Err(Trouble::said(Exit::Invalid));
+    };
+    let trigger = one(&workflow, trigger.or(arguments.trigger.as_deref()))?;
+    Ok((workflow, trigger))
+}
+
+fn unknown(written: &str, name: &str, known: &[String]) -> Trouble {
     let message = format!("there is no workflow `{name}` in the project, and no file `{written}`");
     let trouble = Trouble::new(Exit::Usage, "webhook.trigger", message);
-    Err(match nearest(name, known.iter().map(String::as_str)) {
+    match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => trouble.help(format!("did you mean `{near}`?")),
         None => trouble.help("name a file, or WORKFLOW/TRIGGER as `flow triggers` shows them"),
-    })
+    }
 }
 
 /// The trigger of this name, or the only one that is delivered.

@@ -69,6 +69,20 @@ fn each_time_has_one_run_however_often_it_is_asked_for() {
     let times: Vec<Json> = serde_json::from_str(&out).expect("JSON");
     assert_eq!((times.len(), &times[7]["status"]), (8, &"succeeded".into()));
     assert_eq!(kept(folder), march(1..=8));
+    let by_name = [
+        "backfill",
+        "days",
+        "--from",
+        "2026-03-01",
+        "--to",
+        "2026-03-02",
+        "--dry-run",
+    ];
+    let (code, out, err) = run(folder, &by_name);
+    assert!(
+        code == 0 && out.ends_with("1 time: 1 succeeded\n"),
+        "{out} {err}"
+    );
     // A daemon that owns the store starts them as well.
     let daemon = Daemon::start(folder, &[], &[]);
     backfill(folder, "2026-03-11", &[], 0);
