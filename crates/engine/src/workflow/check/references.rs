@@ -278,6 +278,15 @@ impl Checker<'_> {
             Does::Hold(watch) => watch.look == Look::Signal(Signal::Callback),
             _ => false,
         });
+        let many = step.is_some_and(|step| step.each.is_some() || step.repeat.is_some());
+        if waits && many {
+            let message =
+                format!("step `{name}` waits again and again, and an address is good for once");
+            let finding = Finding::error("check.wrong_kind", span, message).help(
+                "put both steps into a group, and give the group `for_each` or `repeat`: each pass has an address of its own",
+            );
+            self.findings.push(finding);
+        }
         if !waits {
             let message = format!("step `{name}` does not wait for a callback");
             let finding = Finding::error("check.wrong_kind", span, message)

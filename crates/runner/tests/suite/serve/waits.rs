@@ -319,3 +319,29 @@ fn a_step_hears_of_a_message_that_another_run_has_sent() {
     let (code, stdout, stderr) = run(folder, &["run", "a.yml", "--sandbox"]);
     assert_eq!((code, &*stdout), (0, "role: assistant\n"), "{stderr}");
 }
+
+#[test]
+fn each_item_is_called_back_at_an_address_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let text = "name: items\nsteps:\n  each:\n    for_each: \"['a', 'b']\"\n    steps:\n      tell: { action: file.write, with: { path: \"url-{{ item }}\", content: \"{{ run.callback_url('answer') }}\" } }\n      answer: { trigger: http.callback, needs: tell, timeout: 1h }\n    outputs: { said: \"{{ item }} {{ steps.answer.body }}\" }\noutputs: { said: \"{{ steps.each.values | map(attribute='said') }}\" }\n";
+    write(folder, "a.yml", text);
+    let daemon = Daemon::start(folder, &["served"], &[]);
+    let child = start(folder, &["run", "a.yml"]);
+    for (item, body) in [("b", "2"), ("a", "1")] {
+        let name = format!("url-{item}");
+        let mut url = String::new();
+        until("it tells", || {
+            url = std::fs::read_to_string(folder.join(&name)).unwrap_or_default();
+            !url.is_empty()
+        });
+        let path = url.split_once("/callbacks/").expect("an address").1;
+        let path = format!("/callbacks/{path}");
+        let address = daemon.address();
+        let (status, said) = send(&address, &post(&address, &path, &[], body));
+        assert_eq!(status, 200, "{path}: {said}");
+    }
+    let (code, stdout, stderr) = end(child);
+    assert_eq!((code, &*stdout), (0, "said:\n- a 1\n- b 2\n"), "{stderr}");
+    assert_eq!(daemon.stop(), 0);
+}
