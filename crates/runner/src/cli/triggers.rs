@@ -61,13 +61,10 @@ pub(super) async fn triggers(arguments: Arguments) -> Result<Exit, Trouble> {
 fn list(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
-    let known = reader.triggers()?;
     if let Some(name) = &arguments.trigger {
-        let (workflow, trigger) = split(name)?;
-        let row = find(&known, name, workflow, trigger)?;
-        let seen = reader.occurrences(workflow, trigger, arguments.number)?;
-        return Ok(show(row, &seen, arguments.json));
+        return one(&reader, name, arguments.number, arguments.json);
     }
+    let known = reader.triggers()?;
     if arguments.json {
         print_json(&known.iter().map(rows::trigger).collect());
         return Ok(Exit::Success);
@@ -81,6 +78,15 @@ fn list(arguments: &Arguments) -> Result<Exit, Trouble> {
     }
     print(&text);
     Ok(Exit::Success)
+}
+
+/// One trigger with what it noticed last, and why what started no run did not.
+pub(super) fn one(reader: &Reader, name: &str, number: u32, json: bool) -> Result<Exit, Trouble> {
+    let known = reader.triggers()?;
+    let (workflow, trigger) = split(name)?;
+    let row = find(&known, name, workflow, trigger)?;
+    let seen = reader.occurrences(workflow, trigger, number)?;
+    Ok(show(row, &seen, json))
 }
 
 fn show(row: &TriggerRow, seen: &[Seen], json: bool) -> Exit {

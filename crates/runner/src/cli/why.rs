@@ -1,4 +1,4 @@
-//! `flow why`: the reason of every wait, skip, retry and decision of a run.
+//! `flow why`: the reason of every wait, skip, retry and decision of a run, or of what a trigger started and did not.
 
 use std::fmt::Write;
 
@@ -8,17 +8,20 @@ use flow_local::store::Store;
 use serde_json::json;
 
 use super::resume::no_store;
-use super::{StoreArguments, print, print_json};
+use super::{StoreArguments, print, print_json, triggers};
 use crate::exit::{Exit, Trouble};
 use crate::host::quarantine;
 use crate::show::style::{DIM, of_status, paint};
 use crate::show::why;
 use crate::stored::{find, known};
 
+/// How much of what a trigger noticed is told.
+const NOTICED: u32 = 20;
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The run's id or its beginning; the newest run if not given.
-    #[arg(value_name = "RUN")]
+    /// The run's id or its beginning; the newest run if not given. Or a trigger, as WORKFLOW/TRIGGER.
+    #[arg(value_name = "RUN|TRIGGER")]
     run: Option<String>,
     /// Only this step and what is inside it.
     #[arg(value_name = "STEP")]
@@ -34,6 +37,9 @@ pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = match &arguments.run {
+        Some(trigger) if trigger.contains('/') => {
+            return triggers::one(&reader, trigger, NOTICED, arguments.json);
+        }
         Some(prefix) => find(&reader, prefix)?,
         None => reader.runs(1)?.pop().ok_or_else(|| no_store(&folders))?,
     };

@@ -61,7 +61,7 @@ fn the_page_has_every_operation() {
 fn page(service: &Service, compared: &BTreeSet<String>) -> String {
     let mut text = format!(
         "# {}\n\nEvery operation of the connector `{NAME}`, also called `{ALIAS}`. This page is made of its descriptor by a test (`UPDATE=1 cargo test`), \
-         and each example is run against the [sandbox](../sandbox.md) by the tests: those that begin with `on:` by a daemon, which then starts one run for one thing; `messages.created` is checked only. A request marked ✓ was compared with the one of the official Python SDK: method, \
+         and each example is run against the [sandbox](../sandbox.md) by the tests: those that begin with `on:` by a daemon, which then starts one run for one thing. A request marked ✓ was compared with the one of the official Python SDK: method, \
          path, query, `anthropic-*` headers, kind of content and body (`tests/sdk/compare.py`, which lists with reasons what differs). \
          [Connectors](../connectors.md#the-claude-api) has the settings of a connection.\n\n",
         service.title

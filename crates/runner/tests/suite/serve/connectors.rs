@@ -24,6 +24,9 @@ const LOOKING: [&str; 6] = [
     "skills.deleted",
 ];
 
+/// The trigger that hears of what runs have done.
+const HEARING: &str = "messages.created";
+
 /// What makes things.
 const MAKE: &str = r#"
 steps:
@@ -34,7 +37,10 @@ steps:
     with:
       requests:
         - { custom_id: a, params: { model: claude-haiku-5-5, max_tokens: 9, messages: [{ role: user, content: hi }] } }
-outputs: { files: "{{ steps.files }}", skills: "{{ steps.skills }}", message_batches: "{{ steps.message_batches }}" }
+  messages:
+    action: claude.messages.create
+    with: { model: claude-haiku-5-5, max_tokens: 9, messages: [{ role: user, content: hi }] }
+outputs: { messages: "{{ steps.messages }}", files: "{{ steps.files }}", skills: "{{ steps.skills }}", message_batches: "{{ steps.message_batches }}" }
 "#;
 
 /// What takes them away.
@@ -50,14 +56,14 @@ fn project(folder: &Path) {
     copy(&cases(), folder);
     let served = folder.join("served");
     std::fs::create_dir(&served).expect("it is new");
-    for name in LOOKING {
+    for name in LOOKING.into_iter().chain([HEARING]) {
         let example = cases().join(format!("{name}.yml"));
         let example = std::fs::read_to_string(example).expect("an example");
         let often = example.replace(
             &format!("trigger: claude.{name} "),
             &format!("trigger: claude.{name}, every: 1s "),
         );
-        assert_ne!(often, example, "{name}");
+        assert_eq!(often == example, name == HEARING, "{name}");
         let mut text = format!(
             "name: {}\n{often}outputs:\n  seen: '{{{{ trigger }}}}'\n",
             name.replace('.', "-")
@@ -135,9 +141,11 @@ fn each_trigger_of_the_claude_connector_starts_one_run_for_one_thing() {
             .is_some_and(|row| row.position.is_some())
     };
     until("each knows what is there", || {
-        LOOKING.iter().all(|name| knows(name))
+        LOOKING.iter().chain([&HEARING]).all(|name| knows(name))
     });
     let made = outputs(folder, &["make.yml"]);
+    let heard = seen(folder, HEARING);
+    assert_eq!(heard["id"], made["messages"]["id"], "{heard}");
     let sandbox = daemon.after("the sandbox is at ");
     let model = control(&sandbox, "post", "models", r#"body={"id": "claude-next"}"#);
     for name in &LOOKING[..4] {

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-use super::support::{Daemon, post, send};
+use super::support::{Daemon, noticed, post, reader, send};
 use crate::support::{flow, texts, until};
 
 /// A collector: its address, and the spans that it is sent.
@@ -156,6 +156,76 @@ fn a_run_is_a_trace_of_its_steps_and_calls() {
     let status = wrong.status.as_ref().expect("a status");
     assert_eq!(status.code, 2, "an error");
     assert!(status.message.starts_with("[json.syntax] "), "{status:?}");
+}
+
+const QUICK: &str = "name: quick\non: { webhook: quick, verify: none, dedupe: trigger.body.id, respond: { wait: 20s } }\nsteps: { a: { value: 1 } }\n";
+
+#[test]
+fn numbers_are_for_those_with_a_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("quick.yml"), QUICK).expect("a workflow");
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    let address = daemon.address();
+    for (id, expected) in [("a", 200), ("b", 200), ("b", 202)] {
+        let body = format!(r#"{{"id": "{id}"}}"#);
+        let (status, answer) = send(&address, &post(&address, "/webhooks/quick", &[], &body));
+        assert_eq!(status, expected, "{answer}");
+    }
+    let ask = |token: &str| {
+        let head =
+            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{token}\r\n");
+        send(&address, head.as_bytes())
+    };
+    assert_eq!(ask("").0, 401);
+    let token = std::fs::read_to_string(folder.path().join(".flow/admin.token")).expect("a token");
+    let (status, text) = ask(&format!("Authorization: Bearer {}\r\n", token.trim()));
+    assert_eq!(status, 200, "{text}");
+    for line in [
+        r#"flow_runs_started_total{workflow="quick"} 2"#,
+        r#"flow_runs_ended_total{workflow="quick",status="succeeded"} 2"#,
+        r#"flow_run_duration_seconds_count{workflow="quick"} 2"#,
+        r#"flow_occurrences_total{workflow="quick",trigger="main",outcome="queued"} 2"#,
+        r#"flow_occurrences_total{workflow="quick",trigger="main",outcome="known"} 1"#,
+        r#"flow_deliveries_total{status="200"} 2"#,
+        r#"flow_deliveries_total{status="202"} 1"#,
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let memory = text
+        .lines()
+        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    let memory: u64 = memory.and_then(|it| it.parse().ok()).expect("a number");
+    assert!(
+        cfg!(not(target_os = "linux")) || memory > 1 << 20,
+        "{memory}"
+    );
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn what_is_old_goes_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("quick.yml"), QUICK).expect("a workflow");
+    let settings = "[retention]\nruns = \"1s\"\nnoticed = \"1s\"\n";
+    std::fs::write(folder.path().join("flow.toml"), settings).expect("settings");
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    let address = daemon.address();
+    for number in 0..150 {
+        let body = format!(r#"{{"id": "d{number}"}}"#);
+        assert_eq!(
+            send(&address, &post(&address, "/webhooks/quick", &[], &body)).0,
+            200
+        );
+    }
+    until("runs and what was noticed are gone", || {
+        let runs = reader(folder.path()).count().expect("readable");
+        runs == 0 && noticed(folder.path(), "quick", "main").is_empty()
+    });
+    // It goes on, with what it had pinned.
+    let again = post(&address, "/webhooks/quick", &[], r#"{"id": "d1"}"#);
+    assert_eq!(send(&address, &again).0, 200);
+    assert_eq!(daemon.stop(), 0);
 }
 
 #[test]

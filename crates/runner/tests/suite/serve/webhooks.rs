@@ -247,6 +247,8 @@ fn a_paused_trigger_takes_nothing_until_it_is_resumed() {
     assert_eq!(deliver("c"), 202);
     let (_, shown, _) = flow(&["triggers", "shop/open"]);
     assert!(shown.contains(" c ") && shown.contains("run "), "{shown}");
+    let (_, shown, _) = flow(&["why", "shop/open"]);
+    assert!(shown.contains(" c ") && shown.contains("run "), "{shown}");
     let (code, _, stderr) = flow(&["triggers", "pause", "shop/opem"]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("did you mean `shop/open`?"), "{stderr}");
