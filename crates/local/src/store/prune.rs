@@ -124,8 +124,8 @@ impl Store {
         })
     }
 
-    /// Deletes what triggers noticed before a time, as far as it is over: it started no run, or its run is gone. Gives how
-    /// many rows that were. Blocking.
+    /// Deletes what triggers noticed before a time, as far as it is over: it started no run, or its run is gone. The last of
+    /// all stays. Gives how many rows that were. Blocking.
     ///
     /// # Errors
     /// As the store gives them; what is left is taken the next time.
@@ -231,7 +231,9 @@ fn forget_page(
     let over = old.clone().filter(|(.., is_over)| *is_over);
     let mut deleted = 0;
     for (id, ..) in over {
-        let sql = "DELETE FROM occurrences WHERE id = ?1";
+        // The last one stays, so that its number is never given to another.
+        let sql =
+            "DELETE FROM occurrences WHERE id = ?1 AND id < (SELECT max(id) FROM occurrences)";
         deleted += transaction.prepare_cached(sql)?.execute([id])?;
     }
     // They stand in the order of their time.

@@ -3,7 +3,7 @@
 //!
 //! The store is the queue: here is only the part of it that comes next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use flow_engine::journal::{Event, StartedBy};
@@ -51,6 +51,7 @@ pub(super) async fn start_queued(
     let mut queue = Queue {
         reader,
         of: BTreeMap::new(),
+        read: HashMap::new(),
         last: None,
         driven: 0,
         runs_max,
@@ -70,7 +71,10 @@ pub(super) async fn start_queued(
 
 struct Queue {
     reader: Reader,
+    /// Workflows of which something may start.
     of: BTreeMap<Arc<str>, OfWorkflow>,
+    /// The last that was read of the others: a row is read once, also while its run has begun and is not yet on disk.
+    read: HashMap<Arc<str>, i64>,
     /// The workflow that had its turn.
     last: Option<Arc<str>>,
     driven: usize,
@@ -90,7 +94,14 @@ struct OfWorkflow {
 impl Queue {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Queued(workflow) => self.of.entry(workflow).or_default().more = true,
+            Word::Queued(workflow) => {
+                let read = self.read.get(&workflow).copied().unwrap_or(0);
+                let of = self.of.entry(workflow).or_insert(OfWorkflow {
+                    read,
+                    ..OfWorkflow::default()
+                });
+                of.more = true;
+            }
             Word::Over { held } => self.driven = self.driven.saturating_sub(usize::from(held)),
             Word::Waits => self.driven = self.driven.saturating_sub(1),
             Word::GoesOn => self.driven += 1,
@@ -135,7 +146,9 @@ impl Queue {
                 return Some((name, queued));
             }
             if of.next.is_empty() && !of.more {
+                let read = of.read;
                 self.of.remove(&name);
+                self.read.insert(name, read);
             }
         }
         None

@@ -316,3 +316,37 @@ fn every_delivery_that_was_taken_has_its_run_after_a_kill() {
     assert_eq!(different.len(), runs.len());
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn each_run_begins_once_however_fast_they_come() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = started(folder.path());
+    let address = daemon.address();
+    let senders: Vec<_> = (0..8)
+        .map(|sender| {
+            let address = address.clone();
+            std::thread::spawn(move || {
+                for number in 0..50 {
+                    let body = format!(r#"{{"id": "{sender}-{number}"}}"#);
+                    let (status, answer) =
+                        send(&address, &post(&address, "/webhooks/open", &[], &body));
+                    assert_eq!(status, 202, "{answer}");
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.join().expect("all were taken");
+    }
+    let said = |word: &str| {
+        daemon
+            .lines()
+            .iter()
+            .filter(|line| line.ends_with(word))
+            .count()
+    };
+    until("all have ended", || said(" succeeded") >= 400);
+    assert_eq!((said(" started"), said(" succeeded")), (400, 400));
+    assert!(!daemon.said("store"), "{:?}", daemon.lines());
+    assert_eq!(daemon.stop(), 0);
+}
