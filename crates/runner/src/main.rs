@@ -1,9 +1,10 @@
 //! The binary `flow`: the command line, progress, diagnostics. The only crate that prints.
 //!
 //! Read in this order: `cli` (commands and their options), `project` (which folder is meant), `discover` (which files),
-//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `inputs`, `starting`, `stored` and `again` (what a run begins with: given, by a trigger, once more), `host` (where runs are driven), `tokens` and `serve` (the daemon), then `show` (everything that people see).
+//! `load` (files to checked workflows), `rewrite` (texts back into files), `services` (connectors, secrets, sandbox), `inputs`, `starting`, `stored` and `again` (what a run begins with: given, by a trigger, once more), `approvals` (what waits for a person), `host` (where runs are driven), `tokens` and `serve` (the daemon), then `show` (everything that people see).
 
 mod again;
+mod approvals;
 mod cli;
 mod discover;
 mod exit;

@@ -156,6 +156,30 @@ impl Reader {
         Ok(found)
     }
 
+    /// The newest events, or the newest before a number; of one name, if one is given. The newest comes first.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn events_before(
+        &self,
+        name: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Logged>, StoreError> {
+        // Either is answered by an index.
+        let named = if name.is_some() {
+            "name = ?1"
+        } else {
+            "?1 IS NULL"
+        };
+        let sql = format!(
+            "SELECT id, at, name, data, workflow, run, sandbox, causes, key FROM event_log
+             WHERE {named} AND id < ?2 ORDER BY id DESC LIMIT ?3"
+        );
+        let before = before.unwrap_or(i64::MAX);
+        self.query_with(&sql, params![name, before, limit], logged)
+    }
+
     /// As [`Reader::events_after`], for a step of a run: those from `since` on that do not come from the run itself, and
     /// come from the same world.
     ///

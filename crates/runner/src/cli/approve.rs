@@ -2,31 +2,24 @@
 
 use std::fmt::Write;
 
-use flow_engine::catalog::Signal;
-use flow_engine::journal::{Event, HoldStarted};
-use flow_engine::run::Run;
-use flow_engine::run::approval::{choices, fields};
-use flow_engine::time::Timestamp;
+use flow_engine::run::approval::fields;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::input::Input;
 use flow_local::clock::now;
-use flow_local::start::load;
-use flow_local::store::{Reader, Store};
+use flow_local::store::Store;
 use serde_json::json;
 
 use super::drive::{self, Shown};
 use super::resume::no_store;
-use super::{Folders, StoreArguments, print, print_json};
+use super::{StoreArguments, print, print_json};
+use crate::approvals::{self, Given, Waiting};
 use crate::exit::{Exit, Trouble};
-use crate::host::order::Approve;
-use crate::host::owner::{checked, load_trouble};
 use crate::host::{Backend, Driven};
 use crate::inputs;
-use crate::services;
 use crate::show::awaited::{command, plain};
 use crate::show::style::{BOLD, DIM, paint};
 use crate::show::values;
-use crate::stored::{find, known};
+use crate::stored::find;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -64,18 +57,10 @@ pub(super) struct ListArguments {
     store: StoreArguments,
 }
 
-/// A step that waits for a decision.
-struct Waiting {
-    run: String,
-    workflow: String,
-    since: Timestamp,
-    started: HoldStarted,
-}
-
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let waiting = match Store::reader(&folders.store)? {
-        Some(reader) => waiting(&reader, &folders)?,
+        Some(reader) => approvals::waiting(&reader, &folders.store, "", usize::MAX)?,
         None => Vec::new(),
     };
     show(&waiting, arguments.json);
@@ -91,42 +76,27 @@ pub(super) async fn approve(arguments: Arguments) -> Result<Exit, Trouble> {
     };
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = find(&reader, prefix)?;
-    let run = row.run.clone();
-    let waiting = waiting(&reader, &folders)?;
-    let own: Vec<&Waiting> = waiting
-        .iter()
-        .filter(|waiting| waiting.run == run)
-        .collect();
-    let step = match (&arguments.step, own.as_slice()) {
-        (Some(step), _) => step.clone(),
-        (None, [one]) => one.started.step.clone(),
-        (None, several) => {
-            let names: Vec<&str> = several.iter().map(|one| &*one.started.step).collect();
-            let message = match names.as_slice() {
-                [] => format!("no step of run {run} waits for a decision"),
-                names => format!("several steps of run {run} wait: {}", names.join(", ")),
-            };
-            let trouble = Trouble::new(Exit::Usage, "run.not_awaited", message);
-            return Err(trouble.help("`flow approvals` lists what waits for a decision"));
-        }
+    let user = || {
+        ["USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok())
     };
-    let asked = own.iter().find(|waiting| waiting.started.step == step);
-    let asked = asked.map(|waiting| &waiting.started.arguments);
-    let answer = answer(&arguments, asked);
-    let known = known(&reader, &folders.store, row)?;
-    let inputs = known.report.started.inputs.as_map().cloned();
-    let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
+    let by = arguments.by.clone().or_else(user);
+    let mut fields = Map::new();
+    for (name, text) in &arguments.fields {
+        fields.insert(name.as_str(), Value::from(text.as_str()));
+    }
+    let given = Given {
+        step: arguments.step.as_deref(),
+        choice: arguments.choice.as_deref(),
+        by: by.as_deref().unwrap_or("somebody"),
+        comment: arguments.comment.as_deref(),
+        fields,
+    };
+    let (wish, known) = given.to_order(&reader, &folders.store, row)?;
+    let (run, step) = (wish.run.clone(), wish.step.clone());
+    let choice = wish.choice().to_owned();
     let mut backend = Backend::attach(&folders.store).await?;
-    let wish = Approve {
-        run: run.clone(),
-        step: step.clone(),
-        answer: answer.clone(),
-        secrets: secrets.to_texts(),
-    };
-    let choice = answer
-        .get("choice")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
     match backend.approve(wish).await? {
         // Nobody drove it, and nobody else can: it goes on here.
         Driven::Following(following) if matches!(backend, Backend::Here(_)) => {
@@ -150,77 +120,9 @@ pub(super) async fn approve(arguments: Arguments) -> Result<Exit, Trouble> {
     }
 }
 
-/// What is answered: the choice that was typed, else `approve` where that may be chosen.
-fn answer(arguments: &Arguments, asked: Option<&Value>) -> Value {
-    let default = || {
-        let approve = Value::from("approve");
-        let may_be = asked.is_none_or(|asked| choices(asked).contains(&approve));
-        may_be.then_some(approve)
-    };
-    let choice = arguments
-        .choice
-        .as_deref()
-        .map(Value::from)
-        .or_else(default);
-    let user = || {
-        ["USER", "LOGNAME"]
-            .into_iter()
-            .find_map(|name| std::env::var(name).ok())
-    };
-    let by = arguments.by.clone().or_else(user);
-    let mut fields = Map::new();
-    for (name, text) in &arguments.fields {
-        fields.insert(name.as_str(), Value::from(text.as_str()));
-    }
-    Value::map([
-        ("choice", choice.unwrap_or_default()),
-        ("by", Value::from(by.as_deref().unwrap_or("somebody"))),
-        ("comment", Value::from(arguments.comment.as_deref())),
-        ("fields", Value::from(fields)),
-    ])
-}
-
-/// Every step that waits for a decision, as its journal has it.
-fn waiting(reader: &Reader, folders: &Folders) -> Result<Vec<Waiting>, Trouble> {
-    let mut found = Vec::new();
-    for (run, step) in reader.approvals()? {
-        let Some(row) = reader.find(&run)?.into_iter().find(|row| row.run == run) else {
-            continue;
-        };
-        let workflow = row.workflow.clone();
-        let stored = load(reader, &folders.store, row).map_err(|error| load_trouble(&error))?;
-        let begun = stored
-            .events
-            .iter()
-            .rev()
-            .find_map(|(at, event)| match event {
-                Event::HoldStarted(started) if started.step == step => Some((*at, started.clone())),
-                _ => None,
-            });
-        let Some((since, started)) = begun else {
-            continue;
-        };
-        // The table may be ahead of what is read here, or behind.
-        let ready = checked(&stored.bundle)?;
-        let still = Run::replay(ready.workflow, stored.events).is_ok_and(|run| {
-            let node = run.find(&step);
-            node.is_some_and(|node| run.signal(node) == Some(Signal::Approval))
-        });
-        if still {
-            found.push(Waiting {
-                run,
-                workflow,
-                since,
-                started,
-            });
-        }
-    }
-    Ok(found)
-}
-
 fn show(waiting: &[Waiting], json: bool) {
     if json {
-        print_json(&waiting.iter().map(as_json).collect());
+        print_json(&waiting.iter().map(Waiting::to_json).collect());
         return;
     }
     let mut text = String::new();
@@ -252,18 +154,4 @@ fn in_words(field: &Input) -> String {
         let _ = write!(text, ": {}", plain(&field.description));
     }
     text
-}
-
-fn as_json(one: &Waiting) -> serde_json::Value {
-    let arguments = &one.started.arguments;
-    let value = |name: &str| {
-        let value = arguments.get(name).cloned().unwrap_or_default();
-        values::to_json(&value)
-    };
-    json!({
-        "run": one.run, "workflow": one.workflow, "step": one.started.step, "since": one.since.to_string(),
-        "until": one.started.deadline.map(|until| until.to_string()), "message": value("message"),
-        "choices": values::to_json(&Value::list(choices(arguments))), "fields": value("fields"), "to": value("to"),
-        "default_choice": value("default_choice"),
-    })
 }

@@ -2,11 +2,6 @@
 
 use std::path::PathBuf;
 
-use flow_engine::run::announce::may_be_said;
-use flow_engine::value::Value;
-
-use flow_local::start::{id_of_key, new_id};
-
 use super::{StoreArguments, print_json};
 use crate::exit::{Exit, Trouble};
 use crate::host::Backend;
@@ -35,24 +30,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn emit(arguments: Arguments) -> Result<Exit, Trouble> {
-    may_be_said(&arguments.event).map_err(|failure| {
-        let trouble = Trouble::new(Exit::Usage, failure.code, failure.message);
-        match failure.help {
-            Some(help) => trouble.help(help),
-            None => trouble,
-        }
-    })?;
     let data = inputs::event(&arguments.data, arguments.data_file.as_deref())?;
+    let wish = Emit::said(&arguments.event, arguments.key.as_deref(), data)?;
     let folders = arguments.store.folders()?;
     let mut backend = Backend::attach(&folders.store).await?;
-    let wish = Emit {
-        event: arguments.event.clone(),
-        key: match &arguments.key {
-            Some(key) => id_of_key(&arguments.event, key),
-            None => new_id(),
-        },
-        data: data.unwrap_or_else(|| Value::map::<&str>([])),
-    };
     backend.emit(wish).await?;
     backend.close().await;
     if arguments.json {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use flow_engine::bundle::Bundle;
 use flow_engine::journal::{Resolution, StartedBy};
 use flow_engine::money::Amount;
+use flow_engine::run::announce::may_be_said;
 use flow_engine::value::{Value, journal};
-use flow_local::start::Retry;
+use flow_local::start::{Retry, id_of_key, new_id};
 use serde::{Deserialize, Serialize};
+
+use crate::exit::{Exit, Trouble};
 
 /// Texts of secrets by their names, as they cross the socket: never stored.
 pub(crate) type SecretTexts = BTreeMap<String, String>;
@@ -70,6 +73,37 @@ pub(crate) struct Emit {
     pub(crate) key: String,
     #[serde(with = "journal")]
     pub(crate) data: Value,
+}
+
+impl Approve {
+    /// What is chosen.
+    pub(crate) fn choice(&self) -> &str {
+        let choice = self.answer.get("choice").and_then(Value::as_str);
+        choice.unwrap_or_default()
+    }
+}
+
+impl Emit {
+    /// An event that somebody says, with nothing that belongs to it if nothing is given. A name that nobody may say is
+    /// `flow.event_name`.
+    pub(crate) fn said(
+        event: &str,
+        key: Option<&str>,
+        data: Option<Value>,
+    ) -> Result<Emit, Trouble> {
+        may_be_said(event).map_err(|failure| {
+            let trouble = Trouble::new(Exit::Usage, failure.code, failure.message);
+            match failure.help {
+                Some(help) => trouble.help(help),
+                None => trouble,
+            }
+        })?;
+        Ok(Emit {
+            event: event.to_owned(),
+            key: key.map_or_else(new_id, |key| id_of_key(event, key)),
+            data: data.unwrap_or_else(|| Value::map::<&str>([])),
+        })
+    }
 }
 
 /// A run to cancel.

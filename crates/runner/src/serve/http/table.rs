@@ -4,11 +4,14 @@
 use axum::extract::Request;
 use axum::handler::Handler;
 
+use super::api::said::{APPROVALS, APPROVE, APPROVED, EMIT, EMITTED, EVENT_LOG};
 use super::api::shapes::{
     CANCEL, DELIVERED, DOCUMENT, EMPTY, EVENTS, RESUME, RETRY, RUN_SHOWN, RUNS, SCHEDULE, START,
     STARTED, STEP, STEPS, TOLD, TRIGGER_SHOWN, TRIGGERS, WHY, WORKFLOW, WORKFLOWS,
 };
-use super::api::{changes, journal, runs, start, steps, stream, triggers, values, workflows};
+use super::api::{
+    approvals, changes, events, journal, runs, start, steps, stream, triggers, values, workflows,
+};
 use super::route::{Answer, Content, Method, Parameter, Place, Route, Serves, Tried};
 use super::shape::Shape;
 use super::{World, callbacks, health, webhooks};
@@ -349,6 +352,58 @@ pub(super) static ROUTES: &[Route] = &[
             answer(200, "There is such a run already.", &STARTED),
             answer(202, "The new run is on disk, and goes.", &STARTED),
         ],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/runs/{run}/approve",
+        serves: Serves::Run(approvals::approve),
+        name: "approve_step",
+        summary: "Decide what a step of a run asks; who decides is the name of the token",
+        parameters: &[RUN_ID],
+        body: Some(&APPROVE),
+        answers: &[answer(
+            202,
+            "The answer is on disk; the run goes on.",
+            &APPROVED,
+        )],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/approvals",
+        serves: Serves::Read(approvals::list),
+        name: "list_approvals",
+        summary: "List what waits for a person's decision",
+        parameters: &[LIMIT, CURSOR],
+        body: None,
+        answers: &[answer(200, "By run and step.", &APPROVALS)],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/events",
+        serves: Serves::Run(events::emit),
+        name: "emit_event",
+        summary: "Say that something happened, for workflows that listen",
+        parameters: &[],
+        body: Some(&EMIT),
+        answers: &[answer(202, "It is in the log, on disk.", &EMITTED)],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/events",
+        serves: Serves::Read(events::list),
+        name: "read_event_log",
+        summary: "Read the log of events that workflows hear of",
+        parameters: &[
+            query(
+                "name",
+                Shape::Text(NAME_CHARS_MAX),
+                "Only those of this name.",
+            ),
+            LIMIT,
+            PLACE_CURSOR,
+        ],
+        body: None,
+        answers: &[answer(200, "The newest first.", &EVENT_LOG)],
     },
     Route {
         method: Method::Get,

@@ -141,7 +141,7 @@ pub(in crate::serve::http) fn retry(ask: Ask<Run>) -> Tried {
 }
 
 /// Says in the daemon's log who asked for what.
-fn say(ask: &Ask<Run>, row: &RunRow, what: &str) {
+pub(super) fn say(ask: &Ask<Run>, row: &RunRow, what: &str) {
     let words = format!("{what}, by the token `{}`", ask.caller.name);
     let log = ask.world.daemon.log;
     log.say_of_run(Level::Info, &row.workflow, Some(&row.run), &words);

@@ -1,11 +1,15 @@
 //! What the API of the daemon does: the functions behind the routes of `table`.
 //!
-//! Read in this order: `trouble` (what a command would say, as an answer), `shapes` (what answers look like), then what is seen:
-//! `workflows`, `runs`, `steps`, `journal` with `stream`, `values`, `triggers`; then what is changed: `start`, `changes`.
+//! Read in this order: `trouble` (what a command would say, as an answer), `shapes` and `said` (what answers look like), then what is seen:
+//! `workflows`, `runs`, `steps`, `journal` with `stream`, `values`, `triggers`; then what is changed: `start`, `changes`; and what is
+//! said from outside: `events`, `approvals`.
 
+pub(super) mod approvals;
 pub(super) mod changes;
+pub(super) mod events;
 pub(super) mod journal;
 pub(super) mod runs;
+pub(super) mod said;
 pub(super) mod shapes;
 pub(super) mod start;
 pub(super) mod steps;

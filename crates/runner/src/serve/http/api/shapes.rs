@@ -7,9 +7,9 @@ use crate::serve::http::shape::{Shape, has, may};
 use crate::show::rows::STATUSES;
 
 /// How large numbers of answers may be.
-const MANY: u64 = i64::MAX as u64;
+pub(super) const MANY: u64 = i64::MAX as u64;
 /// How long texts of bodies may be.
-const NAME_CHARS_MAX: usize = 256;
+pub(super) const NAME_CHARS_MAX: usize = 256;
 
 const STEP_STATES: &[&str] = &[
     "running",
@@ -24,20 +24,20 @@ const STEP_STATES: &[&str] = &[
     "skipped",
 ];
 
-const NEXT: &str = "The `cursor` of the next page; null on the last one.";
+pub(super) const NEXT: &str = "The `cursor` of the next page; null on the last one.";
 const FAILURE: &str = "Why it failed: a code, a message, perhaps a help.";
 const COSTS: &str = "What its calls cost: the sum, and by model.";
 
 static STRING: Shape = Shape::String;
 static TIME: Shape = Time;
 static RUN: Shape = Run;
-static ANY: Shape = Any;
+pub(super) static ANY: Shape = Any;
 static NAME: Shape = Text(NAME_CHARS_MAX);
 
-const TEXT_OR_NULL: Shape = Nullable(&STRING);
-const TIME_OR_NULL: Shape = Nullable(&TIME);
-const RUN_OR_NULL: Shape = Nullable(&RUN);
-const TEXT: Shape = Shape::String;
+pub(super) const TEXT_OR_NULL: Shape = Nullable(&STRING);
+pub(super) const TIME_OR_NULL: Shape = Nullable(&TIME);
+pub(super) const RUN_OR_NULL: Shape = Nullable(&RUN);
+pub(super) const TEXT: Shape = Shape::String;
 const NUMBER: Shape = Count(0, MANY);
 
 /// How a request is refused.

@@ -11,10 +11,12 @@ use crate::services::Missing;
 /// The same words and the same code; the status says whose turn it is.
 pub(in crate::serve::http) fn problem(trouble: &Trouble) -> Problem {
     let status = match (trouble.code.as_str(), trouble.exit) {
-        ("run.unknown", _) => StatusCode::NOT_FOUND,
-        ("run.trigger" | "run.no_budget" | "run.unknown_step", _) | (_, Exit::Invalid) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        ("run.unknown" | "run.not_awaited", _) => StatusCode::NOT_FOUND,
+        (
+            "run.trigger" | "run.no_budget" | "run.unknown_step" | "run.answer" | "flow.event_name",
+            _,
+        )
+        | (_, Exit::Invalid) => StatusCode::UNPROCESSABLE_ENTITY,
         ("run.driven", _) | (_, Exit::Usage | Exit::Interrupted) => StatusCode::CONFLICT,
         (_, Exit::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,8 +1,10 @@
 //! The API of the daemon: real tokens, real sockets.
 
+mod approvals;
 mod bounds;
 mod credentials;
 mod document;
+mod events;
 mod kill;
 mod routes;
 mod stream;
@@ -104,7 +106,12 @@ impl Api {
 
     #[track_caller]
     pub(super) fn post(&self, path: &str, body: &Value) -> Answer {
-        let authorization = format!("Bearer {}", self.admin);
+        self.post_as(&self.admin, path, body)
+    }
+
+    #[track_caller]
+    pub(super) fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let authorization = format!("Bearer {token}");
         let headers = [
             ("authorization", &*authorization),
             ("content-type", "application/json"),
