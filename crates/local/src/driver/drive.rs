@@ -22,6 +22,12 @@ use crate::store::{Happened, Store};
 /// No sleep is longer, so that a clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
+/// What all runs have in common.
+fn shared(store: &Store) -> (Arc<Claims>, Log) {
+    let claims = Claims::new(store.folder());
+    (Arc::new(claims), Log::new(store.folder()))
+}
+
 /// Drives runs until the last handle is gone.
 pub(super) async fn drive(
     store: Arc<Store>,
@@ -30,7 +36,7 @@ pub(super) async fn drive(
     mut receiver: UnboundedReceiver<Happening>,
 ) {
     let mut runs: HashMap<Arc<str>, Driven> = HashMap::new();
-    let claims = Arc::new(Claims::new(store.folder()));
+    let shared = shared(&store);
     // Who may go, when not all may go at once: all runs of the store are driven here.
     let mut admission = Admission::default();
     // Those who want to know when no run is left, and how many are about to be.
@@ -39,7 +45,6 @@ pub(super) async fn drive(
     // Runs to be cancelled as soon as they are driven.
     let mut stops = Stops::default();
     let mut trouble = store.trouble();
-    let log = Log::new(store.folder());
     let mut happened = store.happened();
     loop {
         let mut touched: Vec<Arc<str>> = Vec::new();
@@ -102,8 +107,7 @@ pub(super) async fn drive(
                     // A run is driven once: whoever comes second is told by the silence of its channel.
                     if !runs.contains_key(&id) {
                         let heard = (observer, hearer.clone());
-                        let shared = (claims.clone(), log.clone());
-                        let mut driven = Driven::new(*taken, services, heard, shared);
+                        let mut driven = Driven::new(*taken, services, heard, &shared);
                         if let Some(cancel) = stops.take(&id) {
                             driven.take(cancel);
                         }

@@ -91,13 +91,13 @@ impl Driven {
         taken: Taken,
         services: Services,
         (observer, hearer): (UnboundedSender<Progress>, Option<Hearer>),
-        (claims, log): (Arc<Claims>, Log),
+        (claims, log): &(Arc<Claims>, Log),
     ) -> Driven {
         Driven {
             id: taken.run.id().into(),
             run: taken.run,
-            claims,
-            log,
+            claims: claims.clone(),
+            log: log.clone(),
             listening: usize::MAX,
             waits: None,
             services,

@@ -128,24 +128,12 @@ pub(crate) async fn serve(
     let token = Tokens::of(&settings.store).first()?;
     events::begin(&daemon).await;
     // Whoever is told where it listens finds everything there.
-    let mut names = settings.hosts.clone();
-    names.extend(settings.public.as_deref().and_then(name_in));
-    let port = settings.port;
-    let server = Server::start(daemon.clone(), port, &names, settings.runs_max).await?;
-    let here = format!("http://{}", server.address);
-    let public = settings.public.clone().unwrap_or_else(|| here.clone());
-    let base = public.trim_end_matches('/').to_owned();
-    tokio::task::block_in_place(|| owner.store().take_callbacks(base))?;
-    std::fs::write(settings.store.join(ADDRESS), &here)
-        .map_err(|error| Trouble::new(Exit::Unavailable, "store.io", error.to_string()))?;
-    log.say(Level::Info, "serve", &format!("listens on {here}"));
+    let server = listen(&daemon, &settings).await?;
     overview(&daemon);
     if let Some(path) = token {
         let path = path.strip_prefix(&settings.project).unwrap_or(&path);
-        let message = format!(
-            "the API is at /api/v1; a token of scope admin is in {}",
-            path.display()
-        );
+        let path = path.display();
+        let message = format!("the API is at /api/v1; a token of scope admin is in {path}");
         log.say(Level::Info, "serve", &message);
     }
     queue::left(&daemon, &queue)?;
@@ -196,17 +184,7 @@ pub(crate) async fn serve(
     for part in parts {
         let _ = part.await;
     }
-    owner.wind_down();
-    if tokio::time::timeout(settings.grace, owner.rest(|| ()))
-        .await
-        .is_err()
-    {
-        log.say(
-            Level::Info,
-            "serve",
-            "runs that still go are stopped; they go on at the next start",
-        );
-    }
+    wind_down(&owner, settings.grace, log).await;
     owner.close().await;
     if let Some(collector) = collector {
         collector.close().await;
@@ -219,6 +197,34 @@ fn name_in(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let name = rest.split(['/', '?', '#']).next()?;
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Listens, and says where: in the log, to whoever signs deliveries by hand, and in the addresses of callbacks.
+async fn listen(daemon: &Arc<Daemon>, settings: &Settings) -> Result<Server, Trouble> {
+    let mut names = settings.hosts.clone();
+    names.extend(settings.public.as_deref().and_then(name_in));
+    let runs_max = settings.runs_max;
+    let server = Server::start(daemon.clone(), settings.port, &names, runs_max).await?;
+    let here = format!("http://{}", server.address);
+    let public = settings.public.clone().unwrap_or_else(|| here.clone());
+    let base = public.trim_end_matches('/').to_owned();
+    tokio::task::block_in_place(|| daemon.owner.store().take_callbacks(base))?;
+    std::fs::write(settings.store.join(ADDRESS), &here)
+        .map_err(|error| Trouble::new(Exit::Unavailable, "store.io", error.to_string()))?;
+    daemon
+        .log
+        .say(Level::Info, "serve", &format!("listens on {here}"));
+    Ok(server)
+}
+
+/// Runs have their grace; those that still go then are stopped.
+async fn wind_down(owner: &Owner, grace: Duration, log: Log) {
+    owner.wind_down();
+    let rest = tokio::time::timeout(grace, owner.rest(|| ())).await;
+    if rest.is_err() {
+        let message = "runs that still go are stopped; they go on at the next start";
+        log.say(Level::Info, "serve", message);
+    }
 }
 
 /// The connectors as they are now, to check against and to run with.

@@ -1,4 +1,4 @@
-//! What is counted, as Prometheus reads it (OpenMetrics 1.0). Counters begin at zero with the process.
+//! What is counted, as Prometheus reads it (`OpenMetrics` 1.0). Counters begin at zero with the process.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flow_engine::workflow::Workflow;
-use flow_local::store::{Reader, Store};
+use flow_local::store::Store;
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;
@@ -164,18 +164,9 @@ impl Sending {
         };
         let mut all = Vec::new();
         for (run, workflow) in runs {
-            all.extend(self.of_run(&reader, run, workflow)?);
+            let events = reader.journal(run).map_err(|error| error.to_string())?;
+            all.extend(spans(workflow, &events).unwrap_or_default());
         }
         Ok(all)
-    }
-
-    fn of_run(
-        &self,
-        reader: &Reader,
-        run: &str,
-        workflow: &Workflow,
-    ) -> Result<Vec<SpanData>, String> {
-        let events = reader.journal(run).map_err(|error| error.to_string())?;
-        Ok(spans(workflow, &events).unwrap_or_default())
     }
 }

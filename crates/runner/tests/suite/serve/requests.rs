@@ -19,6 +19,9 @@ fn started(folder: &Path) -> Daemon {
     Daemon::start(folder, &[], &[])
 }
 
+/// A request by its name, and what it may be answered with.
+type Refused<'a> = (&'a str, Vec<u8>, &'a [Option<u16>]);
+
 /// Sends bytes as they are; the status of the answer, if there is one before the connection ends.
 fn status_of(address: &str, bytes: &[u8]) -> Option<u16> {
     let mut stream = TcpStream::connect(address).expect("it listens");
@@ -45,7 +48,7 @@ fn a_request_that_is_no_http_starts_nothing() {
     let with = |fields: &str, body: &str| format!("{head}{fields}\r\n\r\n{body}").into_bytes();
     let many = "a: b\r\n".repeat(10_000);
     let long = format!("a: {}", "b".repeat(1 << 20));
-    let refused: &[(&str, Vec<u8>, &[Option<u16>])] = &[
+    let refused: &[Refused<'_>] = &[
         (
             "a body shorter than it says",
             with("Content-Length: 50", body),
@@ -251,10 +254,9 @@ impl Slow {
     /// Sends one more byte; whether the connection still stands.
     fn goes_on(&mut self) -> bool {
         let mut buffer = [0; 512];
-        match self.stream.read(&mut buffer) {
-            Ok(_) => return false,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(_) => return false,
+        let read = self.stream.read(&mut buffer);
+        if read.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_| true) {
+            return false;
         }
         self.left
             .next()

@@ -24,7 +24,7 @@ fn collector() -> (String, Receiver<Vec<Span>>) {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a client");
             let mut got = Vec::new();
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             let body = loop {
                 let read = stream.read(&mut buffer).expect("a request");
                 got.extend_from_slice(&buffer[..read]);

@@ -44,14 +44,9 @@ fn a_person_decides_once_by_the_name_of_the_token() {
     let (_, listed, _) = run(api.path(), &["approvals", "--json"]);
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     assert_eq!(waiting, listed, "the same as the command shows");
-    assert_eq!(
-        (
-            &waiting[0]["run"],
-            &waiting[0]["step"],
-            &waiting[0]["choices"]
-        ),
-        (&json!(id), &json!("ask"), &json!(["send", "wait"]))
-    );
+    let first = &waiting[0];
+    assert_eq!((&first["run"], &first["step"]), (&json!(id), &json!("ask")));
+    assert_eq!(first["choices"], json!(["send", "wait"]));
     let wrong = (422, "run.answer");
     let send = json!({ "choice": "send", "fields": { "amount": 7 }, "comment": "go" });
     refused(
@@ -133,15 +128,8 @@ fn a_person_decides_once_by_the_name_of_the_token() {
         (409, "run.answered"),
         "`send` by ada at 20",
     );
-    let body = json!({});
-    refused(
-        &api,
-        &bo,
-        &id,
-        &body,
-        (404, "run.not_awaited"),
-        "no step of run",
-    );
+    let over = (404, "run.not_awaited");
+    refused(&api, &bo, &id, &json!({}), over, "no step of run");
     api.waiting(0);
     assert_eq!(api.daemon.stop(), 0);
 }
