@@ -71,8 +71,7 @@ fn of_run(
     run: &str,
     steps: &[String],
 ) -> Result<Vec<Waiting>, Trouble> {
-    let mut rows = reader.find(run)?.into_iter();
-    let Some(row) = rows.find(|row| row.run == run) else {
+    let Some(row) = reader.run(run)? else {
         return Ok(Vec::new());
     };
     let workflow = row.workflow.clone();

@@ -107,9 +107,9 @@ fn find(child: &Child, to_end: bool, store: &Store) -> Result<Found, String> {
     let reader = Store::reader(store.folder()).map_err(|error| error.to_string())?;
     let reader = reader.ok_or("the store is gone")?;
     let known = reader
-        .find(&child.spec.run)
+        .run(&child.spec.run)
         .map_err(|error| error.to_string())?;
-    if let Some(row) = known.into_iter().find(|row| *row.run == *child.spec.run) {
+    if let Some(row) = known {
         let goes = row.has_ended()
             || match store.take_up(&row.run, false) {
                 Ok(TakeUp::Goes) => true,

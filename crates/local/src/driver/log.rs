@@ -43,13 +43,7 @@ pub(super) struct LogOfRun {
 
 impl LogOfRun {
     fn reader(&self) -> Result<Reader, Failure> {
-        let reader = Store::reader(&self.folder).and_then(|reader| {
-            reader.ok_or_else(|| StoreError::Missing {
-                path: self.folder.to_path_buf(),
-                what: "gone".into(),
-            })
-        });
-        reader.map_err(failed)
+        Store::reader_of(&self.folder).map_err(failed)
     }
 }
 

@@ -44,12 +44,7 @@ pub(super) struct StepRecords {
 
 impl StepRecords {
     fn read<T>(&self, read: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, Failure> {
-        let reader = Store::reader(&self.claims.folder).and_then(|reader| {
-            reader.ok_or_else(|| StoreError::Missing {
-                path: self.claims.folder.clone(),
-                what: "gone".into(),
-            })
-        });
+        let reader = Store::reader_of(&self.claims.folder);
         let failed = |error: StoreError| Failure::permanent(error.code(), error.to_string());
         read(&reader.map_err(failed)?).map_err(failed)
     }

@@ -145,8 +145,7 @@ fn seek(stop: Stop, store: Arc<Store>, sender: WeakUnboundedSender<Happening>) {
 
 fn find(stop: &Stop, store: &Store) -> Option<Sought> {
     let reader = Store::reader(store.folder()).ok()??;
-    let known = reader.find(&stop.run).ok()?;
-    let row = known.into_iter().find(|row| *row.run == *stop.run)?;
+    let row = reader.run(&stop.run).ok()??;
     if row.has_ended() {
         return Some(Sought::Over);
     }

@@ -128,6 +128,17 @@ impl Store {
         Ok(Some(Reader::new(connection, path)))
     }
 
+    /// Reads beside the owner, where there must be a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is none; else as [`Store::reader`].
+    pub fn reader_of(folder: &Path) -> Result<Reader, StoreError> {
+        Store::reader(folder)?.ok_or_else(|| StoreError::Missing {
+            path: folder.to_owned(),
+            what: "gone".into(),
+        })
+    }
+
     /// Reads a store whose files may not belong together: for looking at what can be saved.
     ///
     /// # Errors

@@ -104,6 +104,15 @@ impl Reader {
         )
     }
 
+    /// The run of this id, if there is one.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn run(&self, run: &str) -> Result<Option<RunRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE run = ?1");
+        Ok(self.query(&sql, params![run])?.pop())
+    }
+
     /// The runs whose id begins with a text; one of that very id alone.
     ///
     /// # Errors

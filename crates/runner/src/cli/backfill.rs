@@ -13,12 +13,11 @@ use flow_engine::money::Amount;
 use flow_engine::schedule::{Backfill, Due, Refused, Timetable, backfill as times};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Map, Value};
-use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Trigger, Workflow};
 use flow_local::clock::now;
 use flow_local::driver::Progress;
 use flow_local::start::id_of_key;
-use flow_local::store::{BlobFolder, Reader, RunRow, Store};
+use flow_local::store::{BlobFolder, Store};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
@@ -155,10 +154,7 @@ pub(super) async fn backfill(mut arguments: Arguments) -> Result<Exit, Trouble> 
         return Ok(tell(&arguments, &times));
     }
     let (given, errors) = inputs::typed(&workflow, &arguments.inputs, None);
-    let comes = |error: &InputError| {
-        error.code == "input.missing" && trigger.inputs.contains_key(&error.name)
-    };
-    let errors: Vec<InputError> = errors.into_iter().filter(|error| !comes(error)).collect();
+    let errors = starting::not_of_trigger(errors, Some(&trigger));
     if !errors.is_empty() {
         return Err(refused(&workflow, &errors));
     }
@@ -236,19 +232,14 @@ fn known(
         let run = id_of_key(&workflow.name, &key(trigger, &due));
         let status = match (&reader, met.remove(&due.at.to_string())) {
             (_, Some(run)) => Status::Met(run),
-            (Some(reader), None) => {
-                row(reader, &run)?.map_or(Status::Open, |row| Status::Run(row.status))
-            }
+            (Some(reader), None) => reader
+                .run(&run)?
+                .map_or(Status::Open, |row| Status::Run(row.status)),
             (None, None) => Status::Open,
         };
         times.push(Time { due, run, status });
     }
     Ok(times)
-}
-
-fn row(reader: &Reader, run: &str) -> Result<Option<RunRow>, Trouble> {
-    let found = reader.find(run)?;
-    Ok(found.into_iter().find(|row| row.run == run))
 }
 
 fn key(trigger: &Trigger, due: &Due) -> String {

@@ -18,8 +18,8 @@ use flow_local::driver::{Decided, Driver, Hearer, Progress, Services, Taken, can
 use flow_local::start::{self, LoadError, NewRun};
 use flow_local::store::{BlobFolder, NewEvent, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Mutex, watch};
 
 use super::listen::Listener;
 use super::order::{Cancel, Emit, Pause, Resume, SecretTexts, Start};
@@ -45,7 +45,6 @@ pub(crate) struct Owner {
     /// One run is looked up and taken at a time.
     pub(super) taking: Mutex<()>,
     listener: Listener,
-    paused: watch::Sender<()>,
     /// What is done with a pause before whoever asked for it is told.
     on_pause: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -62,7 +61,6 @@ impl Owner {
             sandbox: Mutex::new(None),
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
-            paused: watch::Sender::new(()),
             on_pause: OnceLock::new(),
             store,
         }))
@@ -221,7 +219,6 @@ impl Owner {
         if let Some(on_pause) = self.on_pause.get() {
             on_pause();
         }
-        self.paused.send_replace(());
         Ok(Driven::Told)
     }
 
@@ -248,11 +245,6 @@ impl Owner {
     /// Does something with each pause before whoever asked for it is told. The first who wishes so is heard.
     pub(crate) fn on_pause(&self, act: impl Fn() + Send + Sync + 'static) {
         let _ = self.on_pause.set(Box::new(act));
-    }
-
-    /// Hears when a trigger was paused or goes on.
-    pub(crate) fn pauses(&self) -> watch::Receiver<()> {
-        self.paused.subscribe()
     }
 
     /// Whether a run is driven here.
@@ -404,8 +396,7 @@ impl Owner {
     }
 
     pub(super) fn row(&self, run: &str) -> Result<Option<RunRow>, Trouble> {
-        let found = self.reader()?.find(run)?;
-        Ok(found.into_iter().find(|row| row.run == run))
+        Ok(self.reader()?.run(run)?)
     }
 
     pub(crate) async fn services(

@@ -8,6 +8,8 @@ use flow_backend::context::{Rest, StepContext};
 use flow_backend::meter::Meter;
 use flow_backend::spill::spill;
 use flow_engine::journal::RunEnded;
+use flow_engine::run::look::lets_through;
+use flow_engine::run::{Failure, Values};
 use flow_engine::schedule::waiting::Turn;
 use flow_engine::schedule::{Going, turn};
 use flow_engine::value::{Value, journal};
@@ -21,8 +23,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::hooks::Hooks;
-use super::library::{Library, Loaded};
-use super::log::Log;
+use super::library::{Library, Loaded, said};
+use super::log::{Level, Log};
 use super::queue::Word;
 use super::telemetry::Metrics;
 use crate::exit::Trouble;
@@ -118,6 +120,23 @@ impl Daemon {
         self.owner.store().trouble().borrow().clone()
     }
 
+    /// Whether `where` of a trigger holds for what happened.
+    pub(super) fn lets_through(
+        &self,
+        loaded: &Loaded,
+        trigger: &str,
+        payload: &Value,
+    ) -> Result<bool, Failure> {
+        let workflow = &loaded.workflow;
+        let condition = workflow.triggers[trigger].condition.as_ref();
+        let values = Values {
+            trigger: payload.clone(),
+            ..Values::default()
+        };
+        let blobs = self.owner.blobs();
+        lets_through(workflow, condition, payload, &values.reading(&*blobs))
+    }
+
     /// What `trigger` is to mean, as it is recorded: a large value is stored first. Blocking.
     pub(super) fn payload(&self, value: Value) -> Result<String, String> {
         let stored = spill(value, &*self.owner.blobs());
@@ -180,6 +199,14 @@ impl Daemon {
             if daemon.stopping.is_cancelled() {
                 return;
             }
+        }
+    }
+
+    /// A trigger was paused, or goes on: those that go on begin anew.
+    pub(super) fn paused(&self) {
+        match self.read_paused() {
+            Ok(()) => self.library.send_modify(|_| ()),
+            Err(trouble) => self.log.say(Level::Error, "triggers", &said(&trouble)),
         }
     }
 

@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flow_engine::expr::Scope;
+use flow_engine::run::Failure;
 use flow_engine::run::announce::{CAUSES_MAX, heard_by, hears};
-use flow_engine::run::{Failure, Values};
 use flow_engine::time::Timestamp;
 use flow_engine::value::{Value, journal};
-use flow_engine::workflow::{Starts, Stop};
+use flow_engine::workflow::Starts;
 use flow_local::clock::now;
 use flow_local::start::new_id;
 use flow_local::store::{
@@ -245,7 +244,9 @@ impl Listener {
         let passed = |reason: String| Outcome::Passed { reason };
         let payload = self.payload(&logged.event.data);
         let let_through = payload.as_ref().map_err(Clone::clone);
-        let outcome = match let_through.and_then(|payload| self.lets_through(daemon, payload)) {
+        let outcome = match let_through
+            .and_then(|payload| daemon.lets_through(&self.loaded, &self.source.1, payload))
+        {
             Ok(false) => return None,
             Err(failure) => passed(format!(
                 "`where` cannot be judged: [{}] {}",
@@ -285,22 +286,6 @@ impl Listener {
             Some((connector, event)) => self.loaded.connectors.delivered(connector, event, &data),
             None => data,
         })
-    }
-
-    fn lets_through(&self, daemon: &Daemon, data: &Value) -> Result<bool, Failure> {
-        let workflow = &self.loaded.workflow;
-        let Some(condition) = &workflow.triggers[&self.source.1].condition else {
-            return Ok(true);
-        };
-        let values = Values {
-            trigger: data.clone(),
-            ..Values::default()
-        };
-        let (locals, blobs) = ([("result", data.clone())], daemon.owner.blobs());
-        let reading = values.reading(&*blobs);
-        condition
-            .eval_bool(&Scope::new(&reading).with(&locals), &workflow.source)
-            .map_err(Stop::into_failure)
     }
 
     /// Writes down what is to start, and how far it has come; whether it is on disk.

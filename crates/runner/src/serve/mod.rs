@@ -108,12 +108,8 @@ pub(crate) async fn serve(
         metrics,
         queue.clone(),
     ));
-    let mut pauses = owner.pauses();
     let knows = Arc::downgrade(&daemon);
-    owner.on_pause(move || {
-        // What cannot be read now is read, and said, right after.
-        let _ = knows.upgrade().map(|daemon| daemon.read_paused());
-    });
+    owner.on_pause(move || knows.upgrade().iter().for_each(|daemon| daemon.paused()));
     daemon.read_paused()?;
     if let Some(sandbox) = owner.sandbox_url().await {
         log.say(
@@ -162,13 +158,6 @@ pub(crate) async fn serve(
                 // Through the loop that drives the runs: one that hangs does not live.
                 owner.drives("").await;
                 supervisor.lives();
-            }
-            Ok(()) = pauses.changed() => {
-                match daemon.read_paused() {
-                    // Those that go on begin anew.
-                    Ok(()) => daemon.library.send_modify(|_| ()),
-                    Err(trouble) => log.say(Level::Error, "triggers", &library::said(&trouble)),
-                }
             }
             () = files.changed() => match world(&owner, &settings).await {
                 Ok(world) => read_anew(&daemon, &settings.folder, &world),

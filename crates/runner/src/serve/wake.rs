@@ -48,8 +48,7 @@ fn found(
     let read = || {
         let mut rows = Vec::new();
         for run in runs(reader)? {
-            let found = reader.find(&run)?.into_iter();
-            rows.extend(found.filter(|row| row.run == run && !row.has_ended()));
+            rows.extend(reader.run(&run)?.filter(|row| !row.has_ended()));
         }
         Ok(rows)
     };

@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flow_engine::expr::Scope;
-use flow_engine::run::Values;
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
-use flow_engine::workflow::{Starts, Stop};
+use flow_engine::workflow::Starts;
 use flow_local::clock::now;
 use flow_local::start::new_id;
 use flow_local::store::{Look, LookOutcome, Occurrence, Outcome};
@@ -244,12 +242,15 @@ impl Dropped {
             ("size", Value::from(size)),
             ("sha256", Value::from(sha256)),
         ]);
-        let outcome = match self.lets_through(&payload) {
+        let let_through = daemon.lets_through(&self.loaded, &self.source.1, &payload);
+        let outcome = match let_through {
             Ok(true) => Outcome::Queued { run: new_id() },
             Ok(false) => Outcome::Passed {
                 reason: "`where` does not hold for it".to_owned(),
             },
-            Err(reason) => Outcome::Passed { reason },
+            Err(failure) => Outcome::Passed {
+                reason: format!("`where` cannot be judged: {}", failure.message),
+            },
         };
         Ok(Occurrence {
             key,
@@ -260,22 +261,6 @@ impl Dropped {
             causes: 0,
             outcome,
         })
-    }
-
-    fn lets_through(&self, payload: &Value) -> Result<bool, String> {
-        let workflow = &self.loaded.workflow;
-        let Some(condition) = &workflow.triggers[&self.source.1].condition else {
-            return Ok(true);
-        };
-        let values = Values {
-            trigger: payload.clone(),
-            ..Values::default()
-        };
-        let locals = [("result", payload.clone())];
-        let judged = condition.eval_bool(&Scope::new(&values).with(&locals), &workflow.source);
-        judged
-            .map_err(Stop::into_failure)
-            .map_err(|failure| format!("`where` cannot be judged: {}", failure.message))
     }
 
     /// Says once that it cannot look, and once that it can again.

@@ -121,7 +121,7 @@ impl Called {
         if reader.callback(run, step)?.is_some() || reader.awaits_callback(run, step)? {
             return Ok(true);
         }
-        let row = reader.find(run)?.into_iter().find(|row| row.run == run);
+        let row = reader.run(run)?;
         let goes = row.is_some_and(|row| !row.has_ended());
         Ok(goes && !reader.is_over(run, step)?)
     }

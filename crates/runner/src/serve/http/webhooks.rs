@@ -151,10 +151,12 @@ async fn to_one(
         Some(dedupe) => Some(of_trigger(hook, dedupe, &payload)?),
         None => id,
     };
-    let is_let_through = match &hook.loaded.workflow.triggers[&hook.source.1].condition {
-        None => true,
-        Some(condition) => lets_through(hook, condition, &payload)?,
-    };
+    let is_let_through = daemon
+        .lets_through(&hook.loaded, &hook.source.1, &payload)
+        .map_err(|failure| {
+            let message = format!("`where` cannot be judged: {}", failure.message);
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook.where", message)
+        })?;
     let run = new_id();
     let outcome = if is_let_through {
         Outcome::Queued { run: run.clone() }
@@ -352,24 +354,6 @@ fn of_trigger(hook: &Hook, dedupe: &Bare, payload: &Value) -> Result<String, Pro
             ),
         )),
     }
-}
-
-fn lets_through(hook: &Hook, condition: &Bare, payload: &Value) -> Result<bool, Problem> {
-    let values = Values {
-        trigger: payload.clone(),
-        ..Values::default()
-    };
-    let locals = [("result", payload.clone())];
-    condition
-        .eval_bool(
-            &Scope::new(&values).with(&locals),
-            &hook.loaded.workflow.source,
-        )
-        .map_err(Stop::into_failure)
-        .map_err(|failure| {
-            let message = format!("`where` cannot be judged: {}", failure.message);
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook.where", message)
-        })
 }
 
 /// What a refusal tells: to whoever cannot sign, nothing that helps.
