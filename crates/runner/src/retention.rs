@@ -12,6 +12,8 @@ use crate::show::diagnostics;
 
 /// How many runs are deleted in one transaction: what else is to be written waits for it.
 const TOGETHER: usize = 100;
+/// How runs end.
+const ENDS: [&str; 3] = ["succeeded", "failed", "cancelled"];
 
 /// What the project says, if it says something.
 pub(crate) fn of_project(project: &Path) -> Result<Retention, Trouble> {
@@ -30,19 +32,23 @@ pub(crate) fn of_project(project: &Path) -> Result<Retention, Trouble> {
 
 /// Which runs are old by now: one rule for each way in which a run ends, if it is not kept for ever.
 pub(crate) fn old(kept: &Retention, now: Timestamp) -> Vec<Old> {
-    let lengths = [
-        ("succeeded", kept.runs),
-        ("failed", kept.keep_failed.or(kept.runs)),
-        ("cancelled", kept.runs),
-    ];
-    let rules = lengths.into_iter().filter_map(|(status, length)| {
-        let length = i64::try_from(length?.0).unwrap_or(i64::MAX);
+    let rules = ENDS.into_iter().filter_map(|status| {
+        let own = kept.keep_failed.filter(|_| status == "failed");
+        let length = own.or(kept.runs)?;
+        let length = i64::try_from(length.0).unwrap_or(i64::MAX);
         Some(Old {
             status: Some(status.to_owned()),
             before: Timestamp(now.0.saturating_sub(length)),
         })
     });
     rules.collect()
+}
+
+/// Since when events are kept: as long as the runs that are kept the longest. All are, where some runs are kept for ever or
+/// not all were asked for.
+pub(crate) fn events_before(rules: &[Old]) -> Option<Timestamp> {
+    let oldest = rules.iter().map(|rule| rule.before).min();
+    oldest.filter(|_| rules.len() == ENDS.len())
 }
 
 /// Deletes runs, some at a time. Blocking.

@@ -2,7 +2,6 @@
 
 use flow_engine::document::Retention;
 use flow_engine::duration::Millis;
-use flow_engine::time::Timestamp;
 use flow_local::clock::now;
 use flow_local::store::{Old, RunRow, Store, Swept};
 use serde_json::json;
@@ -63,7 +62,7 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
     let swept = if Store::reader(&folders.store)?.is_some() {
         let store = Store::open_to_prune(&folders.store)?;
         retention::delete(&store, &old)?;
-        if let Some(before) = events_before(arguments, &rules) {
+        if let Some(before) = retention::events_before(&rules) {
             store.prune_events(before)?;
         }
         let swept = store.sweep()?;
@@ -74,12 +73,6 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
     };
     said(&old, Some(&swept), arguments.json);
     Ok(Exit::Success)
-}
-
-/// Since when events are kept: as long as the runs that are kept the longest. None go if only some runs were asked for.
-fn events_before(arguments: &Arguments, rules: &[Old]) -> Option<Timestamp> {
-    let oldest = rules.iter().map(|rule| rule.before).min();
-    oldest.filter(|_| arguments.status.is_empty())
 }
 
 /// What counts as old: what was typed, else what the project says.

@@ -11,7 +11,7 @@ use super::daemon::Daemon;
 use super::library::said;
 use super::log::Level;
 use crate::exit::Trouble;
-use crate::retention::{delete, of_project, old};
+use crate::retention::{delete, events_before, of_project, old};
 
 /// It is looked at so often: a tenth of the time for which runs are kept, but not more seldom or oftener than this.
 const OFTEN: Duration = Duration::from_secs(10);
@@ -53,8 +53,7 @@ fn clean(daemon: &Daemon, swept_at: &mut Timestamp) -> Result<Duration, Trouble>
     let noticed = kept.noticed.unwrap_or(longest.max(NOTICED_MIN));
     let before = Timestamp(at.0 - i64::try_from(noticed.0).unwrap_or(i64::MAX));
     let noticed = store.forget(before)?;
-    // As long as the runs that are kept the longest.
-    if let Some(before) = rules.iter().map(|rule| rule.before).min() {
+    if let Some(before) = events_before(&rules) {
         store.prune_events(before)?;
     }
     let mut values = 0;
