@@ -35,6 +35,8 @@ pub(super) enum Shape {
     Map(&'static Shape),
     /// A map of these members and no others.
     Object(&'static [Member]),
+    /// A map of the members of that one, of these, and of no others.
+    With(&'static Shape, &'static [Member]),
     /// Null, or this.
     Nullable(&'static Shape),
     /// A shape that has a name in the document.
@@ -104,13 +106,14 @@ impl Shape {
                 let mut members = map.iter();
                 members.try_for_each(|(key, value)| inside(key, shape.check(value)))
             }
-            (Shape::Object(members), Value::Map(map)) => {
+            (Shape::Object(_) | Shape::With(..), Value::Map(map)) => {
+                let members = self.members();
                 for (key, value) in map.iter() {
                     let known = members.iter().find(|member| member.name == &**key);
-                    let known = known.ok_or_else(|| (format!("/{key}"), names(members)))?;
+                    let known = known.ok_or_else(|| (format!("/{key}"), names(&members)))?;
                     inside(key, known.shape.check(value))?;
                 }
-                let lacks = |member: &&Member| member.required && map.get(member.name).is_none();
+                let lacks = |member: &&&Member| member.required && map.get(member.name).is_none();
                 match members.iter().find(lacks) {
                     Some(member) => {
                         inside(member.name, Err((String::new(), member.shape.expected())))
@@ -141,7 +144,25 @@ impl Shape {
             Shape::Hash => Hash::parse(text).is_some(),
             Shape::Word(words) => words.contains(&text),
             Shape::Nullable(shape) | Shape::Named(_, shape) => shape.takes(text),
-            Shape::Positive | Shape::List(_) | Shape::Map(_) | Shape::Object(_) => false,
+            Shape::Positive
+            | Shape::List(_)
+            | Shape::Map(_)
+            | Shape::Object(_)
+            | Shape::With(..) => false,
+        }
+    }
+
+    /// The members of a map that has no others.
+    fn members(&self) -> Vec<&'static Member> {
+        match self {
+            Shape::Object(members) => members.iter().collect(),
+            Shape::With(shape, members) => {
+                let mut all = shape.members();
+                all.extend(members.iter());
+                all
+            }
+            Shape::Named(_, shape) => shape.members(),
+            _ => Vec::new(),
         }
     }
 
@@ -160,7 +181,7 @@ impl Shape {
             Shape::Word(words) => format!("one of `{}`", words.join("`, `")),
             Shape::List(_) => "a list".to_owned(),
             Shape::Map(_) => "a map".to_owned(),
-            Shape::Object(members) => names(members),
+            Shape::Object(_) | Shape::With(..) => names(&self.members()),
             Shape::Nullable(shape) => format!("{}, or null", shape.expected()),
             Shape::Named(_, shape) => shape.expected(),
         }
@@ -187,7 +208,7 @@ impl Shape {
             Shape::Map(shape) => {
                 json!({ "type": "object", "additionalProperties": shape.schema(named) })
             }
-            Shape::Object(members) => object(members, named),
+            Shape::Object(_) | Shape::With(..) => object(&self.members(), named),
             Shape::Nullable(shape) => match shape.schema(named) {
                 // A schema of one type can say it by a second one.
                 Json::Object(mut schema)
@@ -210,7 +231,7 @@ impl Shape {
     }
 }
 
-fn object(members: &[Member], named: &mut serde_json::Map<String, Json>) -> Json {
+fn object(members: &[&Member], named: &mut serde_json::Map<String, Json>) -> Json {
     let mut properties = serde_json::Map::new();
     for member in members {
         let mut schema = member.shape.schema(named);
@@ -229,7 +250,7 @@ fn object(members: &[Member], named: &mut serde_json::Map<String, Json>) -> Json
     schema
 }
 
-fn names(members: &[Member]) -> String {
+fn names(members: &[&Member]) -> String {
     if members.is_empty() {
         return "an empty map".to_owned();
     }

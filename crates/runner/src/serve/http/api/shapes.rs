@@ -1,7 +1,8 @@
 //! What bodies and answers of the API look like.
 
 use crate::serve::http::shape::Shape::{
-    Any, Boolean, Count, Hash, List, Map, Named, Nullable, Object, Positive, Run, Text, Time, Word,
+    Any, Boolean, Count, Hash, List, Map, Named, Nullable, Object, Positive, Run, Text, Time, With,
+    Word,
 };
 use crate::serve::http::shape::{Shape, has, may};
 use crate::show::rows::STATUSES;
@@ -109,19 +110,13 @@ static WORKFLOW_HEAD: Shape = Named(
 
 pub(in crate::serve::http) static WORKFLOW: Shape = Named(
     "Workflow",
-    &Object(&[
-        has("workflow", TEXT, "Its name."),
-        has("description", TEXT_OR_NULL, ""),
-        has("file", TEXT, ""),
-        has("version", Hash, "Of everything that its runs pin."),
-        has(
-            "error",
-            TEXT_OR_NULL,
-            "What is wrong with its file as it is now; the version before it is served.",
-        ),
-        has("inputs", List(&INPUT), ""),
-        has("triggers", List(&TRIGGER), ""),
-    ]),
+    &With(
+        &WORKFLOW_HEAD,
+        &[
+            has("inputs", List(&INPUT), ""),
+            has("triggers", List(&TRIGGER), ""),
+        ],
+    ),
 );
 
 static INPUT: Shape = Named(
@@ -194,32 +189,27 @@ static RUN_ROW: Shape = Named(
 
 pub(in crate::serve::http) static RUN_SHOWN: Shape = Named(
     "Run",
-    &Object(&[
-        has("run", Run, ""),
-        has("workflow", TEXT, ""),
-        has("status", Word(&STATUSES), ""),
-        has("sandbox", Boolean, ""),
-        has("started_at", Time, ""),
-        has("ended_at", TIME_OR_NULL, ""),
-        has(
-            "inputs",
-            Any,
-            "Stored values stand as `{\"stored\": HASH, ...}`, secrets as their names.",
-        ),
-        has("trigger", Any, "The event that it began with."),
-        has("outputs", Any, ""),
-        has("costs", Any, COSTS),
-        has("waits_for", TEXT_OR_NULL, ""),
-        has("parent", RUN_OR_NULL, "The run of which a step started it."),
-        has("retry_of", RUN_OR_NULL, "The run that it tries again."),
-        has("version", Hash, "Of everything that it pins."),
-        has("events", NUMBER, "How many events its journal has."),
-        has(
-            "failures",
-            List(&FAILED),
-            "The first ones of its steps, and that of the run itself.",
-        ),
-    ]),
+    &With(
+        &RUN_ROW,
+        &[
+            has(
+                "inputs",
+                Any,
+                "Stored values stand as `{\"stored\": HASH, ...}`, secrets as their names.",
+            ),
+            has("trigger", Any, "The event that it began with."),
+            has("outputs", Any, ""),
+            has("costs", Any, COSTS),
+            has("retry_of", RUN_OR_NULL, "The run that it tries again."),
+            has("version", Hash, "Of everything that it pins."),
+            has("events", NUMBER, "How many events its journal has."),
+            has(
+                "failures",
+                List(&FAILED),
+                "The first ones of its steps, and that of the run itself.",
+            ),
+        ],
+    ),
 );
 
 static FAILED: Shape = Object(&[
@@ -391,38 +381,14 @@ static TRIGGER: Shape = Named(
     ]),
 );
 
-pub(in crate::serve::http) static TRIGGER_SHOWN: Shape = Object(&[
-    has("workflow", TEXT, ""),
-    has("trigger", TEXT, ""),
-    has("paused_at", TIME_OR_NULL, "Since when it is paused."),
-    has("looked_at", TIME_OR_NULL, ""),
-    has("looked_well_at", TIME_OR_NULL, ""),
-    has("found_at", TIME_OR_NULL, ""),
-    has("failures", NUMBER, "How many looks in a row have failed."),
-    has("error", TEXT_OR_NULL, "Why the last one did."),
-    has(
-        "served",
-        Boolean,
-        "Whether its workflow is served, and has it.",
-    ),
-    has("enabled", Nullable(&Boolean), ""),
-    has(
-        "kind",
-        TEXT_OR_NULL,
-        "The word that it is written with: `schedule`, `webhook`, `poll`, ...",
-    ),
-    has("words", TEXT_OR_NULL, "What it waits for."),
-    has(
-        "next",
-        TIME_OR_NULL,
-        "When it is due, if it is made of times and goes.",
-    ),
-    has(
+pub(in crate::serve::http) static TRIGGER_SHOWN: Shape = With(
+    &TRIGGER,
+    &[has(
         "noticed",
         List(&NOTICED),
         "What it noticed, the newest first.",
-    ),
-]);
+    )],
+);
 
 static NOTICED: Shape = Object(&[
     has(
