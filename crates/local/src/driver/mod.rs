@@ -1,6 +1,6 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
-//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run),
+//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run), `tasks` (what it begins),
 //! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
 
 mod children;
@@ -10,6 +10,7 @@ mod happening;
 mod log;
 mod records;
 mod stops;
+mod tasks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
