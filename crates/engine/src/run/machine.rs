@@ -253,6 +253,15 @@ impl Run {
         })
     }
 
+    /// Whether it can be left and taken up again without anybody noticing: it holds no place and asks for none, has started no
+    /// run that goes, and no run waits for it.
+    pub fn can_be_left(&self) -> bool {
+        let started = self.started();
+        started.started_by.kind != "workflow"
+            && self.holds_no_place()
+            && self.children().next().is_none()
+    }
+
     /// Takes an input. An input that comes late, for an attempt that is over, changes nothing.
     ///
     /// # Errors

@@ -86,6 +86,11 @@ impl Run {
         !self.places.pending.is_empty()
     }
 
+    /// Whether it holds no place, and waits for none.
+    pub(super) fn holds_no_place(&self) -> bool {
+        self.places.tickets.is_empty()
+    }
+
     /// The step that waits for a place, if one does, and what it waits for, in words.
     pub(super) fn place_in_words(&self) -> Option<String> {
         let of = self.places.pending.iter();

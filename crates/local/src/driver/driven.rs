@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use flow_backend::attempt::{evaluate_control, fetch};
 use flow_backend::segment::store_results;
 use flow_engine::admission::Admission;
 use flow_engine::catalog::Signal;
+use flow_engine::duration::Millis;
 use flow_engine::journal::Row;
 use flow_engine::run::announce::hears;
 use flow_engine::run::{Announced, AttemptNo, Awaited, Input, NodeId, Output, Projection, Run};
@@ -20,14 +20,16 @@ use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
 use super::log::Log;
 use super::records::Claims;
+use super::roster::Hopes;
+use super::sleep::{Asleep, Waking};
 use super::stops::Stop;
-use super::{Decided, Hearer, Progress, Services, Taken, Word};
+use super::{Decided, Hearer, Naps, Progress, Services, Taken, Word};
 use crate::clock::now;
 use crate::faults;
 use crate::store::{Cause, Commit, Happened, NewEvent, RunHead, Store};
 
 /// A run that was taken up and is driven for so long is no reason why the process dies at every start.
-const SUSPECTED: Duration = Duration::from_secs(600);
+const SUSPECTED: Millis = Millis::seconds(600);
 
 /// A run with what goes on for it.
 pub(super) struct Driven {
@@ -37,8 +39,12 @@ pub(super) struct Driven {
     pub(super) claims: Arc<Claims>,
     /// What was written into the log.
     pub(super) log: Log,
-    /// How many of its steps wait for what is written there.
-    listening: usize,
+    /// What its steps wait for that is written there: events by their names, and whether one is to be called back.
+    listens: (Vec<Arc<str>>, bool),
+    /// Whether all that goes on is waiting, as it was recorded last.
+    waiting: bool,
+    /// Since when nothing has concerned it, if it could leave the memory.
+    still: Option<Timestamp>,
     /// What was told of whose word it waits for.
     waits: Option<Word>,
     pub(super) services: Services,
@@ -53,18 +59,28 @@ pub(super) struct Driven {
     pub(super) attempts: HashMap<(NodeId, AttemptNo), Attempt>,
     /// Open ranges by loop and first item.
     pub(super) ranges: HashMap<(NodeId, u64), CancellationToken>,
-    stopping: bool,
-    /// It is let go as soon as nothing of it goes on but waiting.
-    winding_down: bool,
+    stay: Stay,
+    /// It has ended, and that is on its way to the disk.
+    done: bool,
     /// Nothing of it is done any more; see [`Taken::quiet`].
     quiet: bool,
     /// Since when it is under suspicion: it was taken up, and would count as the one that killed this process.
-    suspected: Option<Instant>,
+    suspected: Option<Timestamp>,
     /// Runs that it waits for and that are not driven.
     resting: Vec<Child>,
     /// Who decided something that is not yet on its way to the disk.
     answers: Vec<Answer>,
-    pub(super) due: Option<Timestamp>,
+    due: Option<Timestamp>,
+}
+
+/// For how long it is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stay {
+    /// Nothing new starts; it is let go once nothing goes on that is worth waiting for.
+    NoMore,
+    /// It is let go as soon as nothing of it goes on but waiting.
+    AsLongAsItDoes,
+    AsLongAsItGoes,
 }
 
 pub(super) struct Attempt {
@@ -80,30 +96,37 @@ impl Driven {
         (observer, hearer): (UnboundedSender<Progress>, Option<Hearer>),
         (claims, log): &(Arc<Claims>, Log),
     ) -> Driven {
+        let projection = taken.run.projection();
         Driven {
             id: taken.run.id().into(),
             run: taken.run,
             claims: claims.clone(),
             log: log.clone(),
-            listening: usize::MAX,
+            listens: listens(&projection),
+            waiting: projection.status == "waiting",
+            still: None,
             waits: None,
             services,
             observer,
             hearer,
             quiet: taken.quiet,
-            suspected: taken.head.is_none().then(Instant::now),
+            suspected: taken.head.is_none().then(now),
             head: taken.head,
             seq: taken.saved,
             saving: 0,
             tasks: 0,
             attempts: HashMap::new(),
             ranges: HashMap::new(),
-            stopping: false,
-            winding_down: false,
+            stay: Stay::AsLongAsItGoes,
+            done: false,
             resting: Vec::new(),
             answers: Vec::new(),
             due: None,
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stay == Stay::NoMore
     }
 
     /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
@@ -118,7 +141,7 @@ impl Driven {
             }
             _ => None,
         };
-        if self.stopping && !ended.is_some_and(|attempt| attempt.precious) {
+        if self.is_stopping() && !ended.is_some_and(|attempt| attempt.precious) {
             return;
         }
         if let Err(error) = self.run.handle(now(), input) {
@@ -127,12 +150,8 @@ impl Driven {
         }
     }
 
-    /// Something is in the log: tells the steps that may wait for it, or all that wait if it is not known what. Whether there
-    /// was anything to tell.
-    pub(super) fn happened(&mut self, happened: Option<&Happened>) -> bool {
-        if self.listening == 0 {
-            return false;
-        }
+    /// Something is in the log: tells the steps that may wait for it, or all that wait if it is not known what.
+    pub(super) fn happened(&mut self, happened: Option<&Happened>) {
         let id = self.id.clone();
         let concerns = |awaited: &Awaited| match (happened, &awaited.event) {
             (None, _) => true,
@@ -145,16 +164,15 @@ impl Driven {
             .words_awaited()
             .filter(|(_, awaited)| concerns(awaited));
         let nodes: Vec<NodeId> = awaited.map(|(node, _)| node).collect();
-        for node in &nodes {
-            self.take(Input::Told { node: *node });
+        for node in nodes {
+            self.take(Input::Told { node });
         }
-        !nodes.is_empty()
     }
 
     /// Lets someone decide; the answer comes when what follows from it is on disk.
     pub(super) fn decide(&mut self, decision: Decision) {
         let Decision { decide, answer } = decision;
-        if self.stopping {
+        if self.is_stopping() {
             let _ = answer.send(Decided::Stopping);
             return;
         }
@@ -173,6 +191,9 @@ impl Driven {
         admission: &mut Admission,
         sender: &WeakUnboundedSender<Happening>,
     ) {
+        if self.done {
+            return;
+        }
         let mut round = Round::default();
         // The time of the decisions, not that of the writing: replay must see what the machine saw.
         let at = self.run.now();
@@ -183,6 +204,7 @@ impl Driven {
                 Output::Announce(event) => announced.push(self.logged(at, &event)),
                 Output::Wait { until } => break until,
                 Output::Done(ended) => {
+                    self.done = true;
                     round.effects.push(Output::Done(ended));
                     break None;
                 }
@@ -190,6 +212,9 @@ impl Driven {
             }
         };
         round.answers = std::mem::take(&mut self.answers);
+        if round.is_empty() {
+            return;
+        }
         if round.events.is_empty() && self.saving == 0 {
             self.perform(round, admission, sender);
             return;
@@ -202,7 +227,8 @@ impl Driven {
         let rows: Vec<Row> = rows.collect();
         self.seq += rows.len() as u64;
         let projection = self.run.projection();
-        self.listening = projection.awaited.len();
+        self.listens = listens(&projection);
+        self.waiting = projection.status == "waiting";
         round.waits = waits_for(&projection);
         self.saving += 1;
         let (run, sender) = (self.id.clone(), sender.clone());
@@ -291,8 +317,8 @@ impl Driven {
                 Output::Done(ended) => self.tell(Progress::Ended(ended)),
                 Output::Record(_) | Output::Announce(_) | Output::Wait { .. } => {}
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
-                Output::Send(spec) if self.stopping => self.attempt(spec, sender),
-                _ if self.stopping => {}
+                Output::Send(spec) if self.is_stopping() => self.attempt(spec, sender),
+                _ if self.is_stopping() => {}
                 Output::Ask(_)
                 | Output::Start(_)
                 | Output::Send(_)
@@ -367,7 +393,7 @@ impl Driven {
 
     /// Nothing new starts; what may be repeated is dropped.
     pub(super) fn stop(&mut self) {
-        self.stopping = true;
+        self.stay = Stay::NoMore;
         for attempt in self.attempts.values().filter(|attempt| !attempt.precious) {
             attempt.cancel.cancel();
         }
@@ -376,7 +402,7 @@ impl Driven {
 
     /// From now on waiting is nothing to stay for.
     pub(super) fn wind_down(&mut self) {
-        self.winding_down = true;
+        self.stay = self.stay.min(Stay::AsLongAsItDoes);
     }
 
     /// Whether nothing more will happen to it here, and what to say of that.
@@ -387,14 +413,14 @@ impl Driven {
         if self.run.has_ended() {
             return true;
         }
-        if self.stopping {
+        if self.is_stopping() {
             if self.attempts.values().any(|attempt| attempt.precious) {
                 return false;
             }
             self.tell(Progress::Stopped);
             return true;
         }
-        if self.winding_down && self.tasks == 0 {
+        if self.stay == Stay::AsLongAsItDoes && self.tasks == 0 {
             self.tell(Progress::Stopped);
             return true;
         }
@@ -410,15 +436,105 @@ impl Driven {
     }
 
     /// Whether it has just proved that it does not kill whoever drives it, or is let go: says so once.
-    pub(super) fn is_cleared(&mut self, let_go: bool) -> bool {
-        let cleared = |since: Instant| let_go || since.elapsed() >= SUSPECTED;
-        self.suspected.take_if(|since| cleared(*since)).is_some()
+    pub(super) fn is_cleared(&mut self, at: Timestamp, let_go: bool) -> bool {
+        let cleared = |since: &mut Timestamp| let_go || at.since(*since) >= SUSPECTED;
+        self.suspected.take_if(cleared).is_some()
+    }
+
+    /// Whether it has only waited for long enough, and will for long enough.
+    pub(super) fn is_tired(&mut self, at: Timestamp, naps: Naps) -> bool {
+        let rests = self.waiting
+            && self.saving == 0
+            && self.tasks == 0
+            && self.stay == Stay::AsLongAsItGoes
+            && !self.quiet
+            && self.resting.is_empty()
+            && self.answers.is_empty()
+            && self.due.is_none_or(|due| due.since(at) >= naps.least)
+            && self.run.can_be_left();
+        self.still = rests.then(|| self.still.unwrap_or(at));
+        self.still
+            .is_some_and(|since| at.since(since) >= naps.after)
+    }
+
+    /// Whether time alone gives it something to do by now.
+    pub(super) fn is_due(&self, at: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= at)
+    }
+
+    /// What stays of it while it sleeps, and what wakes it.
+    pub(super) fn sleep(self) -> (Asleep, Hopes) {
+        let (events, callback) = self.listens;
+        let alarm = self.due;
+        let hopes = Hopes {
+            alarm,
+            events,
+            callback,
+        };
+        let workflow = self.run.workflow().clone();
+        let asleep = Asleep::new(workflow, self.services, self.observer, self.waits);
+        (asleep, hopes)
+    }
+
+    /// What slept, read again.
+    pub(super) fn woken(
+        taken: Taken,
+        mut asleep: Asleep,
+        hearer: Option<Hearer>,
+        shared: &(Arc<Claims>, Log),
+    ) -> Driven {
+        let Waking {
+            decisions,
+            stops,
+            winds_down,
+        } = asleep.heard();
+        let heard = (asleep.observer, hearer);
+        let mut driven = Driven::new(taken, asleep.services, heard, shared);
+        driven.waits = asleep.waits;
+        driven.suspected = None;
+        if winds_down {
+            driven.wind_down();
+        }
+        for decision in decisions {
+            driven.decide(decision);
+        }
+        if stops {
+            driven.stop();
+        }
+        driven
+    }
+
+    /// What it waits for.
+    pub(super) fn hopes(&self, naps: Naps) -> Hopes {
+        let times = [
+            self.due.filter(|_| !self.is_stopping()),
+            self.suspected.map(|since| since.plus(SUSPECTED)),
+            self.still.map(|since| since.plus(naps.after)),
+        ];
+        let (events, callback) = self.listens.clone();
+        Hopes {
+            alarm: times.into_iter().flatten().min(),
+            events,
+            callback,
+        }
     }
 
     pub(super) fn tell(&self, progress: Progress) {
         // An observer that is gone needs no word.
         let _ = self.observer.send(progress);
     }
+}
+
+/// The events that steps listen for, and whether one is to be called back.
+fn listens(projection: &Projection) -> (Vec<Arc<str>>, bool) {
+    let awaited = projection.awaited.iter();
+    let mut events: Vec<Arc<str>> = awaited
+        .filter_map(|awaited| awaited.event.clone())
+        .collect();
+    events.sort_unstable();
+    events.dedup();
+    let callback = |awaited: &Awaited| awaited.signal == Signal::Callback;
+    (events, projection.awaited.iter().any(callback))
 }
 
 /// Whose word a run waits for, if it waits for nothing else.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use super::children::Child;
 use super::stops::{Sought, Stop};
-use super::{Decided, Progress, Services, Taken, Word};
+use super::{Census, Decided, Progress, Services, Taken, Word};
 use crate::store::StoreError;
 
 /// One thing that happened.
@@ -44,6 +44,13 @@ pub(super) enum Happening {
         found: Sought,
         services: Services,
     },
+    /// A run that slept was read again.
+    Woken {
+        run: Arc<str>,
+        found: Result<Box<Taken>, StoreError>,
+    },
+    /// Someone wants to know how many runs there are.
+    Count(tokio::sync::oneshot::Sender<Census>),
     /// Someone wants to know when no run is left.
     Rest(tokio::sync::oneshot::Sender<()>),
     /// Someone decides something about a run.
@@ -84,4 +91,11 @@ pub(super) struct Round {
     pub(super) waits: Option<Word>,
     /// Who is told once they are on disk.
     pub(super) answers: Vec<Answer>,
+}
+
+impl Round {
+    /// Whether nothing came of it that anybody is to know.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.effects.is_empty() && self.answers.is_empty()
+    }
 }

@@ -1,7 +1,7 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
-//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `driven` (one run), `tasks` (what it begins),
-//! `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
+//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `roster` (the runs), `driven` (one run), `tasks` (what it
+//! begins), `sleep` (those that only wait), `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
 
 mod children;
 mod drive;
@@ -9,6 +9,8 @@ mod driven;
 mod happening;
 mod log;
 mod records;
+mod roster;
+mod sleep;
 mod stops;
 mod tasks;
 
@@ -24,6 +26,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::store::{RunHead, Store, StoreError};
 use happening::{Decision, Happening};
+pub use sleep::Naps;
 pub use stops::cancelled_by;
 
 /// A run to drive: new, or taken up again.
@@ -91,6 +94,15 @@ pub enum Word {
     World,
 }
 
+/// How many runs are driven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// In memory.
+    pub awake: usize,
+    /// Waiting, where only the store knows all of them.
+    pub asleep: usize,
+}
+
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decided {
@@ -114,10 +126,15 @@ pub struct Driver {
 pub type Hearer = Arc<dyn Fn(&Run, Timestamp, &Event) + Send + Sync>;
 
 impl Driver {
-    /// Starts the loop on the current tokio runtime.
-    pub fn start(store: Arc<Store>, hearer: Option<Hearer>) -> Driver {
+    /// Starts the loop on the current tokio runtime. Runs that only wait leave the memory as `naps` says.
+    pub fn start(store: Arc<Store>, hearer: Option<Hearer>, naps: Naps) -> Driver {
         let (sender, receiver) = unbounded_channel();
-        tokio::spawn(drive::drive(store, hearer, sender.downgrade(), receiver));
+        tokio::spawn(drive::drive(
+            store,
+            (hearer, naps),
+            sender.downgrade(),
+            receiver,
+        ));
         Driver { sender }
     }
 
@@ -163,6 +180,13 @@ impl Driver {
     pub fn stop_run(&self, run: &str) {
         let run = Some(run.into());
         self.send(Happening::Stop { run });
+    }
+
+    /// How many runs are driven at the moment.
+    pub async fn census(&self) -> Census {
+        let (answer, census) = tokio::sync::oneshot::channel();
+        self.send(Happening::Count(answer));
+        census.await.unwrap_or_default()
     }
 
     /// Waits until no run is left: those that steps started and nobody waits for included.

@@ -9,8 +9,8 @@ use flow_engine::workflow::Workflow;
 use tokio::sync::mpsc::{WeakUnboundedSender, unbounded_channel};
 
 use super::children::Child;
-use super::driven::Driven;
 use super::happening::{Happening, send};
+use super::roster::Roster;
 use super::{Services, Taken};
 use crate::start;
 use crate::store::{Store, TakeUp};
@@ -60,10 +60,10 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    /// Cancels a run: now if it is driven here, else when it comes.
-    pub(super) fn stop(&mut self, mut stop: Stop, runs: &mut HashMap<Arc<str>, Driven>) -> Asked {
+    /// Cancels a run: now if it is driven here, else when it comes. One that another run started never sleeps.
+    pub(super) fn stop(&mut self, mut stop: Stop, roster: &mut Roster) -> Asked {
         let input = cancelled_by(&stop.parent);
-        if let Some(driven) = runs.get_mut(&stop.run) {
+        if let Some(driven) = roster.awake.get_mut(&stop.run) {
             driven.take(input);
             return Asked::Told(stop.run);
         }

@@ -7,11 +7,12 @@ use flow_backend::conformance::{CASES, Case, told};
 use flow_backend::context::Secrets;
 use flow_backend::virtual_world::script::Scripted;
 use flow_engine::bundle::Bundle;
+use flow_engine::duration::Millis;
 use flow_engine::journal::StartedBy;
 use flow_engine::report::report;
 use flow_engine::run::Failure;
 use flow_engine::value::{Secret, Value};
-use flow_local::driver::{Driver, Progress, Services};
+use flow_local::driver::{Driver, Naps, Progress, Services};
 use flow_local::start::{NewRun, new_id, pin, start};
 use flow_local::store::Store;
 use secrecy::SecretString;
@@ -60,7 +61,12 @@ async fn drive(case: &Case, folder: &std::path::Path) -> String {
         secrets: Arc::new(NoSecrets),
         project: Arc::new(PathBuf::from(".")),
     };
-    let driver = Driver::start(store.clone(), None);
+    // Whoever waits sleeps, however shortly.
+    let naps = Naps {
+        after: Millis(0),
+        least: Millis(20),
+    };
+    let driver = Driver::start(store.clone(), None, naps);
     let mut progress = driver.add(taken, services);
     let rest = loop {
         match progress.recv().await.expect("the driver says how it ends") {

@@ -14,7 +14,9 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::journal;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{Decided, Driver, Hearer, Progress, Services, Taken, cancelled_by};
+use flow_local::driver::{
+    Census, Decided, Driver, Hearer, Naps, Progress, Services, Taken, cancelled_by,
+};
 use flow_local::start::{self, LoadError, NewRun};
 use flow_local::store::{BlobFolder, NewEvent, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
@@ -57,7 +59,7 @@ impl Owner {
         let ledger = left_over::ledger(&store)?;
         Ok(Arc::new_cyclic(|owner| Owner {
             ledger,
-            driver: Driver::start(store.clone(), hearer),
+            driver: Driver::start(store.clone(), hearer, Naps::default()),
             sandbox: Mutex::new(None),
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
@@ -245,6 +247,11 @@ impl Owner {
     /// Does something with each pause before whoever asked for it is told. The first who wishes so is heard.
     pub(crate) fn on_pause(&self, act: impl Fn() + Send + Sync + 'static) {
         let _ = self.on_pause.set(Box::new(act));
+    }
+
+    /// How many runs are driven here.
+    pub(crate) async fn census(&self) -> Census {
+        self.driver.census().await
     }
 
     /// Whether a run is driven here.

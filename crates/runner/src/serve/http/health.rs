@@ -32,8 +32,10 @@ pub(super) fn ready(world: World, _: Request) -> Tried {
 pub(super) fn metrics(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         let daemon = &ask.world.daemon;
+        let driven = daemon.owner.census().await;
         let text = read(&ask.world, |reader| {
-            let text = daemon.metrics.text(reader, daemon.owner.store().bytes());
+            let bytes = daemon.owner.store().bytes();
+            let text = daemon.metrics.text(reader, bytes, driven);
             Ok(text?)
         })?;
         Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response())

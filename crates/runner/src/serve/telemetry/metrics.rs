@@ -8,6 +8,7 @@ use flow_engine::journal::{Event, Outcome, RunStatus};
 use flow_engine::money::{Costs, TokenKind};
 use flow_engine::run::Run;
 use flow_engine::time::Timestamp;
+use flow_local::driver::Census;
 use flow_local::store::{Noted, Reader, StoreError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -78,6 +79,8 @@ pub(in crate::serve) struct Metrics {
     looks: Family<OfTrigger, Counter>,
     deliveries: Family<Answered, Counter>,
     live: Family<Live, Gauge>,
+    awake: Gauge,
+    asleep: Gauge,
     queued: Family<OfWorkflow, Gauge>,
     store: Gauge,
     process: process::Gauges,
@@ -97,6 +100,8 @@ impl Metrics {
             looks: Family::default(),
             deliveries: Family::default(),
             live: Family::default(),
+            awake: Gauge::default(),
+            asleep: Gauge::default(),
             queued: Family::default(),
             store: Gauge::default(),
             process: process::Gauges::default(),
@@ -155,6 +160,12 @@ impl Metrics {
             "runs_live",
             "Runs that have not ended, by status",
             metrics.live.clone(),
+        );
+        flow.register("runs_awake", "Runs in memory", metrics.awake.clone());
+        flow.register(
+            "runs_asleep",
+            "Runs that wait for long, and of which only the store knows all",
+            metrics.asleep.clone(),
         );
         flow.register(
             "runs_queued",
@@ -268,6 +279,7 @@ impl Metrics {
         &self,
         reader: &Reader,
         store_bytes: u64,
+        driven: Census,
     ) -> Result<String, StoreError> {
         // One at a time: what is set here belongs together.
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,6 +296,8 @@ impl Metrics {
             self.queued.get_or_create(&labels).set(gauged(count));
         }
         self.store.set(gauged(store_bytes));
+        self.awake.set(gauged(driven.awake as u64));
+        self.asleep.set(gauged(driven.asleep as u64));
         self.process.read();
         let mut text = String::new();
         // Writing to a text does not fail.
