@@ -108,6 +108,12 @@ impl Tokens {
         Ok(found)
     }
 
+    /// Whether a token that was found is still one of this store.
+    pub(crate) fn has(&self, token: &Token) -> bool {
+        let list = self.list().unwrap_or_default();
+        list.iter().any(|other| other.hash == token.hash)
+    }
+
     /// Makes a token; its hash is on disk when its text is given back.
     pub(crate) fn add(&self, name: &str, scope: Scope) -> Result<String, Trouble> {
         check(name)?;

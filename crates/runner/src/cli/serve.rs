@@ -27,10 +27,10 @@ pub(super) struct Arguments {
     /// Where others reach it, such as `https://flow.example.com`: the beginning of the addresses at which steps are called back.
     #[arg(long, value_name = "URL")]
     public: Option<String>,
-    /// How many runs are driven at once; others wait in the store.
+    /// How many runs that triggers start are driven at once; others wait in the store.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// How many seconds runs may go on once it is told to stop.
+    /// How many seconds runs may go on once it is told to stop; told again, none.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace: u64,
     /// How its lines look.
@@ -83,7 +83,7 @@ pub(super) async fn serve(arguments: Arguments) -> Result<Exit, Trouble> {
         grace: Duration::from_secs(arguments.grace),
         log: arguments.log,
     };
-    match keep(settings, signals.next()).await? {
+    match keep(settings, async || signals.next().await).await? {
         // Being told to stop is how a daemon ends.
         Exit::Stopped | Exit::Terminated => Ok(Exit::Success),
         exit => Ok(exit),

@@ -21,6 +21,9 @@ use crate::load;
 /// For so long a bundle is known to be on disk: what nothing refers to is kept for an hour after it was asked for.
 const PINNED: Duration = Duration::from_secs(1800);
 
+/// What is wrong with a file that was a workflow.
+const EMPTIED: &str = "[schema.no_steps] it has no `steps:` any more, so it is no workflow";
+
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
@@ -120,8 +123,8 @@ impl Loaded {
 }
 
 impl Library {
-    /// Reads the workflows of a folder. A file that is wrong leaves the version that is served; one that is gone takes it
-    /// along. Two files with one name are both left out, unless one of them is served already.
+    /// Reads the workflows of a folder. A file that is wrong, or no workflow any more, leaves the version that is served; one
+    /// that is gone takes it along. Two files with one name are both left out, unless one of them is served already.
     pub(super) fn read(&self, folder: &Path, world: &World) -> (Library, Told) {
         let mut told = Told::default();
         let mut found: BTreeMap<String, Vec<Arc<Loaded>>> = BTreeMap::new();
@@ -137,24 +140,24 @@ impl Library {
         };
         let catalog = world.connectors.catalog();
         for file in files {
-            match self.load(&file.path, world, &catalog) {
-                Ok(None) => {}
-                Ok(Some(loaded)) => found
-                    .entry(loaded.name().to_owned())
-                    .or_default()
-                    .push(loaded),
-                Err(wrong) => {
-                    let known = self
-                        .workflows
-                        .values()
-                        .find(|known| known.path == file.path);
-                    if let Some(known) = known {
-                        let name = known.name().to_owned();
-                        found.entry(name).or_default().push(known.clone());
-                    }
-                    told.wrong.push((file.path, wrong));
+            let known = self.workflows.values();
+            let known = known.into_iter().find(|known| known.path == file.path);
+            let wrong = match (self.load(&file.path, world, &catalog), known) {
+                (Ok(Some(loaded)), _) => {
+                    let name = loaded.name().to_owned();
+                    found.entry(name).or_default().push(loaded);
+                    continue;
                 }
+                (Ok(None), None) => continue,
+                // It is being written, most likely: who wants it gone deletes it.
+                (Ok(None), Some(_)) => EMPTIED.to_owned(),
+                (Err(wrong), _) => wrong,
+            };
+            if let Some(known) = known {
+                let name = known.name().to_owned();
+                found.entry(name).or_default().push(known.clone());
             }
+            told.wrong.push((file.path, wrong));
         }
         let mut library = Library::default();
         for (name, mut versions) in found {

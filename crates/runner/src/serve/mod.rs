@@ -77,6 +77,9 @@ pub(crate) struct Settings {
 /// The port on which deliveries are taken if no other is named.
 pub(crate) const PORT: u16 = 4180;
 
+/// So long is waited at the end for steps that must not happen twice, once their grace is over.
+const LAST: Duration = Duration::from_secs(3);
+
 /// The file of the store that says where its daemon listens.
 const ADDRESS: &str = "address";
 
@@ -91,7 +94,7 @@ pub(crate) fn address_of(store: &Path) -> String {
 /// Serves until `stop`; then stops in order: nothing new starts, and what goes on has a moment to end.
 pub(crate) async fn serve(
     settings: Settings,
-    stop: impl Future<Output = Exit>,
+    mut stop: impl AsyncFnMut() -> Exit,
 ) -> Result<Exit, Trouble> {
     let log = Log(settings.log);
     let metrics = Arc::new(Metrics::new());
@@ -120,7 +123,7 @@ pub(crate) async fn serve(
     }
     let beside = vec![PathBuf::from("."), PathBuf::from("connectors")];
     let mut files = Files::watch(&settings.folder, beside);
-    read_anew(&daemon, &settings.folder, &first);
+    read_anew(&daemon, &settings.folder, &first, false);
     let token = Tokens::of(&settings.store).first()?;
     events::begin(&daemon).await;
     // Whoever is told where it listens finds everything there.
@@ -150,17 +153,16 @@ pub(crate) async fn serve(
     ];
     let mut supervisor = Supervisor::find();
     supervisor.ready(&format!("listens on http://{}", server.address));
-    tokio::pin!(stop);
     let exit = loop {
         tokio::select! {
-            exit = &mut stop => break exit,
+            exit = stop() => break exit,
             () = supervisor.asks() => {
                 // Through the loop that drives the runs: one that hangs does not live.
                 owner.drives("").await;
                 supervisor.lives();
             }
             () = files.changed() => match world(&owner, &settings).await {
-                Ok(world) => read_anew(&daemon, &settings.folder, &world),
+                Ok(world) => read_anew(&daemon, &settings.folder, &world, true),
                 Err(trouble) => log.say(Level::Error, "connectors", &library::said(&trouble)),
             },
         }
@@ -168,13 +170,14 @@ pub(crate) async fn serve(
     log.say(Level::Info, "serve", "stops: nothing new starts");
     supervisor.stopping();
     daemon.stopping.cancel();
-    server.stop();
-    let _ = std::fs::remove_file(settings.store.join(ADDRESS));
     for part in parts {
         let _ = part.await;
     }
-    wind_down(&owner, settings.grace, log).await;
-    owner.close().await;
+    wind_down(&owner, settings.grace, stop(), log).await;
+    // Whoever came meanwhile was told to come again.
+    server.stop();
+    let _ = std::fs::remove_file(settings.store.join(ADDRESS));
+    close(&owner, log).await;
     if let Some(collector) = collector {
         collector.close().await;
     }
@@ -206,13 +209,24 @@ async fn listen(daemon: &Arc<Daemon>, settings: &Settings) -> Result<Server, Tro
     Ok(server)
 }
 
-/// Runs have their grace; those that still go then are stopped.
-async fn wind_down(owner: &Owner, grace: Duration, log: Log) {
+/// Runs have their grace, unless somebody asks again to stop.
+async fn wind_down(owner: &Owner, grace: Duration, again: impl Future<Output = Exit>, log: Log) {
     owner.wind_down();
-    let rest = tokio::time::timeout(grace, owner.rest(|| ())).await;
-    if rest.is_err() {
+    let rested = tokio::select! {
+        rested = tokio::time::timeout(grace, owner.rest(|| ())) => rested.is_ok(),
+        _ = again => false,
+    };
+    if !rested {
         let message = "runs that still go are stopped; they go on at the next start";
         log.say(Level::Info, "serve", message);
+    }
+}
+
+/// Stops what still goes. Nobody waits for long for what cannot be broken off: the process ends its commands.
+async fn close(owner: &Owner, log: Log) {
+    if tokio::time::timeout(LAST, owner.close()).await.is_err() {
+        let message = "steps that must not happen twice were cut off: they need a decision, `flow runs --status interrupted`";
+        log.say(Level::Warning, "serve", message);
     }
 }
 
@@ -233,8 +247,8 @@ async fn world(owner: &Owner, settings: &Settings) -> Result<World, Trouble> {
     })
 }
 
-/// Reads the folder, and serves what is whole of it.
-fn read_anew(daemon: &Daemon, folder: &Path, world: &World) {
+/// Reads the folder, and serves what is whole of it; `says` what has changed.
+fn read_anew(daemon: &Daemon, folder: &Path, world: &World, says: bool) {
     let before = daemon.now_served();
     let (library, told) = tokio::task::block_in_place(|| before.read(folder, world));
     let Told {
@@ -262,13 +276,13 @@ fn read_anew(daemon: &Daemon, folder: &Path, world: &World) {
     for (names, what) in [
         (&new, "is served"),
         (&changed, "has changed"),
-        (&gone, "is not served any more"),
+        (
+            &gone,
+            "is not served any more: what is queued of it waits until it is",
+        ),
     ] {
-        // At the start the overview says it.
-        if !before.workflows.is_empty() {
-            for name in names {
-                daemon.log.say(Level::Info, name, what);
-            }
+        for name in names.iter().filter(|_| says) {
+            daemon.log.say(Level::Info, name, what);
         }
     }
     if new.is_empty() && changed.is_empty() && gone.is_empty() {

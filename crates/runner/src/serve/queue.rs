@@ -111,18 +111,17 @@ impl Queue {
 
     fn start(&mut self, daemon: &Arc<Daemon>) {
         while self.driven < self.runs_max {
-            let Some((name, queued)) = self.next(daemon) else {
+            let Some((loaded, queued)) = self.next(daemon) else {
                 return;
             };
-            self.last = Some(name);
-            if begin(daemon, queued) {
-                self.driven += 1;
-            }
+            self.last = Some(loaded.workflow.name.clone());
+            begin(daemon, loaded, queued);
+            self.driven += 1;
         }
     }
 
     /// What starts next: of the highest priority; among equals of the workflow after the one that had its turn.
-    fn next(&mut self, daemon: &Daemon) -> Option<(Arc<str>, Queued)> {
+    fn next(&mut self, daemon: &Daemon) -> Option<(Arc<Loaded>, Queued)> {
         let library = daemon.now_served();
         let mut order: Vec<Arc<str>> = self.of.keys().cloned().collect();
         let after = order
@@ -135,15 +134,18 @@ impl Queue {
         };
         order.sort_by_key(priority);
         for name in order {
+            // What was taken for a workflow waits until it is served again.
+            let Some(loaded) = library.workflows.get(&*name) else {
+                continue;
+            };
             let of = self.of.get_mut(&name)?;
             of.fill(daemon, &self.reader, &name);
-            let loaded = library.workflows.get(&*name);
             let at = of
                 .next
                 .iter()
                 .position(|queued| may_start(daemon, loaded, queued));
             if let Some(queued) = at.and_then(|at| of.next.remove(at)) {
-                return Some((name, queued));
+                return Some((loaded.clone(), queued));
             }
             if of.next.is_empty() && !of.more {
                 let read = of.read;
@@ -172,10 +174,7 @@ impl OfWorkflow {
 }
 
 /// One run of a trigger made of times goes at a time, unless the workflow says itself how many.
-fn may_start(daemon: &Daemon, loaded: Option<&Arc<Loaded>>, queued: &Queued) -> bool {
-    let Some(loaded) = loaded else {
-        return true;
-    };
+fn may_start(daemon: &Daemon, loaded: &Arc<Loaded>, queued: &Queued) -> bool {
     let (Some(timetable), Some(due)) = (loaded.timetables.get(&*queued.trigger), queued.due) else {
         return true;
     };
@@ -195,25 +194,13 @@ fn source_of(queued: &Queued) -> Source {
 }
 
 /// Begins the run of something that is queued, or says why there is none.
-fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
+fn begin(daemon: &Arc<Daemon>, loaded: Arc<Loaded>, queued: Queued) {
     let source = source_of(&queued);
-    let library = daemon.now_served();
-    let loaded = library.workflows.get(&queued.workflow).cloned();
-    let timed = queued.due.is_some();
-    if timed {
+    if queued.due.is_some() {
         daemon.count(&source, |going| {
             going.waiting = going.waiting.saturating_sub(1);
         });
     }
-    let Some(loaded) = loaded else {
-        pass(
-            daemon,
-            &source,
-            &queued,
-            "the workflow is not served any more",
-        );
-        return false;
-    };
     daemon.count(&source, |going| going.started += 1);
     let daemon = daemon.clone();
     tokio::spawn(async move {
@@ -234,7 +221,6 @@ fn begin(daemon: &Arc<Daemon>, queued: Queued) -> bool {
         };
         let _ = daemon.queue.send(Word::Over { held });
     });
-    true
 }
 
 /// Everything that a run needs, or why it cannot be.

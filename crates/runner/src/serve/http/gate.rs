@@ -9,14 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::World;
 use super::answer::Problem;
 use super::api::trouble::problem;
-use crate::tokens::{self, Scope};
-
-/// Whoever has shown a token.
-#[derive(Debug, Clone)]
-pub(super) struct Caller {
-    pub(super) name: String,
-    pub(super) scope: Scope,
-}
+use crate::tokens::{self, Token};
 
 /// Lets through what is not of the API, and requests with a token.
 pub(super) async fn by_token(
@@ -29,15 +22,15 @@ pub(super) async fn by_token(
         return next.run(request).await;
     }
     match admit(&world, &request) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+        Ok(token) => {
+            request.extensions_mut().insert(token);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-fn admit(world: &World, request: &Request) -> Result<Caller, Problem> {
+fn admit(world: &World, request: &Request) -> Result<Token, Problem> {
     let query = request.uri().query().unwrap_or_default();
     let mut values = form_urlencoded::parse(query.as_bytes());
     if values.any(|(_, value)| tokens::is_well_formed(&value)) {
@@ -58,11 +51,7 @@ fn admit(world: &World, request: &Request) -> Result<Caller, Problem> {
     let text = bearer(request.headers()).ok_or_else(unauthorized)?;
     let find = || world.tokens.find(text);
     let found = tokio::task::block_in_place(find).map_err(|trouble| problem(&trouble))?;
-    let token = found.ok_or_else(unauthorized)?;
-    Ok(Caller {
-        name: token.name,
-        scope: token.scope,
-    })
+    found.ok_or_else(unauthorized)
 }
 
 /// The token of the one `Authorization` header.

@@ -17,9 +17,8 @@ use flow_engine::value::{Map, Value, json};
 use super::World;
 use super::answer::Problem;
 use super::body::{BODY_BYTES_MAX, Unread, media, whole};
-use super::gate::Caller;
 use super::shape::Shape;
-use crate::tokens::Scope;
+use crate::tokens::{Scope, Token};
 
 /// What comes of a request that is let through.
 pub(super) type Tried = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
@@ -142,7 +141,7 @@ pub(super) enum Content {
 /// A request that may do what it asks for: its token has the scope, and what stands in it is of the form that the route says.
 pub(super) struct Ask<C> {
     pub(super) world: World,
-    pub(super) caller: Caller,
+    pub(super) caller: Token,
     pub(super) headers: HeaderMap,
     /// The body; an empty map where the route has none.
     pub(super) body: Arc<Map>,
@@ -171,7 +170,7 @@ impl Route {
     ) -> Result<Response, Problem> {
         let (mut parts, body) = request.into_parts();
         // Put there by the gate; without it nobody gets in.
-        let caller = parts.extensions.remove::<Caller>();
+        let caller = parts.extensions.remove::<Token>();
         let caller = caller.ok_or_else(super::gate::unauthorized)?;
         if caller.scope < C::SCOPE {
             let (has, needs) = (caller.scope.as_str(), C::SCOPE.as_str());

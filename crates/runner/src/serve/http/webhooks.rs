@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{AUTHORIZATION, COOKIE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow_engine::expr::Scope;
 use flow_engine::journal::RunEnded;
@@ -209,9 +209,14 @@ async fn to_one(
         (_, Outcome::Queued { run }) => {
             let ended = match (waits, ended) {
                 (Some(wait), Some(ended)) => {
-                    let ended = tokio::time::timeout(Duration::from_millis(wait.0), ended).await;
+                    let wait = tokio::time::timeout(Duration::from_millis(wait.0), ended);
+                    let ended = tokio::select! {
+                        ended = wait => ended.ok().and_then(Result::ok),
+                        // It is on disk, and goes on at the next start at the latest.
+                        () = daemon.stopping.cancelled() => None,
+                    };
                     daemon.await_no_more(&run);
-                    ended.ok().and_then(Result::ok)
+                    ended
                 }
                 _ => None,
             };
@@ -280,11 +285,24 @@ fn payload(hook: &Hook, check: &Check, delivered: &Delivered) -> Result<Value, P
     ]))
 }
 
+/// Headers that prove who somebody is, by what the world calls them.
+const CREDENTIALS: [HeaderName; 9] = [
+    AUTHORIZATION,
+    PROXY_AUTHORIZATION,
+    COOKIE,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-auth-token"),
+    HeaderName::from_static("x-access-token"),
+    HeaderName::from_static("x-amz-security-token"),
+    HeaderName::from_static("x-gitlab-token"),
+];
+
 /// The headers of a request, without what proves who somebody is: that goes no further. `secret` is one of that kind.
 pub(super) fn headers_of(headers: &HeaderMap, secret: Option<&str>) -> Value {
     let mut found = Map::new();
     for name in headers.keys() {
-        if *name == AUTHORIZATION || *name == COOKIE || Some(name.as_str()) == secret {
+        if CREDENTIALS.contains(name) || Some(name.as_str()) == secret {
             continue;
         }
         let values = headers.get_all(name).iter();

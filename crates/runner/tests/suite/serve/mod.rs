@@ -8,6 +8,7 @@ mod polls;
 mod requests;
 mod schedules;
 mod sent;
+mod stops;
 mod support;
 #[cfg(unix)]
 mod telemetry;

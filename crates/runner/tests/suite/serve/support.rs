@@ -76,10 +76,22 @@ impl Daemon {
 
     /// Tells it to stop, and waits for its end.
     #[track_caller]
-    pub(crate) fn stop(mut self) -> i32 {
+    pub(crate) fn stop(self) -> i32 {
+        self.tell_to_stop();
+        self.end()
+    }
+
+    /// Tells it to stop.
+    #[track_caller]
+    pub(crate) fn tell_to_stop(&self) {
         let pid = self.child.id().to_string();
         let told = std::process::Command::new("kill").arg(pid).status();
         assert!(told.expect("kill is there").success());
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> i32 {
         let mut code = None;
         until("it ends", || {
             code = self.child.try_wait().expect("it can be waited for");

@@ -1,7 +1,8 @@
 //! `GET /runs/{run}/logs/stream`: the journal as server-sent events, to the end of the run.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -19,11 +20,14 @@ use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Read, Tried};
 use crate::show::log;
 use crate::stored::find;
+use crate::tokens::{Token, Tokens};
 
 /// How many streams there are at once: each holds a connection to the store.
 pub(in crate::serve::http) const STREAMS_MAX: usize = 128;
 /// How often the journal is looked at.
 const PAUSE: Duration = Duration::from_millis(150);
+/// How often it is asked whether the token still stands.
+const ASKED: Duration = Duration::from_secs(1);
 /// A word in between keeps whoever stands on the way from hanging up.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How much is told ahead of whoever reads slowly.
@@ -54,6 +58,9 @@ pub(in crate::serve::http) fn stream(ask: Ask<Read>) -> Tried {
             seen,
             told: Told::default(),
             sender,
+            tokens: ask.world.tokens.clone(),
+            caller: ask.caller.clone(),
+            asked_at: Instant::now(),
             _permit: permit,
         };
         tokio::spawn(telling.tell());
@@ -82,13 +89,17 @@ struct Telling {
     seen: u64,
     told: Told,
     sender: Sender<Sent>,
+    /// Who listens, and when it was last asked whether they may.
+    tokens: Arc<Tokens>,
+    caller: Token,
+    asked_at: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Telling {
-    /// Until the run has ended, or nobody listens.
+    /// Until the run has ended, or nobody listens, or whoever does may no more.
     async fn tell(mut self) {
-        loop {
+        while self.may_hear() {
             // Before the events: what is written between the two is read the next time.
             let next = tokio::task::block_in_place(|| self.more());
             let Ok((events, end)) = next else { return };
@@ -110,6 +121,15 @@ impl Telling {
                 return;
             }
         }
+    }
+
+    /// Whether the token is still worth something.
+    fn may_hear(&mut self) -> bool {
+        if self.asked_at.elapsed() < ASKED {
+            return true;
+        }
+        self.asked_at = Instant::now();
+        tokio::task::block_in_place(|| self.tokens.has(&self.caller))
     }
 
     /// What is new in the journal, and the last word if the run has ended.

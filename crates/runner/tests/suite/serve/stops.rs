@@ -1,0 +1,116 @@
+//! What was taken is done, whatever becomes of files and of the daemon.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::support::{Daemon, noticed, post, send, try_send};
+use crate::support::{run, status_of, until};
+
+fn write(folder: &Path, text: &str) {
+    std::fs::write(folder.join("slow.yml"), text).expect("a file");
+}
+
+fn slow(seconds: u32, more: &str) -> String {
+    format!(
+        "name: slow\non: {{ webhook: slow, verify: none{more} }}\nsteps:\n  a: {{ run: 'sleep {seconds}' }}\n"
+    )
+}
+
+fn deliver(address: &str) -> (u16, String) {
+    send(address, &post(address, "/webhooks/slow", &[], "{}"))
+}
+
+fn get(address: &str, path: &str) -> Option<(u16, String)> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    try_send(address, request.as_bytes())
+}
+
+fn states(folder: &Path) -> Vec<String> {
+    let seen = noticed(folder, "slow", "main").into_iter();
+    seen.map(|seen| seen.state).collect()
+}
+
+#[test]
+fn what_is_queued_outlives_a_file_that_is_half_written_or_gone_for_a_while() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, &slow(2, ""));
+    let daemon = Daemon::start(folder, &["--runs", "1"], &[]);
+    for _ in 0..3 {
+        assert_eq!(deliver(&daemon.address()).0, 202);
+    }
+    write(folder, "");
+    until("it is noticed", || {
+        daemon.said("its last good version is served")
+    });
+    // It is served as it was.
+    assert_eq!(deliver(&daemon.address()).0, 202);
+    std::fs::remove_file(folder.join("slow.yml")).expect("removed");
+    until("it is gone", || daemon.said("is not served any more"));
+    assert_eq!(deliver(&daemon.address()).0, 404);
+    until("what goes has ended", || {
+        status_of(folder, "slow").0 == "succeeded"
+    });
+    let queued = "queued".to_owned();
+    assert!(states(folder).contains(&queued), "{:?}", states(folder));
+    write(folder, &slow(0, ""));
+    until("all were started", || {
+        states(folder).iter().all(|state| state == "started")
+    });
+    assert_eq!(states(folder).len(), 4);
+}
+
+#[test]
+fn a_command_that_goes_on_does_not_keep_the_daemon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, &slow(300, ""));
+    for twice in [false, true] {
+        let grace = if twice { "120" } else { "1" };
+        let daemon = Daemon::start(folder, &["--grace", grace], &[]);
+        assert_eq!(deliver(&daemon.address()).0, 202);
+        until("it goes", || {
+            let (_, shown, _) = run(folder, &["show", &status_of(folder, "slow").1]);
+            shown.contains("running")
+        });
+        let begun = Instant::now();
+        daemon.tell_to_stop();
+        if twice {
+            until("it stops", || daemon.said("stops: nothing new starts"));
+            daemon.tell_to_stop();
+        }
+        assert_eq!(daemon.end(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        // Nobody knows whether its command was done.
+        let (_, id) = status_of(folder, "slow");
+        let (code, _, stderr) = run(folder, &["resume", &id]);
+        assert_eq!(code, 6, "{stderr}");
+        let (code, _, stderr) = run(folder, &["cancel", &id]);
+        assert_eq!(code, 0, "{stderr}");
+    }
+}
+
+#[test]
+fn whoever_comes_while_it_stops_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, &slow(4, ", respond: { wait: 30s }"));
+    let daemon = Daemon::start(folder, &[], &[]);
+    let address = daemon.address();
+    let waiting = {
+        let address = address.clone();
+        std::thread::spawn(move || deliver(&address))
+    };
+    until("it goes", || states(folder) == ["started"]);
+    daemon.tell_to_stop();
+    until("it stops", || daemon.said("stops: nothing new starts"));
+    let (status, answer) = deliver(&address);
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("serve.stopping"), "{answer}");
+    assert_eq!(get(&address, "/healthz").expect("an answer").0, 200);
+    assert_eq!(get(&address, "/readyz").expect("an answer").0, 503);
+    let (status, answer) = waiting.join().expect("no panic");
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!(daemon.end(), 0);
+    assert_eq!(status_of(folder, "slow").0, "succeeded");
+}
