@@ -82,6 +82,14 @@ impl Store {
             followed.forget();
             deleted += 1;
         }
+        // Left by a process that was killed before it wrote the backfill down, or after it deleted it.
+        for backfill in Followed::all(self.folder()) {
+            if reader.backfill(&backfill)?.is_none()
+                && let Some(followed) = Followed::take(self.folder(), &backfill)?
+            {
+                followed.forget();
+            }
+        }
         Ok(deleted)
     }
 }

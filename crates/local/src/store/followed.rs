@@ -48,6 +48,14 @@ impl Followed {
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Every backfill that was followed once, as far as its file is there.
+    pub(super) fn all(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder.join("backfills"));
+        let entries = entries.into_iter().flatten().filter_map(Result::ok);
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.collect()
+    }
+
     /// Lets go of a backfill that is no more.
     pub(super) fn forget(self) {
         let _ = std::fs::remove_file(&self.path);

@@ -284,3 +284,26 @@ fn it_is_pruned_with_its_last_run() {
     let left = std::fs::read_dir(folder.join(".flow/backfills")).map(Iterator::count);
     assert_eq!(left.expect("readable"), 0);
 }
+
+/// As a kill leaves it that comes after the cancel is on disk, and before its runs were told.
+#[test]
+fn a_run_of_a_cancelled_backfill_ends_when_it_is_taken_up() {
+    let folder = project();
+    let folder = folder.path();
+    let follower = follow(folder, &["--at-most-parallel", "2"]);
+    let id = id(&stands(folder, ("running", 0, 2)));
+    kill(follower);
+    let database = rusqlite::Connection::open(folder.join(".flow/flow.db")).expect("a store");
+    let cancelled = database.execute("UPDATE backfills SET cancelled_at = 1", []);
+    assert_eq!(cancelled.expect("it can be changed"), 1);
+    drop(database);
+    stands(folder, ("cancelled", 0, 2));
+    let runs = json(folder, &["runs", "--backfill", &id]);
+    let one = runs[0]["run"].as_str().expect("an id");
+    let (code, _, err) = run(folder, &["resume", one]);
+    assert_eq!(code, 5, "{err}");
+    stands(folder, ("cancelled", 1, 1));
+    // The other is told when the cancel is typed again.
+    assert_eq!(run(folder, &["backfill", "cancel", &id]).0, 0);
+    stands(folder, ("cancelled", 2, 0));
+}

@@ -6,7 +6,8 @@ use flow_local::driver::Progress;
 use flow_local::store::{Backfill, RunRow, Store};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::backfills::{Shown, ended, find, unended};
+use super::follow::ended;
+use crate::backfills::{self, Shown, find, unended};
 use crate::cli::resume::no_store;
 use crate::cli::signals::Signals;
 use crate::cli::{StoreArguments, print_json};
@@ -38,7 +39,7 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     let backfill = find(&reader, &arguments.backfill)?;
     let shown = Shown::of(&reader, &folders.store, backfill)?;
     if shown.state == "ended" {
-        return Err(ended(&shown.backfill.backfill));
+        return Err(backfills::ended(&shown.backfill.backfill));
     }
     let backfill = shown.backfill;
     let mut backend = Backend::attach(&folders.store).await?;
@@ -81,7 +82,7 @@ async fn end(backend: &mut Backend, store: &Path, backfill: &Backfill) -> Result
         // Nobody drove them: what has to be undone is undone here.
         let mut signals = Signals::listen();
         tokio::select! {
-            () = all(going) => {}
+            all = all(going) => all?,
             _ = signals.next() => owner.stop(),
         }
     }
@@ -110,9 +111,10 @@ async fn cancel_one(
     })
 }
 
-/// Waits until nothing more is said of any run.
-async fn all(going: Vec<UnboundedReceiver<Progress>>) {
-    for mut progress in going {
-        while progress.recv().await.is_some() {}
+/// Waits until each run has ended, or does not go on here.
+async fn all(going: Vec<UnboundedReceiver<Progress>>) -> Result<(), Trouble> {
+    for progress in going {
+        ended(progress).await?;
     }
+    Ok(())
 }

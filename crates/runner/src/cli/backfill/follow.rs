@@ -129,7 +129,7 @@ async fn begin(
 }
 
 /// How a run ends, or why it does not go on here.
-async fn ended(mut progress: UnboundedReceiver<Progress>) -> Result<String, Trouble> {
+pub(super) async fn ended(mut progress: UnboundedReceiver<Progress>) -> Result<String, Trouble> {
     loop {
         match progress.recv().await {
             Some(Progress::Ended(ended)) => return Ok(ended.status.as_str().to_owned()),

@@ -1,13 +1,16 @@
-//! A backfill as people and programs see it: how its times stand, and in which state it is.
+//! A backfill as people and programs see it: how its times stand, and in which state it is; `typed` has what to type so that
+//! it goes on.
+
+mod typed;
 
 use std::fmt::Write;
 use std::path::Path;
 
-use flow_engine::time::Timestamp;
 use flow_local::store::{Backfill, BackfillTime, Followed, Reader, RunRow, Stands, Store};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Trouble};
+use typed::{command, short};
 
 /// How many times a backfill covers at most, if nobody says more.
 pub(crate) const TIMES: u32 = 100;
@@ -237,50 +240,5 @@ fn has_ended(stands: &Stands) -> bool {
         Stands::Open => false,
         Stands::Met(_) | Stands::Deleted(_) => true,
         Stands::Run(status) => matches!(&**status, "succeeded" | "failed" | "cancelled"),
-    }
-}
-
-/// What asks for the same backfill again.
-fn command(backfill: &Backfill, times: usize) -> String {
-    let mut words = vec![
-        "flow backfill".to_owned(),
-        quoted(&backfill.file),
-        format!("--trigger {}", quoted(&backfill.trigger)),
-        format!(
-            "--from {} --to {}",
-            short(backfill.from),
-            short(backfill.to)
-        ),
-    ];
-    if times > TIMES as usize {
-        words.push(format!("--max {times}"));
-    }
-    if backfill.parallel > 1 {
-        words.push(format!("--at-most-parallel {}", backfill.parallel));
-    }
-    for (name, text) in &backfill.inputs {
-        words.push(format!("--input {}", quoted(&format!("{name}={text}"))));
-    }
-    if backfill.sandbox {
-        words.push("--sandbox".to_owned());
-    }
-    words.join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:@%+,".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// A day alone, where nothing is left out by that.
-fn short(at: Timestamp) -> String {
-    let text = at.to_string();
-    match text.strip_suffix("T00:00:00.000Z") {
-        Some(day) => day.to_owned(),
-        None => text,
     }
 }
