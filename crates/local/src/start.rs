@@ -85,6 +85,7 @@ pub fn start(new: NewRun, callbacks: Option<Arc<Callbacks>>) -> Taken {
         started_at: at.0,
         bundle: new.bundle.0.to_string(),
         sandbox: new.sandbox,
+        backfill: new.started_by.backfill.clone(),
     };
     let started = RunStarted {
         seed: seed(&new.run),

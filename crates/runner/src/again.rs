@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flow_engine::bundle::Bundle;
-use flow_engine::journal::{Event, RunStarted};
+use flow_engine::journal::{Event, RunStarted, StartedBy};
 use flow_engine::run::reuse::Earlier;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::Workflow;
@@ -101,11 +101,16 @@ impl Again {
 
     /// The order for it, under an id of its own.
     pub(crate) fn start(self, secrets: SecretTexts) -> Start {
+        let started_by = StartedBy {
+            // A backfill has one run for each of its times.
+            backfill: None,
+            ..self.started.started_by
+        };
         Start {
             run: new_id(),
             bundle: self.bundle,
             inputs: Value::from(self.inputs),
-            started_by: self.started.started_by,
+            started_by,
             trigger: self.started.trigger,
             sandbox: self.started.sandbox,
             project: self.started.project,

@@ -5,6 +5,7 @@
 
 mod again;
 mod approvals;
+mod backfills;
 mod cli;
 mod discover;
 mod exit;

@@ -51,11 +51,14 @@ pub(crate) fn events_before(rules: &[Old]) -> Option<Timestamp> {
     oldest.filter(|_| rules.len() == ENDS.len())
 }
 
-/// Deletes runs, some at a time. Blocking.
-pub(crate) fn delete(store: &Store, runs: &[RunRow]) -> Result<(), StoreError> {
+/// Deletes runs, some at a time, then the backfills from before the latest of the times that have none left. Blocking.
+pub(crate) fn delete(store: &Store, runs: &[RunRow], rules: &[Old]) -> Result<(), StoreError> {
     for some in runs.chunks(TOGETHER) {
         let some: Vec<String> = some.iter().map(|row| row.run.clone()).collect();
         store.delete(&some)?;
+    }
+    if let Some(before) = rules.iter().map(|rule| rule.before).max() {
+        store.prune_backfills(before)?;
     }
     Ok(())
 }

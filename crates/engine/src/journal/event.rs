@@ -252,6 +252,9 @@ pub struct StartedBy {
     /// How many events led to it, each from a run that the one before started.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub causes: u32,
+    /// The backfill that it was started for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<String>,
 }
 
 #[expect(

@@ -32,4 +32,6 @@ pub struct RunHead {
     pub bundle: String,
     /// Whether it runs against the sandbox.
     pub sandbox: bool,
+    /// The backfill that it was started for.
+    pub backfill: Option<String>,
 }

@@ -171,6 +171,7 @@ impl Reader {
             started_at: started_at.0,
             bundle: started.bundle.clone(),
             sandbox: started.sandbox,
+            backfill: started.started_by.backfill.clone(),
         };
         let mut referred = BTreeSet::new();
         for row in &rows {

@@ -3,7 +3,6 @@
 use flow_engine::time::Timestamp;
 use rusqlite::params;
 
-use super::read::COLUMNS;
 use super::{Reader, RunRow, StoreError};
 
 impl Reader {
@@ -13,8 +12,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn with_open_attempts(&self, after: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let columns = self.columns()?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM (SELECT DISTINCT run FROM attempts_open WHERE run > ?1 ORDER BY run LIMIT ?2) JOIN runs USING (run) ORDER BY run"
+            "SELECT {columns} FROM (SELECT DISTINCT run FROM attempts_open WHERE run > ?1 ORDER BY run LIMIT ?2) JOIN runs USING (run) ORDER BY run"
         );
         self.query(&sql, params![after, limit])
     }
@@ -31,11 +31,12 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<(Timestamp, RunRow)>, StoreError> {
         let (at, run) = after.map_or((i64::MIN, ""), |(at, run)| (at.0, run));
+        let columns = self.columns()?;
         let sql = format!(
-            "SELECT {COLUMNS}, due FROM (SELECT run, due FROM waits WHERE due <= ?1 AND (due, run) > (?2, ?3) ORDER BY due, run LIMIT ?4) JOIN runs USING (run) ORDER BY due, run"
+            "SELECT {columns}, due FROM (SELECT run, due FROM waits WHERE due <= ?1 AND (due, run) > (?2, ?3) ORDER BY due, run LIMIT ?4) JOIN runs USING (run) ORDER BY due, run"
         );
         self.query_with(&sql, params![now.0, at, run, limit], |row| {
-            Ok((Timestamp(row.get(8)?), super::read::row(row)?))
+            Ok((Timestamp(row.get(9)?), super::read::row(row)?))
         })
     }
 
@@ -54,8 +55,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn running(&self, after: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let columns = self.columns()?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM runs WHERE ended_at IS NULL AND status = 'running' AND run > ?1 ORDER BY run LIMIT ?2"
+            "SELECT {columns} FROM runs WHERE ended_at IS NULL AND status = 'running' AND run > ?1 ORDER BY run LIMIT ?2"
         );
         self.query(&sql, params![after, limit])
     }
@@ -65,7 +67,8 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn page(&self, after: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM runs WHERE run > ?1 ORDER BY run LIMIT ?2");
+        let columns = self.columns()?;
+        let sql = format!("SELECT {columns} FROM runs WHERE run > ?1 ORDER BY run LIMIT ?2");
         self.query(&sql, params![after, limit])
     }
 
@@ -80,8 +83,9 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<RunRow>, StoreError> {
         let (at, run) = after.map_or((i64::MIN, ""), |(at, run)| (at.0, run));
+        let columns = self.columns()?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM runs WHERE ended_at < ?1 AND (ended_at, run) > (?2, ?3) ORDER BY ended_at, run LIMIT ?4"
+            "SELECT {columns} FROM runs WHERE ended_at < ?1 AND (ended_at, run) > (?2, ?3) ORDER BY ended_at, run LIMIT ?4"
         );
         self.query(&sql, params![before.0, at, run, limit])
     }

@@ -188,6 +188,9 @@ fn delete(connection: &mut Connection, runs: &[String]) -> rusqlite::Result<()> 
 
 fn delete_once(connection: &mut Connection, runs: &[String]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for run in runs {
+        super::backfill_times::keep_end(&transaction, run)?;
+    }
     for table in [
         "attempts_open",
         "waits",

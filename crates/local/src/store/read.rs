@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use serde_json::Value;
 
-use super::StoreError;
+use super::{Filter, StoreError};
 
 /// A connection that only reads. Each call is one short read transaction.
 pub struct Reader {
@@ -36,21 +36,8 @@ pub struct RunRow {
     pub bundle: String,
     /// Whether it runs against the sandbox.
     pub sandbox: bool,
-}
-
-/// Which runs are listed.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only with one of these statuses; any, if there is none.
-    pub statuses: Vec<String>,
-    /// Only of this workflow.
-    pub workflow: Option<String>,
-    /// Only those that started then or later.
-    pub since: Option<Timestamp>,
-    /// Only those that started earlier.
-    pub before: Option<Timestamp>,
-    /// Only those that come after this run in the list: the next page.
-    pub after: Option<String>,
+    /// The backfill that it was started for.
+    pub backfill: Option<String>,
 }
 
 impl RunRow {
@@ -60,8 +47,7 @@ impl RunRow {
     }
 }
 
-pub(super) const COLUMNS: &str =
-    "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
+const COLUMNS: &str = "run, workflow, status, started_at, ended_at, waits_for, bundle, sandbox";
 
 impl Reader {
     pub(super) fn new(connection: Connection, path: PathBuf) -> Reader {
@@ -76,32 +62,9 @@ impl Reader {
         self.list(&Filter::default(), limit)
     }
 
-    /// The newest of the runs that a filter lets through, newest first.
-    ///
-    /// # Errors
-    /// As the store gives them.
-    pub fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        let statuses = (!filter.statuses.is_empty()).then(|| {
-            let quoted = filter.statuses.iter().map(|status| format!(",{status},"));
-            quoted.collect::<String>()
-        });
-        let quarantined = self.quarantined()?;
-        let known: Vec<&str> = quarantined.keys().map(String::as_str).collect();
-        let known = format!(",{},", known.join(","));
-        let (since, before) = (filter.since.map(|at| at.0), filter.before.map(|at| at.0));
-        self.query_known(
-            &format!(
-                "SELECT {COLUMNS} FROM runs
-                 WHERE (?1 IS NULL OR instr(?1, ',' || iif(instr(?7, ',' || run || ',') > 0, 'quarantined', status) || ',') > 0)
-                   AND (?2 IS NULL OR workflow = ?2)
-                   AND (?3 IS NULL OR started_at >= ?3)
-                   AND (?4 IS NULL OR started_at < ?4)
-                   AND (?5 IS NULL OR (started_at, run) < (SELECT started_at, run FROM runs WHERE run = ?5))
-                 ORDER BY started_at DESC, run DESC LIMIT ?6"
-            ),
-            params![statuses, filter.workflow, since, before, filter.after, limit, known],
-            &quarantined,
-        )
+    /// The columns of a run, to be read by [`row`].
+    pub(super) fn columns(&self) -> Result<String, StoreError> {
+        Ok(format!("{COLUMNS}, {}", self.backfill_column()?))
     }
 
     /// The run of this id, if there is one.
@@ -109,7 +72,8 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn run(&self, run: &str) -> Result<Option<RunRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM runs WHERE run = ?1");
+        let columns = self.columns()?;
+        let sql = format!("SELECT {columns} FROM runs WHERE run = ?1");
         Ok(self.query(&sql, params![run])?.pop())
     }
 
@@ -118,8 +82,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn find(&self, prefix: &str) -> Result<Vec<RunRow>, StoreError> {
+        let columns = self.columns()?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM runs WHERE run BETWEEN ?1 AND ?1 || '~' ORDER BY started_at DESC LIMIT 20"
+            "SELECT {columns} FROM runs WHERE run BETWEEN ?1 AND ?1 || '~' ORDER BY started_at DESC LIMIT 20"
         );
         let found = self.query(&sql, params![prefix])?;
         let exact = found.iter().find(|row| row.run == prefix).cloned();
@@ -250,7 +215,7 @@ impl Reader {
         self.query_known(sql, parameters, &self.quarantined()?)
     }
 
-    fn query_known(
+    pub(super) fn query_known(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
@@ -292,7 +257,7 @@ impl Reader {
     }
 }
 
-/// Reads a row of [`COLUMNS`].
+/// Reads a row of [`Reader::columns`].
 pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         run: row.get(0)?,
@@ -303,5 +268,6 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
         waits_for: row.get(5)?,
         bundle: row.get(6)?,
         sandbox: row.get(7)?,
+        backfill: row.get(8)?,
     })
 }

@@ -36,10 +36,10 @@ impl Store {
                 let transaction = connection.transaction()?;
                 for (run, head, ended_at, projection, rows) in &made {
                     transaction.prepare_cached(
-                        "INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                         ON CONFLICT (run) DO UPDATE SET workflow = ?2, started_at = ?4, bundle = ?5, sandbox = ?6",
+                        "INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox, backfill) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                         ON CONFLICT (run) DO UPDATE SET workflow = ?2, started_at = ?4, bundle = ?5, sandbox = ?6, backfill = ?7",
                     )?
-                    .execute(params![run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
+                    .execute(params![run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox, head.backfill])?;
                     super::made::write(&transaction, run, rows, None, projection)?;
                     super::record::write_projection(&transaction, run, projection, *ended_at)?;
                 }

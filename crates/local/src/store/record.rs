@@ -18,8 +18,8 @@ pub(super) fn write_one(
     let projection = &commit.projection;
     if let Some(head) = &commit.head {
         transaction
-            .prepare_cached("INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![commit.run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox])?;
+            .prepare_cached("INSERT INTO runs (run, workflow, status, started_at, bundle, sandbox, backfill) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+            .execute(params![commit.run, head.workflow, projection.status, head.started_at, head.bundle, head.sandbox, head.backfill])?;
         super::occurrences::started(transaction, &commit.run)?;
     }
     let mut insert = transaction

@@ -61,6 +61,25 @@ impl Reader {
             receiver.recv().expect("the writer answers")?;
             salvaged.saved.push(run);
         }
+        self.salvage_backfills(into, &mut salvaged);
         Ok(salvaged)
+    }
+
+    /// Copies what the store says of backfills, as far as it can be read.
+    fn salvage_backfills(&self, into: &Store, salvaged: &mut Salvaged) {
+        let copied = self.backfills(None, u32::MAX).and_then(|backfills| {
+            backfills.into_iter().try_for_each(|backfill| {
+                let times = self.planned(&backfill.backfill)?;
+                into.record_backfill(backfill, times)
+            })
+        });
+        if let Err(error) = copied {
+            salvaged.lost.push(Complaint {
+                code: error.code(),
+                run: None,
+                message: format!("not every backfill can be read: {error}"),
+                rebuilds: false,
+            });
+        }
     }
 }

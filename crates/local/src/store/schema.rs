@@ -8,10 +8,10 @@ use crate::faults;
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// What leads from each version to the next, beginning with version 1.
-const MIGRATIONS: [&str; 5] = [IDENTITY, TAKEN_UP, MADE, NOTICED, EVENT_LOG];
+const MIGRATIONS: [&str; 6] = [IDENTITY, TAKEN_UP, MADE, NOTICED, EVENT_LOG, BACKFILLS];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -164,6 +164,37 @@ CREATE TABLE keys (
     key  BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO keys (name, key) VALUES ('callbacks', randomblob(32));
+";
+
+/// Version 7: runs made on purpose for times of the past, as what they are together. A time knows how its run ended once that
+/// run is deleted.
+const BACKFILLS: &str = "
+CREATE TABLE backfills (
+    backfill     TEXT PRIMARY KEY,
+    workflow     TEXT NOT NULL,
+    trigger      TEXT NOT NULL,
+    since        INTEGER NOT NULL,
+    until        INTEGER NOT NULL,
+    made_at      INTEGER NOT NULL,
+    parallel     INTEGER NOT NULL,
+    file         TEXT NOT NULL,
+    inputs       TEXT NOT NULL,
+    sandbox      INTEGER NOT NULL,
+    cancelled_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX backfills_by_time ON backfills (made_at, backfill);
+
+CREATE TABLE backfill_times (
+    backfill TEXT NOT NULL,
+    due      INTEGER NOT NULL,
+    run      TEXT NOT NULL,
+    ended    TEXT,
+    PRIMARY KEY (backfill, due)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX backfill_times_by_run ON backfill_times (run);
+
+ALTER TABLE runs ADD COLUMN backfill TEXT;
+CREATE INDEX runs_of_backfill ON runs (backfill, started_at, run) WHERE backfill IS NOT NULL;
 ";
 
 /// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer

@@ -6,8 +6,11 @@ use super::{Reader, StoreError};
 impl Reader {
     /// What the tables say of a run.
     pub(super) fn kept(&self, run: &str) -> Result<Kept, StoreError> {
-        let sql = "SELECT workflow, status, started_at, ended_at, waits_for, bundle, sandbox FROM runs WHERE run = ?1";
-        let row = self.query_with(sql, [run], |row| {
+        let backfill = self.backfill_column()?;
+        let sql = format!(
+            "SELECT workflow, status, started_at, ended_at, waits_for, bundle, sandbox, {backfill} FROM runs WHERE run = ?1"
+        );
+        let row = self.query_with(&sql, [run], |row| {
             Ok(Listed {
                 workflow: row.get(0)?,
                 status: row.get(1)?,
@@ -16,6 +19,7 @@ impl Reader {
                 waits_for: row.get(4)?,
                 bundle: row.get(5)?,
                 sandbox: row.get(6)?,
+                backfill: row.get(7)?,
             })
         })?;
         let sql = "SELECT due FROM waits WHERE run = ?1";
@@ -56,6 +60,7 @@ struct Listed {
     waits_for: Option<String>,
     bundle: String,
     sandbox: bool,
+    backfill: Option<String>,
 }
 
 /// What they should say.
@@ -83,6 +88,7 @@ pub(super) fn wanted(told: &Told) -> Kept {
             waits_for: projection.waits_for.clone(),
             bundle: told.head.bundle.clone(),
             sandbox: told.head.sandbox,
+            backfill: told.head.backfill.clone(),
         }),
         due: told
             .ended_at

@@ -1,5 +1,6 @@
 //! The embedded driver: the suite that every driver passes, and the store under trouble.
 
+mod backfills;
 mod conformance;
 mod events;
 mod identity;

@@ -38,6 +38,7 @@ fn head(bundle: &str) -> RunHead {
         started_at: 1,
         bundle: bundle.to_owned(),
         sandbox: false,
+        backfill: None,
     }
 }
 
@@ -71,6 +72,21 @@ fn give(
 
 /// A whole run that ended: its bundle and its only value are blobs. Gives both.
 pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> [Blob; 2] {
+    let kind = if parent.is_some() {
+        "workflow"
+    } else {
+        "manual"
+    };
+    let by = StartedBy {
+        kind: kind.to_owned(),
+        key: parent.map(str::to_owned),
+        ..StartedBy::default()
+    };
+    ended_by(store, run, at, by)
+}
+
+/// The same of a run that something else started.
+pub(crate) fn ended_by(store: &Store, run: &str, at: i64, by: StartedBy) -> [Blob; 2] {
     let put = |text: String| {
         store
             .blobs()
@@ -86,16 +102,7 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
         workflow: "w".to_owned(),
         bundle: bundle.hash.to_string(),
         inputs: Value::map([("large", Value::from(value.clone()))]),
-        started_by: StartedBy {
-            kind: if parent.is_some() {
-                "workflow"
-            } else {
-                "manual"
-            }
-            .to_owned(),
-            key: parent.map(str::to_owned),
-            ..StartedBy::default()
-        },
+        started_by: by.clone(),
         trigger: Value::Null,
         sandbox: false,
         seed: 1,
@@ -114,7 +121,10 @@ pub(crate) fn ended(store: &Store, run: &str, at: i64, parent: Option<&str>) -> 
         Row::new(1, Timestamp(1), &Event::RunStarted(started)),
         Row::new(2, Timestamp(at), &Event::RunEnded(ended)),
     ];
-    let head = head(&bundle.hash.to_string());
+    let head = RunHead {
+        backfill: by.backfill,
+        ..head(&bundle.hash.to_string())
+    };
     give(store, run, Some(head), rows, "succeeded")
         .recv()
         .expect("the writer answers")

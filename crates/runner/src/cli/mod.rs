@@ -17,6 +17,7 @@ mod fix;
 mod fmt;
 mod follow;
 mod graph;
+mod listed;
 mod logs;
 mod named;
 mod owner;
@@ -92,7 +93,7 @@ enum Command {
     /// Tell when triggers made of times are due, and why.
     #[command(subcommand)]
     Schedule(schedule::Command),
-    /// Start runs for times of the past, on purpose.
+    /// Start runs for times of the past, on purpose; list, show or cancel backfills.
     Backfill(backfill::Arguments),
     /// List runs, newest first.
     Runs(runs::ListArguments),

@@ -61,7 +61,7 @@ pub(super) fn prune(arguments: &Arguments, store: &StoreArguments) -> Result<Exi
     }
     let swept = if Store::reader(&folders.store)?.is_some() {
         let store = Store::open_to_prune(&folders.store)?;
-        retention::delete(&store, &old)?;
+        retention::delete(&store, &old, &rules)?;
         if let Some(before) = retention::events_before(&rules) {
             store.prune_events(before)?;
         }

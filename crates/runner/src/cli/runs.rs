@@ -2,17 +2,17 @@
 
 use std::fmt::Write;
 
-use comfy_table::{ContentArrangement, Table};
 use flow_engine::duration::Millis;
 use flow_engine::report::report;
 use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::start::load;
-use flow_local::store::{Filter, Reader, RunRow, Store};
+use flow_local::store::{Filter, Of, Reader, RunRow, Store};
 
 use super::resume::no_store;
-use super::{StoreArguments, print, print_json, spent};
+use super::{StoreArguments, listed, print, print_json, spent};
+use crate::backfills;
 use crate::exit::{Exit, Trouble};
 use crate::host::owner::load_trouble;
 use crate::host::quarantine;
@@ -42,9 +42,12 @@ pub(super) struct ListArguments {
     /// Only those that started before: a time, or how long ago.
     #[arg(long, value_name = "TIME", value_parser = time)]
     before: Option<Timestamp>,
-    /// The next page: only those that come after this run in the list.
+    /// The next page: only those that come after this run, or this backfill, in the list.
     #[arg(long, value_name = "RUN")]
     after: Option<String>,
+    /// Only the runs of this backfill, one by one.
+    #[arg(long, value_name = "BACKFILL")]
+    backfill: Option<String>,
     /// What they cost, each by its own calls, and all together.
     #[arg(long)]
     cost: bool,
@@ -82,25 +85,19 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     }
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?;
-    let rows = match &reader {
-        Some(reader) => listed(reader, arguments)?,
+    if (arguments.cost || arguments.json)
+        && let Some(code) = for_programs(reader.as_ref(), arguments)?
+    {
+        return Ok(code);
+    }
+    let entries = match &reader {
+        Some(reader) => {
+            let filter = filter(reader, arguments)?;
+            listed::entries(reader, &folders.store, filter, arguments.limit())?
+        }
         None => Vec::new(),
     };
-    if arguments.cost
-        && let Some(reader) = &reader
-        && (arguments.json || !rows.is_empty())
-    {
-        match arguments.by {
-            Some(_) => spent::by_day(reader, &rows, arguments.json)?,
-            None => spent::each(reader, &rows, arguments.json)?,
-        }
-        return Ok(Exit::Success);
-    }
-    if arguments.json {
-        print_json(&rows.iter().map(row_json).collect());
-        return Ok(Exit::Success);
-    }
-    if rows.is_empty() {
+    if entries.is_empty() {
         let none = if arguments.filters() {
             "no run is of this kind"
         } else {
@@ -109,50 +106,38 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
         anstream::eprintln!("{none}");
         return Ok(Exit::Success);
     }
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", ""]);
-    let owned = Store::is_owned(&folders.store);
-    for (row, parent) in &rows {
-        let (sign, _) = of_status(&row.status);
-        let took = row.ended_at.unwrap_or_else(now).since(row.started_at);
-        let waits = row
-            .waits_for
-            .as_ref()
-            .map(|what| format!("waits for {what}"));
-        let left = match row.status.as_str() {
-            "interrupted" => None,
-            "quarantined" => Some(format!("processes died of it: flow why {}", row.run)),
-            _ => (row.ended_at.is_none() && !owned)
-                .then(|| "nobody drives it: flow resume".to_owned()),
-        };
-        let sandbox = row.sandbox.then(|| "sandbox".to_owned());
-        let parent = parent.as_ref().map(|parent| format!("started by {parent}"));
-        let notes: Vec<String> = [waits, left, sandbox, parent]
-            .into_iter()
-            .flatten()
-            .collect();
-        table.add_row([
-            row.run.clone(),
-            row.workflow.clone(),
-            format!("{sign} {}", row.status),
-            row.started_at.to_string(),
-            values::elapsed(took),
-            notes.join(", "),
-        ]);
-    }
-    let table_text = table.trim_fmt();
-    let lines: Vec<&str> = table_text.lines().map(str::trim).collect();
-    print(&format!("{}\n", lines.join("\n")));
-    if rows.len() == arguments.limit() as usize
-        && let Some((last, _)) = rows.last()
+    print(&listed::table(&entries, &folders.store));
+    if entries.len() == arguments.limit() as usize
+        && let Some(last) = entries.last()
     {
-        let next = format!("the next page: `flow runs --after {}`", last.run);
+        let of = arguments.backfill.as_ref();
+        let of = of.map_or_else(String::new, |backfill| format!(" --backfill {backfill}"));
+        let next = format!("the next page: `flow runs{of} --after {}`", last.id());
         anstream::eprintln!("{}", paint(DIM, next));
     }
     Ok(Exit::Success)
+}
+
+/// The runs one by one: what they cost, or as JSON. `None` if there is nothing to add up.
+fn for_programs(
+    reader: Option<&Reader>,
+    arguments: &ListArguments,
+) -> Result<Option<Exit>, Trouble> {
+    let rows = match reader {
+        Some(reader) => listed_one_by_one(reader, arguments)?,
+        None => Vec::new(),
+    };
+    match reader {
+        Some(reader) if arguments.cost && (arguments.json || !rows.is_empty()) => {
+            match arguments.by {
+                Some(_) => spent::by_day(reader, &rows, arguments.json)?,
+                None => spent::each(reader, &rows, arguments.json)?,
+            }
+        }
+        _ if arguments.json => print_json(&rows.iter().map(row_json).collect()),
+        _ => return Ok(None),
+    }
+    Ok(Some(Exit::Success))
 }
 
 impl ListArguments {
@@ -164,12 +149,16 @@ impl ListArguments {
     /// Whether only some runs are wanted.
     fn filters(&self) -> bool {
         let times = self.since.or(self.before).is_some();
-        times || !self.status.is_empty() || self.workflow.is_some() || self.after.is_some()
+        times
+            || !self.status.is_empty()
+            || self.workflow.is_some()
+            || self.after.is_some()
+            || self.backfill.is_some()
     }
 }
 
 /// The runs asked for, each with the run that started it.
-fn listed(
+fn listed_one_by_one(
     reader: &Reader,
     arguments: &ListArguments,
 ) -> Result<Vec<(RunRow, Option<String>)>, Trouble> {
@@ -182,13 +171,17 @@ fn listed(
 }
 
 fn filter(reader: &Reader, arguments: &ListArguments) -> Result<Filter, Trouble> {
-    let after = arguments.after.as_deref().map(|run| find(reader, run));
+    let after = arguments.after.as_deref();
+    let after = after.map(|id| listed::place(reader, id)).transpose()?;
+    let backfill = arguments.backfill.as_deref();
+    let backfill = backfill.map(|id| backfills::find(reader, id)).transpose()?;
     Ok(Filter {
         statuses: arguments.status.clone(),
         workflow: arguments.workflow.clone(),
         since: arguments.since,
         before: arguments.before,
-        after: after.transpose()?.map(|row| row.run),
+        after,
+        of: backfill.map_or(Of::All, |found| Of::Backfill(found.backfill)),
     })
 }
 

@@ -112,6 +112,8 @@ async fn serve(stream: UnixStream, owner: &Weak<Owner>) {
         Ok(What::Pause(pause)) => owner.pause(&pause),
         Ok(What::Emit(emit)) => owner.emit(emit),
         Ok(What::Approve(approve)) => owner.approve(*approve).await,
+        Ok(What::Record(record)) => owner.record(*record),
+        Ok(What::EndBackfill(end)) => owner.end_backfill(end).await,
         Err(trouble) => Err(trouble),
     };
     // What it asked for goes on without it, and the owner may end.

@@ -2,10 +2,11 @@
 //! on `control.sock`.
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
-//! talk), [`answers`] (what people say to steps that wait), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
+//! talk), [`answers`] (what people say to steps that wait), `backfills` (what becomes of their runs), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
 //! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
 mod answers;
+mod backfills;
 pub(crate) mod background;
 mod left_over;
 mod listen;
@@ -27,7 +28,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
-use order::{Approve, Cancel, Emit, Pause, Resume, SecretTexts, Start};
+use order::{Approve, Cancel, Emit, EndBackfill, Pause, Record, Resume, SecretTexts, Start};
 pub(crate) use owner::Owner;
 use remote::Remote;
 use wire::What;
@@ -173,6 +174,16 @@ impl Backend {
         self.ask(What::Approve(Box::new(approve)), None).await
     }
 
+    /// Writes a backfill down; one that is known goes on.
+    pub(crate) async fn record(&mut self, record: Record) -> Result<Driven, Trouble> {
+        self.ask(What::Record(Box::new(record)), None).await
+    }
+
+    /// Lets no more runs of a backfill start.
+    pub(crate) async fn end_backfill(&mut self, end: EndBackfill) -> Result<Driven, Trouble> {
+        self.ask(What::EndBackfill(end), None).await
+    }
+
     /// Writes an event into the log, unless it is there.
     pub(crate) async fn emit(&mut self, emit: Emit) -> Result<Driven, Trouble> {
         self.ask(What::Emit(emit), None).await
@@ -191,6 +202,8 @@ impl Backend {
                         What::Pause(pause) => owner.pause(&pause),
                         What::Emit(emit) => owner.emit(emit),
                         What::Approve(approve) => owner.approve(*approve).await,
+                        What::Record(record) => owner.record(*record),
+                        What::EndBackfill(end) => owner.end_backfill(end).await,
                     };
                 }
                 Backend::There(remote) => remote,

@@ -8,6 +8,7 @@ use flow_engine::money::Amount;
 use flow_engine::run::announce::may_be_said;
 use flow_engine::value::{Value, journal};
 use flow_local::start::{Retry, id_of_key, new_id};
+use flow_local::store::{Backfill, Planned};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Trouble};
@@ -104,6 +105,21 @@ impl Emit {
             data: data.unwrap_or_else(|| Value::map::<&str>([])),
         })
     }
+}
+
+/// A backfill to write down, before its first run starts.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) backfill: Backfill,
+    pub(crate) times: Vec<Planned>,
+}
+
+/// A backfill of which no more runs are to start.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EndBackfill {
+    pub(crate) backfill: String,
+    /// Who asks.
+    pub(crate) by: String,
 }
 
 /// A run to cancel.

@@ -97,6 +97,7 @@ impl Owner {
         if self.row(&start.run)?.is_some() {
             return Ok(Driven::Exists);
         }
+        self.may_go(&start.started_by)?;
         let ready = match ready {
             Some(ready) => ready,
             None => checked(&start.bundle)?,
@@ -332,6 +333,11 @@ impl Owner {
         if let Some(parent) = self.stopped_by(&taken.run)? {
             // One that is to end already refuses it.
             let _ = taken.run.handle(now(), cancelled_by(&parent));
+        }
+        if let Err(trouble) = self.may_go(&taken.run.started().started_by) {
+            // As above: its cancel may have been lost in a crash.
+            let by = trouble.message;
+            let _ = taken.run.handle(now(), Input::Cancel { by, hard: false });
         }
         let started = taken.run.started();
         let (sandbox, project) = (started.sandbox, started.project.clone().map(PathBuf::from));

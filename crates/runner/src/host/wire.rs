@@ -9,11 +9,11 @@ use flow_local::driver::{Progress, Word};
 use flow_local::store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Approve, Cancel, Emit, Pause, Resume, Start};
+use super::order::{Approve, Cancel, Emit, EndBackfill, Pause, Record, Resume, Start};
 use crate::exit::{Exit, Trouble};
 
 /// Raised when the lines change their meaning: both sides must be of one kind.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// No line is longer: a bundle of the largest workflow fits.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
@@ -37,6 +37,8 @@ pub(super) enum What {
     Pause(Pause),
     Emit(Emit),
     Approve(Box<Approve>),
+    Record(Box<Record>),
+    EndBackfill(EndBackfill),
 }
 
 /// The first answer.

@@ -49,7 +49,7 @@ fn clean(daemon: &Daemon, swept_at: &mut Timestamp) -> Result<Duration, Trouble>
     };
     let runs = daemon.owner.reader()?.old(&rules)?;
     let store = daemon.owner.store();
-    delete(store, &runs)?;
+    delete(store, &runs, &rules)?;
     let noticed = kept.noticed.unwrap_or(longest.max(NOTICED_MIN));
     let before = Timestamp(at.0 - i64::try_from(noticed.0).unwrap_or(i64::MAX));
     let noticed = store.forget(before)?;

@@ -27,6 +27,7 @@ pub(crate) fn run(row: &RunRow, parent: Option<&str>) -> Value {
         "waits_for": row.waits_for,
         "sandbox": row.sandbox,
         "parent": parent,
+        "backfill": row.backfill,
     })
 }
 

@@ -8,7 +8,8 @@ use flow_engine::document::keys;
 use crate::support::{entries, root};
 
 /// The areas of codes. A literal `area.what` in the sources is a code if its area is one of these.
-const AREAS: [&str; 41] = [
+const AREAS: [&str; 42] = [
+    "backfill",
     "token",
     "api",
     "serve",

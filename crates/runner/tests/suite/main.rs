@@ -4,6 +4,7 @@ mod adopted;
 mod answers;
 mod approvals;
 mod backfilled;
+mod backfills;
 mod bad_yaml;
 mod budgets;
 mod checks;

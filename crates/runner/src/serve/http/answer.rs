@@ -40,6 +40,11 @@ impl Problem {
         }
     }
 
+    /// Its stable code.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
     pub(super) fn with(mut self, member: &str, value: impl Into<Value>) -> Problem {
         self.more.push((member.to_owned(), value.into()));
         self

@@ -6,11 +6,13 @@ use axum::handler::Handler;
 
 use super::api::said::{APPROVALS, APPROVE, APPROVED, EMIT, EMITTED, EVENT_LOG};
 use super::api::shapes::{
-    CANCEL, DELIVERED, DOCUMENT, EMPTY, EVENTS, RESUME, RETRY, RUN_SHOWN, RUNS, SCHEDULE, START,
-    STARTED, STEP, STEPS, TOLD, TRIGGER_SHOWN, TRIGGERS, WHY, WORKFLOW, WORKFLOWS,
+    BACKFILL_SHOWN, BACKFILL_TOLD, BACKFILLS, CANCEL, DELIVERED, DOCUMENT, EMPTY, EVENTS, RESUME,
+    RETRY, RUN_SHOWN, RUNS, SCHEDULE, START, STARTED, STEP, STEPS, TOLD, TRIGGER_SHOWN, TRIGGERS,
+    WHY, WORKFLOW, WORKFLOWS,
 };
 use super::api::{
-    approvals, changes, events, journal, runs, start, steps, stream, triggers, values, workflows,
+    approvals, backfills, changes, events, journal, runs, start, steps, stream, triggers, values,
+    workflows,
 };
 use super::route::{Answer, Content, Method, Parameter, Place, Route, Serves, Tried};
 use super::shape::Shape;
@@ -47,6 +49,11 @@ const TRIGGER_NAME: Parameter = path(
     "trigger",
     Shape::Text(NAME_CHARS_MAX),
     "The name of a trigger.",
+);
+const BACKFILL_ID: Parameter = path(
+    "backfill",
+    Shape::Text(NAME_CHARS_MAX),
+    "The id of a backfill.",
 );
 const RUN_ID: Parameter = path("run", Shape::Run, "The id of a run.");
 const LIMIT: Parameter = query(
@@ -222,6 +229,11 @@ pub(super) static ROUTES: &[Route] = &[
                     "Only with this status; may be given several times.",
                 )
             },
+            query(
+                "backfill",
+                Shape::Text(NAME_CHARS_MAX),
+                "Only of this backfill.",
+            ),
             LIMIT,
             RUN_CURSOR,
         ],
@@ -485,5 +497,35 @@ pub(super) static ROUTES: &[Route] = &[
         parameters: &[WORKFLOW_NAME, TRIGGER_NAME],
         body: Some(&EMPTY),
         answers: &[answer(200, "It goes on.", &TRIGGER_SHOWN)],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/backfills",
+        serves: Serves::Read(backfills::list),
+        name: "list_backfills",
+        summary: "List backfills: runs made on purpose for times of the past",
+        parameters: &[LIMIT, CURSOR],
+        body: None,
+        answers: &[answer(200, "The newest first.", &BACKFILLS)],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/backfills/{backfill}",
+        serves: Serves::Read(backfills::one),
+        name: "show_backfill",
+        summary: "Show a backfill: how far it has come, and each of its times",
+        parameters: &[BACKFILL_ID, LIMIT, PLACE_CURSOR],
+        body: None,
+        answers: &[answer(200, "The backfill.", &BACKFILL_SHOWN)],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/backfills/{backfill}/cancel",
+        serves: Serves::Run(backfills::cancel),
+        name: "cancel_backfill",
+        summary: "Let no more runs of a backfill start, and end those that go",
+        parameters: &[BACKFILL_ID],
+        body: Some(&EMPTY),
+        answers: &[answer(202, "The wish is on disk.", &BACKFILL_TOLD)],
     },
 ];

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use flow_engine::journal::Resolution;
 use flow_engine::money::{Amount, nano_of};
 use flow_engine::value::Value;
-use flow_local::store::RunRow;
+use flow_local::store::{Reader, RunRow};
 use serde_json::json;
 
 use super::start::{attended, begin, on_disk};
@@ -14,8 +14,9 @@ use super::steps::stored;
 use super::trouble::{problem, unset};
 use super::workflows::served;
 use crate::again::{again, refuse};
+use crate::exit::Trouble;
 use crate::host::Driven;
-use crate::host::order::{Cancel, Resume};
+use crate::host::order::{Cancel, Resume, SecretTexts};
 use crate::host::owner::{checked, ended};
 use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Run, Tried};
@@ -26,17 +27,13 @@ use crate::stored::{find, known};
 /// `POST /runs/{run}/cancel`
 pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
     Box::pin(async move {
-        let owner = &ask.world.daemon.owner;
         let (row, secrets) = super::read(&ask.world, |reader| {
             let row = find(reader, ask.part("run"))?;
             if row.has_ended() {
                 return Ok((row, None));
             }
-            let known = known(reader, owner.store().folder(), row.clone())?;
-            let inputs = known.report.started.inputs.as_map().cloned();
-            // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
-            let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
-            Ok((row, Some(secrets.to_texts())))
+            let secrets = secrets_to_end(&ask, reader, &row)?;
+            Ok((row, Some(secrets)))
         })?;
         let told = json!({ "run": row.run });
         let Some(secrets) = secrets else {
@@ -45,31 +42,41 @@ pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
                 _ => Err(problem(&ended(&row))),
             };
         };
-        let cancel = Cancel {
-            run: row.run.clone(),
-            by: format!("the token `{}`", ask.caller.name),
-            hard: ask.says("hard"),
-            secrets,
-        };
-        match owner
-            .cancel(cancel)
-            .await
-            .map_err(|trouble| problem(&trouble))?
-        {
-            Driven::Following(mut following) => {
-                on_disk(&mut following).await?;
-                attended(
-                    &ask.world.daemon,
-                    &row.workflow.as_str().into(),
-                    following,
-                    None,
-                );
-            }
-            Driven::Told | Driven::Exists => {}
-        }
-        say(&ask, &row, "is to end");
+        end(&ask, &row, secrets).await?;
         Ok(super::json(StatusCode::ACCEPTED, &told))
     })
+}
+
+/// Ends a run that has not ended: the wish is on disk when this returns.
+pub(super) async fn end(ask: &Ask<Run>, row: &RunRow, secrets: SecretTexts) -> Result<(), Problem> {
+    let daemon = &ask.world.daemon;
+    let cancel = Cancel {
+        run: row.run.clone(),
+        by: format!("the token `{}`", ask.caller.name),
+        hard: ask.says("hard"),
+        secrets,
+    };
+    let driven = daemon.owner.cancel(cancel).await;
+    if let Driven::Following(mut following) = driven.map_err(|trouble| problem(&trouble))? {
+        on_disk(&mut following).await?;
+        attended(daemon, &row.workflow.as_str().into(), following, None);
+    }
+    say(ask, row, "is to end");
+    Ok(())
+}
+
+/// What ending a run may need.
+pub(super) fn secrets_to_end(
+    ask: &Ask<Run>,
+    reader: &Reader,
+    row: &RunRow,
+) -> Result<SecretTexts, Trouble> {
+    let store = ask.world.daemon.owner.store().folder();
+    let known = known(reader, store, row.clone())?;
+    let inputs = known.report.started.inputs.as_map().cloned();
+    // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
+    let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
+    Ok(secrets.to_texts())
 }
 
 /// `POST /runs/{run}/resume`

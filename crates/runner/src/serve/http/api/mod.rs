@@ -1,10 +1,11 @@
 //! What the API of the daemon does: the functions behind the routes of `table`.
 //!
 //! Read in this order: `trouble` (what a command would say, as an answer), `shapes` and `said` (what answers look like), then what is seen:
-//! `workflows`, `runs`, `steps`, `journal` with `stream`, `values`, `triggers`; then what is changed: `start`, `changes`; and what is
+//! `workflows`, `runs`, `steps`, `journal` with `stream`, `values`, `triggers`, `backfills`; then what is changed: `start`, `changes`; and what is
 //! said from outside: `events`, `approvals`.
 
 pub(super) mod approvals;
+pub(super) mod backfills;
 pub(super) mod changes;
 pub(super) mod events;
 pub(super) mod journal;

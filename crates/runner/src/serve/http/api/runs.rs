@@ -4,10 +4,11 @@ use axum::http::StatusCode;
 use flow_engine::report::{Report, StepState, report};
 use flow_local::clock::now;
 use flow_local::start::load;
-use flow_local::store::Filter;
+use flow_local::store::{Filter, Of};
 use serde_json::{Value, json};
 
 use super::LIMIT;
+use crate::backfills;
 use crate::host::owner::load_trouble;
 use crate::serve::http::route::{Ask, Read, Tried};
 use crate::show::{rows, summary, why};
@@ -19,17 +20,20 @@ const FAILURES_MAX: usize = 10;
 /// `GET /runs`
 pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
-        let filter = Filter {
+        let mut filter = Filter {
             statuses: ask.queries("status").map(str::to_owned).collect(),
             workflow: ask.query("workflow").map(str::to_owned),
-            after: ask.query("cursor").map(str::to_owned),
             ..Filter::default()
         };
         let limit = ask.number("limit", LIMIT);
         let mut runs = super::read(&ask.world, |reader| {
             // What comes after a run that is gone is not known.
-            if let Some(after) = &filter.after {
-                find(reader, after)?;
+            if let Some(after) = ask.query("cursor") {
+                let row = find(reader, after)?;
+                filter.after = Some((row.started_at, row.run));
+            }
+            if let Some(backfill) = ask.query("backfill") {
+                filter.of = Of::Backfill(backfills::known(reader, backfill)?.backfill);
             }
             let mut found = Vec::new();
             // One more tells whether there is a next page.
@@ -66,6 +70,7 @@ pub(in crate::serve::http) fn one(ask: Ask<Read>) -> Tried {
             let mut form = summary::run_json(&report, &row.status, &costs);
             form["waits_for"] = json!(row.waits_for);
             form["parent"] = json!(parent);
+            form["backfill"] = json!(row.backfill);
             form["retry_of"] = json!(report.started.retry_of);
             form["version"] = json!(row.bundle);
             form["events"] = json!(stored.events.len());

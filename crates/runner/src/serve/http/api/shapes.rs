@@ -1,5 +1,6 @@
 //! What bodies and answers of the API look like.
 
+use crate::backfills::STATES;
 use crate::serve::http::shape::Shape::{
     Any, Boolean, Count, Hash, List, Map, Named, Nullable, Object, Positive, Run, Text, Time, With,
     Word,
@@ -184,6 +185,11 @@ static RUN_ROW: Shape = Named(
         has("waits_for", TEXT_OR_NULL, ""),
         has("sandbox", Boolean, ""),
         has("parent", RUN_OR_NULL, "The run of which a step started it."),
+        has(
+            "backfill",
+            TEXT_OR_NULL,
+            "The backfill that it was started for.",
+        ),
     ]),
 );
 
@@ -423,6 +429,68 @@ static DUE: Shape = Object(&[
     has("offset", TEXT, ""),
     has("zone", TEXT, ""),
     has("notes", List(&STRING), ""),
+]);
+
+pub(in crate::serve::http) static BACKFILLS: Shape = Object(&[
+    has("backfills", List(&BACKFILL), "The newest first."),
+    has("next", TEXT_OR_NULL, NEXT),
+]);
+
+static BACKFILL: Shape = Named(
+    "Backfill",
+    &Object(&[
+        has("backfill", TEXT, "Its id."),
+        has("workflow", TEXT, ""),
+        has("trigger", TEXT, ""),
+        has("from", Time, ""),
+        has("to", Time, "The end of the range, itself outside."),
+        has("made_at", Time, "When it was asked for first."),
+        has("at_most_parallel", NUMBER, ""),
+        has("inputs", Map(&STRING), "As they were typed."),
+        has("sandbox", Boolean, ""),
+        has(
+            "state",
+            Word(&STATES),
+            "`running`: somebody follows it, or runs of it go; `paused`: nobody does, and times are left.",
+        ),
+        has("cancelled_at", TIME_OR_NULL, ""),
+        has("times", NUMBER, "How many it covers."),
+        has("ended", NUMBER, "How many of these need nothing more."),
+        has("open", NUMBER, "How many have no run yet."),
+        has("going", NUMBER, "How many have a run that has not ended."),
+        has("met", NUMBER, "How many the schedule itself has met."),
+        has("succeeded", NUMBER, ""),
+        has("failed", NUMBER, ""),
+        has("cancelled", NUMBER, ""),
+        has(
+            "go_on",
+            TEXT_OR_NULL,
+            "What to type so that a paused one goes on.",
+        ),
+    ]),
+);
+
+pub(in crate::serve::http) static BACKFILL_SHOWN: Shape = With(
+    &BACKFILL,
+    &[
+        has("each", List(&BACKFILL_TIME), "Its times, in order."),
+        has("next", TEXT_OR_NULL, NEXT),
+    ],
+);
+
+pub(in crate::serve::http) static BACKFILL_TOLD: Shape = Object(&[
+    has("backfill", TEXT, ""),
+    has("runs", List(&RUN), "Its runs that were told to end."),
+]);
+
+static BACKFILL_TIME: Shape = Object(&[
+    has("due", Time, ""),
+    has(
+        "status",
+        TEXT,
+        "`open`, `met by the schedule`, or how its run is.",
+    ),
+    has("run", RUN_OR_NULL, "Null if the store has none."),
 ]);
 
 pub(in crate::serve::http) static EMPTY: Shape = Object(&[]);

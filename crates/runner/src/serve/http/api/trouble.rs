@@ -11,7 +11,7 @@ use crate::services::Missing;
 /// The same words and the same code; the status says whose turn it is.
 pub(in crate::serve::http) fn problem(trouble: &Trouble) -> Problem {
     let status = match (trouble.code.as_str(), trouble.exit) {
-        ("run.unknown" | "run.not_awaited", _) => StatusCode::NOT_FOUND,
+        ("run.unknown" | "run.not_awaited" | "backfill.unknown", _) => StatusCode::NOT_FOUND,
         (
             "run.trigger" | "run.no_budget" | "run.unknown_step" | "run.answer" | "flow.event_name",
             _,

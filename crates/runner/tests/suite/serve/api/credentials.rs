@@ -40,6 +40,7 @@ impl Route {
             ("{step}", "greet"),
             ("{hash}", hash),
             ("{path}", "guarded"),
+            ("{backfill}", "0b7a"),
             ("{signature}", "AAAA"),
         ];
         let mut path = format!("/{}", self.path);

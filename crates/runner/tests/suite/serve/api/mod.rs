@@ -1,6 +1,7 @@
 //! The API of the daemon: real tokens, real sockets.
 
 mod approvals;
+mod backfills;
 mod bounds;
 mod credentials;
 mod document;
