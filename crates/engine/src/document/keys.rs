@@ -179,8 +179,15 @@ pub const LIMITS: &[&str] = &["parallel", "per_second", "per_minute"];
 /// Keys of a connection besides the settings of its connector.
 pub const CONNECTION: &[&str] = &["connector", "limits", "queue"];
 
-/// Keys of the project's settings, `flow.toml`, that change what its workflows mean.
-pub const PROJECT: &[&str] = &["vars", "connections", "defaults", "prices", "retention"];
+/// Keys of the project's settings, `flow.toml`.
+pub const PROJECT: &[&str] = &[
+    "vars",
+    "connections",
+    "defaults",
+    "prices",
+    "retention",
+    "serve",
+];
 
 /// Keys of the price of a model, `[prices.CONNECTOR.MODEL]`, in the settings of a project.
 pub const PRICE: &[&str] = &[
@@ -204,6 +211,19 @@ pub const PRICE_LONG: &[&str] = &[
 
 /// Keys of `[retention]` in the settings of a project.
 pub const RETENTION: &[&str] = &["runs", "keep_failed", "noticed"];
+
+/// Keys of `[serve]` in the settings of a project.
+pub const SERVE: &[&str] = &[
+    "address",
+    "behind_proxy",
+    "hosts",
+    "public",
+    "tls",
+    "connections_per_address",
+];
+
+/// Keys of `[serve.tls]` in the settings of a project.
+pub const SERVE_TLS: &[&str] = &["certificate", "key"];
 
 /// Keys of `cursor:` of a `poll:`.
 pub const CURSOR: &[&str] = &["param", "from"];

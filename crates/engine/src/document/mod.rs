@@ -1,14 +1,16 @@
 //! From text to shape: which keys stand where. Names, types and templates are the checker's business.
 //!
 //! Read in this order: [`keys`] (the keys of the language), [`Document`], `include` (the files that a workflow names), `project` (the
-//! settings of its folder),
+//! settings of its folder) with `serve` and `address` (where its daemon listens),
 //! `parse`, `trigger`, `step`.
 
+mod address;
 mod foreign;
 mod include;
 pub mod keys;
 mod parse;
 mod project;
+mod serve;
 mod step;
 mod trigger;
 
@@ -19,9 +21,11 @@ use crate::collections::IndexMap;
 use crate::source::{SourceFile, Span};
 use crate::yaml::Node;
 
+pub use address::{Address, is_host, is_url};
 pub use include::{Files, NoFiles, resolve};
 pub use parse::{is_identifier, parse};
 pub use project::{Retention, retention};
+pub use serve::{Serve, Tls, serve};
 
 /// A workflow file by its shape.
 #[derive(Debug, Clone)]

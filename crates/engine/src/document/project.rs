@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys;
+use super::{keys, serve};
 use crate::duration::Millis;
 use crate::finding::Finding;
 use crate::source::{SourceFile, Span};
@@ -15,17 +15,7 @@ use crate::yaml::{Entry, Node, NodeKind, Scalar, Style};
 ///
 /// Keys that do not change what workflows mean are left out; those that are unknown are reported.
 pub(super) fn settings(text: &SourceFile, at: Span, findings: &mut Vec<Finding>) -> Vec<Entry> {
-    let base = at.start as usize;
-    let (table, errors) = DeTable::parse_recoverable(text.text());
-    for error in errors {
-        let range = error.span().unwrap_or_default();
-        let span = Span::new(base + range.start, base + range.end);
-        let finding = Finding::error("project.syntax", span, error.message().to_owned());
-        findings.push(
-            finding.help("settings are TOML, such as `[vars]` and below it `region = \"eu\"`"),
-        );
-    }
-    let entries = entries(table.get_ref(), base);
+    let entries = read(text, at.start as usize, findings);
     for entry in &entries {
         if !keys::PROJECT.contains(&&*entry.key) {
             let message = format!("the settings of a project have no key `{}`", entry.key);
@@ -33,14 +23,30 @@ pub(super) fn settings(text: &SourceFile, at: Span, findings: &mut Vec<Finding>)
             findings.push(finding.label("unknown key").help_nearest(
                 &entry.key,
                 keys::PROJECT.iter().copied(),
-                "their keys are `vars`, `connections`, `defaults`, `prices` and `retention`",
+                "their keys are `vars`, `connections`, `defaults`, `prices`, `retention` and `serve`",
             ));
         }
         if &*entry.key == "retention" {
             findings.extend(read_retention(&entry.value).1);
         }
+        if &*entry.key == "serve" {
+            findings.extend(serve::read(&entry.value).1);
+        }
     }
     entries
+}
+
+/// The tables of the settings, with places that begin at `base`.
+pub(super) fn read(text: &SourceFile, base: usize, findings: &mut Vec<Finding>) -> Vec<Entry> {
+    let (table, errors) = DeTable::parse_recoverable(text.text());
+    for error in errors {
+        let range = error.span().unwrap_or_default();
+        let finding = Finding::error("project.syntax", span(base, &range), error.message());
+        findings.push(
+            finding.help("settings are TOML, such as `[vars]` and below it `region = \"eu\"`"),
+        );
+    }
+    entries(table.get_ref(), base)
 }
 
 /// How long runs are kept after they have ended; what is not said is kept for ever.

@@ -8,7 +8,7 @@ use super::signals::Signals;
 use crate::exit::{Exit, Trouble};
 use crate::project;
 use crate::serve::log::Format;
-use crate::serve::{PORT, Settings, serve as keep};
+use crate::serve::{Options, Settings, listening, serve as keep};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -18,10 +18,16 @@ pub(super) struct Arguments {
     /// Run against the built-in loopback Claude API: no key, no network.
     #[arg(long)]
     sandbox: bool,
-    /// The port on 127.0.0.1 for deliveries; 0 takes any that is free.
-    #[arg(long, value_name = "N", default_value_t = PORT)]
-    port: u16,
-    /// A further name under which it is reached, such as that of a tunnel.
+    /// The address to listen at, such as 0.0.0.0; that of flow.toml or 127.0.0.1 if not given.
+    #[arg(long, value_name = "IP[:PORT]")]
+    listen: Option<String>,
+    /// The port, 0 for any that is free; that of the address or 4180 if not given.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// A proxy with TLS stands before it: others speak to that one.
+    #[arg(long)]
+    behind_proxy: bool,
+    /// A further name under which it is reached, such as that of a proxy.
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
     /// Where others reach it, such as `https://flow.example.com`: the beginning of the addresses at which steps are called back.
@@ -71,14 +77,19 @@ pub(super) async fn serve(arguments: Arguments) -> Result<Exit, Trouble> {
         Ok(inner) => inner.to_owned(),
         Err(_) => folder,
     };
+    let options = Options {
+        listen: arguments.listen,
+        port: arguments.port,
+        behind_proxy: arguments.behind_proxy,
+        hosts: arguments.hosts,
+        public: arguments.public,
+    };
     let settings = Settings {
+        listening: listening(&project, &store, options)?,
         folder,
         project,
         store,
         sandbox: arguments.sandbox,
-        port: arguments.port,
-        hosts: arguments.hosts,
-        public: arguments.public,
         runs_max: usize::try_from(arguments.runs).unwrap_or(usize::MAX),
         grace: Duration::from_secs(arguments.grace),
         log: arguments.log,

@@ -219,8 +219,11 @@ async fn send(
         .perform(&call, &context)
         .await
         .map_err(|failure| {
-            let help =
-                "`flow serve` takes deliveries; `--to URL` names the address of another daemon";
+            let help = if failure.code == "http.tls" {
+                "`--to https://NAME` asks under a name of its certificate; `SSL_CERT_FILE=FILE` in the environment names an authority of your own"
+            } else {
+                "`flow serve` takes deliveries; `--to URL` names the address of another daemon"
+            };
             Trouble::new(Exit::Failed, failure.code, failure.message).help(help)
         })?;
     let response = answer.get("response");

@@ -3,11 +3,12 @@
 //! Whatever starts a run is recorded first: a due time, an item, a delivery is a row of the store before anybody hears that
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
-//! Read in this order: [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
+//! Read in this order: `listening` (where it is reached) with `certificate` and `places`, [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
 //! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `events`, `hooks` with `verify` and `http`; `take_up`
 //! (runs left over), `wake` (runs that wait for something) and `retention` (those that are old); `log`, `telemetry` and
 //! `supervisor` (who is told what); `send` with `sign` (deliveries made by hand).
 
+mod certificate;
 mod clock;
 mod daemon;
 mod dropped;
@@ -16,7 +17,9 @@ mod files;
 mod hooks;
 mod http;
 mod library;
+mod listening;
 pub(crate) mod log;
+mod places;
 mod polls;
 mod queue;
 mod retention;
@@ -48,6 +51,7 @@ use files::Files;
 use http::Server;
 pub(crate) use http::{USUAL_SERVER, openapi};
 use library::{Library, Loaded, Told, World};
+pub(crate) use listening::{Listening, Options, listening};
 use log::{Format, Level, Log};
 use queue::Word;
 use supervisor::Supervisor;
@@ -61,12 +65,7 @@ pub(crate) struct Settings {
     pub(crate) project: PathBuf,
     pub(crate) store: PathBuf,
     pub(crate) sandbox: bool,
-    /// The port on 127.0.0.1; any that is free if 0.
-    pub(crate) port: u16,
-    /// Further names under which it may be asked.
-    pub(crate) hosts: Vec<String>,
-    /// Where others reach it, for addresses that are handed out; this machine if nothing is said.
-    pub(crate) public: Option<String>,
+    pub(crate) listening: Listening,
     /// How many runs it drives at once.
     pub(crate) runs_max: usize,
     /// How long runs may go on once it is told to stop.
@@ -152,7 +151,7 @@ pub(crate) async fn serve(
         tokio::spawn(retention::keep(daemon.clone())),
     ];
     let mut supervisor = Supervisor::find();
-    supervisor.ready(&format!("listens on http://{}", server.address));
+    supervisor.ready(&format!("listens on {}", server.names.listens()));
     let exit = loop {
         tokio::select! {
             exit = stop() => break exit,
@@ -184,28 +183,23 @@ pub(crate) async fn serve(
     Ok(exit)
 }
 
-/// The name, with the port, under which an address is asked.
-fn name_in(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let name = rest.split(['/', '?', '#']).next()?;
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
 /// Listens, and says where: in the log, to whoever signs deliveries by hand, and in the addresses of callbacks.
 async fn listen(daemon: &Arc<Daemon>, settings: &Settings) -> Result<Server, Trouble> {
-    let mut names = settings.hosts.clone();
-    names.extend(settings.public.as_deref().and_then(name_in));
-    let runs_max = settings.runs_max;
-    let server = Server::start(daemon.clone(), settings.port, &names, runs_max).await?;
-    let here = format!("http://{}", server.address);
-    let public = settings.public.clone().unwrap_or_else(|| here.clone());
-    let base = public.trim_end_matches('/').to_owned();
-    tokio::task::block_in_place(|| daemon.owner.store().take_callbacks(base))?;
-    std::fs::write(settings.store.join(ADDRESS), &here)
+    let listening = &settings.listening;
+    let server = Server::start(daemon.clone(), listening, settings.runs_max).await?;
+    let names = &server.names;
+    tokio::task::block_in_place(|| daemon.owner.store().take_callbacks(names.handed_out()))?;
+    std::fs::write(settings.store.join(ADDRESS), names.here())
         .map_err(|error| Trouble::new(Exit::Unavailable, "store.io", error.to_string()))?;
-    daemon
-        .log
-        .say(Level::Info, "serve", &format!("listens on {here}"));
+    let message = format!("listens on {}", names.listens());
+    daemon.log.say(Level::Info, "serve", &message);
+    if listening.is_nameless() {
+        let message = format!(
+            "addresses of callbacks begin with {}: `public` in flow.toml, or --public, says where others reach it",
+            names.handed_out()
+        );
+        daemon.log.say(Level::Warning, "serve", &message);
+    }
     Ok(server)
 }
 

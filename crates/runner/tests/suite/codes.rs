@@ -478,6 +478,47 @@ const CASES: &[Case] = &[
         3,
     ),
     (
+        "serve.address",
+        &[("flow.toml", "[serve]\naddress = 'here'\n")],
+        &["serve"],
+        3,
+    ),
+    ("serve.address", &[], &["serve", "--listen", "localhost"], 2),
+    (
+        "serve.exposed",
+        &[("flow.toml", "[serve]\naddress = '0.0.0.0:0'\n")],
+        &["serve"],
+        3,
+    ),
+    (
+        "serve.no_token",
+        &[],
+        &["serve", "--listen", "0.0.0.0:0", "--behind-proxy"],
+        3,
+    ),
+    (
+        "serve.certificate",
+        &[(
+            "flow.toml",
+            "[serve]\ntls = { certificate = 'flow.toml', key = 'flow.toml' }\n",
+        )],
+        &["serve"],
+        3,
+    ),
+    (
+        "serve.key_readable",
+        &[
+            (
+                "flow.toml",
+                "[serve]\ntls = { certificate = 'c.pem', key = 'k.pem' }\n",
+            ),
+            ("c.pem", include_str!("../tls/first.pem")),
+            ("k.pem", include_str!("../tls/first.key")),
+        ],
+        &["serve"],
+        3,
+    ),
+    (
         "connection.certificate",
         &[
             ("connectors/shop.yaml", AUTHORITY),

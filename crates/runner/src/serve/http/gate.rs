@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::World;
 use super::answer::Problem;
 use super::api::trouble::problem;
+use super::names::Names;
 use crate::tokens::{self, Token};
 
 /// Lets through what is not of the API, and requests with a token.
@@ -44,7 +45,7 @@ fn admit(world: &World, request: &Request) -> Result<Token, Problem> {
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
     );
-    if !sees && !is_own_origin(request.headers()) {
+    if !sees && !is_own_origin(&world.names, request.headers()) {
         let message = "a page of another origin asks for a change";
         return Err(Problem::new(StatusCode::FORBIDDEN, "api.origin", message));
     }
@@ -65,17 +66,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a request comes from no page, or from one of the daemon itself. The name in `Host` was checked.
-fn is_own_origin(headers: &HeaderMap) -> bool {
+fn is_own_origin(names: &Names, headers: &HeaderMap) -> bool {
     let mut origins = headers.get_all(ORIGIN).into_iter();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    match (origins.next(), origins.next()) {
-        (None, _) => true,
-        (Some(origin), None) => {
-            let origin = origin.to_str().unwrap_or_default();
-            let own = origin
-                .split_once("://")
-                .filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
-            own.is_some_and(|(_, name)| host.is_some_and(|host| host.eq_ignore_ascii_case(name)))
+    match (origins.next(), origins.next(), host) {
+        (None, ..) => true,
+        (Some(origin), None, Some(host)) => {
+            names.is_origin(origin.to_str().unwrap_or_default(), host)
         }
         _ => false,
     }

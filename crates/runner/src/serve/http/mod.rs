@@ -1,6 +1,6 @@
 //! What others reach over HTTP: the API, deliveries, callbacks, and whether the daemon is well.
 //!
-//! Read in this order: `accept` (connections and their bounds), `answer` (how troubles are told), `gate` (tokens), `shape` and `route`
+//! Read in this order: `accept` with `steady` (connections and their bounds), `names` (under which the daemon is asked), `answer` (how troubles are told), `gate` (tokens), `shape` and `route`
 //! (what a route is, and who may use it), `table` (all routes), `openapi` (the document of them), `body`; then what the routes do:
 //! `health`, `webhooks`, `callbacks`, [`api`].
 
@@ -11,12 +11,15 @@ mod body;
 mod callbacks;
 mod gate;
 mod health;
+mod names;
 mod openapi;
 mod route;
 mod shape;
+mod steady;
 mod table;
 mod webhooks;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -29,13 +32,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
+use super::certificate::Certificate;
 use super::daemon::Daemon;
+use super::listening::Listening;
 use crate::exit::{Exit, Trouble};
 use crate::tokens::Tokens;
+use accept::{Door, Met};
 use answer::Problem;
 use api::stream::STREAMS_MAX;
 use gate::by_token;
+use names::Names;
 pub(crate) use openapi::{USUAL_SERVER, document as openapi};
 use route::{Method, not_found};
 use table::ROUTES;
@@ -44,8 +52,7 @@ use table::ROUTES;
 #[derive(Clone)]
 struct World {
     daemon: Arc<Daemon>,
-    /// The names under which it may be asked.
-    hosts: Arc<Vec<String>>,
+    names: Arc<Names>,
     tokens: Arc<Tokens>,
     /// How many more streams may be open.
     streams: Arc<Semaphore>,
@@ -55,49 +62,74 @@ struct World {
 
 /// A server that listens.
 pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    accepting: tokio::task::JoinHandle<()>,
+    pub(super) names: Arc<Names>,
+    /// What goes on until it stops.
+    parts: Vec<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Listens on an address; 127.0.0.1 alone. `names` are further names under which it may be
-    /// asked; `runs_max` is how many runs that were started over it go at once.
+    /// Listens. `runs_max` is how many runs that were started over it go at once.
     pub(super) async fn start(
         daemon: Arc<Daemon>,
-        port: u16,
-        names: &[String],
+        listening: &Listening,
         runs_max: usize,
     ) -> Result<Server, Trouble> {
-        let listening = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listening.map_err(|error| unbound(port, &error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| unbound(port, &error))?;
-        let mut hosts: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        for name in ["127.0.0.1", "localhost", "[::1]"] {
-            hosts.push(format!("{name}:{}", address.port()));
-        }
+        let asked = listening.address;
+        let unbound = |error: std::io::Error| unbound(asked, &error);
+        let listener = TcpListener::bind(asked).await.map_err(unbound)?;
+        let address = listener.local_addr().map_err(unbound)?;
+        let Listening {
+            certificate,
+            hosts,
+            public,
+            per_address,
+            ..
+        } = listening;
+        let names = Names::new(address, certificate.is_some(), hosts, public.as_deref());
+        let names = Arc::new(names);
+        let tls = certificate
+            .as_ref()
+            .map(Certificate::acceptor)
+            .transpose()?;
+        let log = daemon.log;
         let world = World {
             tokens: Arc::new(Tokens::of(daemon.owner.store().folder())),
             daemon,
-            hosts: Arc::new(hosts),
+            names: names.clone(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             runs: Arc::new(Semaphore::new(runs_max.min(Semaphore::MAX_PERMITS))),
         };
-        let accepting = tokio::spawn(accept::accept(listener, router(world)));
-        Ok(Server { address, accepting })
+        let door = Door {
+            listener,
+            tls,
+            per_address: per_address.clone(),
+            log,
+        };
+        let mut parts = vec![tokio::spawn(accept::accept(door, router(world)))];
+        parts.extend(
+            certificate
+                .iter()
+                .map(|it| tokio::spawn(it.clone().renew(log))),
+        );
+        Ok(Server { names, parts })
     }
 
     /// Takes no more requests.
     pub(super) fn stop(&self) {
-        self.accepting.abort();
+        self.parts.iter().for_each(JoinHandle::abort);
     }
 }
 
-fn unbound(port: u16, error: &std::io::Error) -> Trouble {
-    let message = format!("cannot listen on 127.0.0.1:{port}: {error}");
-    Trouble::new(Exit::Unavailable, "serve.port", message)
-        .help("name another port with `--port N`, or 0 for any that is free")
+fn unbound(address: SocketAddr, error: &std::io::Error) -> Trouble {
+    let message = format!("cannot listen on {address}: {error}");
+    let help = match error.kind() {
+        ErrorKind::AddrNotAvailable => "the address is to be one of this machine, or 0.0.0.0",
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need a right of the system: name another with `--port N`"
+        }
+        _ => "name another port with `--port N`, or 0 for any that is free",
+    };
+    Trouble::new(Exit::Unavailable, "serve.port", message).help(help)
 }
 
 fn router(world: World) -> Router {
@@ -152,10 +184,11 @@ fn stopping() -> Problem {
 async fn by_known_name(State(world): State<World>, request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(HOST).into_iter();
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().unwrap_or_default().to_ascii_lowercase(),
+        (Some(host), None) => host.to_str().unwrap_or_default().to_owned(),
         _ => String::new(),
     };
-    if world.hosts.contains(&host) {
+    let met = request.extensions().get::<Met>();
+    if met.is_some_and(|met| world.names.know(&host, met.0)) {
         return next.run(request).await;
     }
     let problem = Problem::new(
@@ -164,6 +197,6 @@ async fn by_known_name(State(world): State<World>, request: Request, next: Next)
         "the name in `Host` is not one of this daemon",
     );
     problem
-        .help("`flow serve --host NAME` adds a name")
+        .help("`flow serve --host NAME` adds a name, and so does `hosts` of `[serve]` in flow.toml")
         .into_response()
 }

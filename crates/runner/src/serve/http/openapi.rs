@@ -22,7 +22,7 @@ pub(super) fn served(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         // The name under which it was asked is one of the daemon's own.
         let host = ask.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let server = host.map(|host| format!("http://{host}"));
+        let server = host.map(|host| ask.world.names.asked_at(host));
         let document = document(server.as_deref().unwrap_or(USUAL_SERVER));
         Ok((StatusCode::OK, axum::Json(document)).into_response())
     })

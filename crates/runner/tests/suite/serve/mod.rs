@@ -4,6 +4,8 @@ mod api;
 mod connectors;
 mod dropped;
 mod events;
+#[cfg(unix)]
+mod listening;
 mod polls;
 mod requests;
 mod schedules;
@@ -12,6 +14,8 @@ mod stops;
 mod support;
 #[cfg(unix)]
 mod telemetry;
+#[cfg(unix)]
+mod tls;
 mod waits;
 mod webhooks;
 

@@ -65,7 +65,8 @@ impl Daemon {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
-        self.after("listens on http://")
+        let url = self.after("listens on ");
+        url.split_once("://").expect("an address").1.to_owned()
     }
 
     /// Kills it, as a crash would.
