@@ -82,6 +82,8 @@ pub struct Projection {
     pub status: &'static str,
     /// When time alone gives it something to do.
     pub due: Option<Timestamp>,
+    /// Whether it waits, and may hold a place or wait for one: then it is to be driven all the same.
+    pub places: bool,
     /// What it waits for, in words.
     pub waits_for: Option<String>,
     /// Attempts that have not ended: step and number.
@@ -338,6 +340,7 @@ impl Run {
         Projection {
             status,
             due,
+            places: status == "waiting" && self.may_need_places(),
             waits_for,
             open,
             making: self.making(),

@@ -86,6 +86,17 @@ impl Run {
         !self.places.pending.is_empty()
     }
 
+    /// Whether it may hold a place or wait for one, as far as its workflow and its steps tell.
+    pub(super) fn may_need_places(&self) -> bool {
+        let mut active = self.active.iter().map(|id| &self.nodes[*id]);
+        self.workflow.concurrency.is_some()
+            || active.any(|node| match node.status {
+                StepStatus::Ready => true,
+                StepStatus::Open { .. } => self.workflow.steps[node.step].asks,
+                _ => false,
+            })
+    }
+
     /// Whether it holds no place, and waits for none.
     pub(super) fn holds_no_place(&self) -> bool {
         self.places.tickets.is_empty()

@@ -85,7 +85,7 @@ impl Reader {
                 }
             }
             match self.kept(&run) {
-                Ok(kept) if kept == wanted(&told) => {}
+                Ok(kept) if kept.agrees(&wanted(&told)) => {}
                 Ok(kept) => found.complaints.push(Complaint {
                     code: "store.corrupt",
                     message: format!(
@@ -183,6 +183,7 @@ impl Reader {
         };
         let projection = if let Some((_, status)) = ended {
             Projection {
+                places: false,
                 making: Vec::new(),
                 awaited: Vec::new(),
                 status,

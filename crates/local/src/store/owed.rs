@@ -62,6 +62,19 @@ impl Reader {
         self.query(&sql, params![after, limit])
     }
 
+    /// Waiting runs that may hold a place or wait for one, in the order of their ids, after `after`: others wait for what they
+    /// have, and nobody gives them what they ask for while they are not driven.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn with_places(&self, after: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let columns = self.columns()?;
+        let sql = format!(
+            "SELECT {columns} FROM (SELECT run FROM waits WHERE places = 1 AND run > ?1 ORDER BY run LIMIT ?2) JOIN runs USING (run) ORDER BY run"
+        );
+        self.query(&sql, params![after, limit])
+    }
+
     /// All runs in the order of their ids, after `after`.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ fn write_changes(
     if has_ended(now) || (before.status, &before.waits_for) != (now.status, &now.waits_for) {
         write_status(transaction, run, now, last)?;
     }
-    if has_ended(now) || before.due != now.due {
+    if has_ended(now) || (before.due, before.places) != (now.due, now.places) {
         write_wait(transaction, run, now)?;
     }
     if before.awaited != now.awaited {
@@ -129,8 +129,8 @@ fn write_wait(
         }
     } else {
         transaction
-            .prepare_cached("INSERT INTO waits (run, due) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due = excluded.due")?
-            .execute(params![run, projection.due.map(|due| due.0)])?;
+            .prepare_cached("INSERT INTO waits (run, due, places) VALUES (?1, ?2, ?3) ON CONFLICT (run) DO UPDATE SET due = excluded.due, places = excluded.places")?
+            .execute(params![run, projection.due.map(|due| due.0), projection.places])?;
     }
     Ok(())
 }

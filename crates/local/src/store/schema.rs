@@ -8,10 +8,12 @@ use crate::faults;
 pub(super) const APPLICATION_ID: i64 = 0x666c_6f77;
 
 /// The version of the tables below.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// What leads from each version to the next, beginning with version 1.
-const MIGRATIONS: [&str; 6] = [IDENTITY, TAKEN_UP, MADE, NOTICED, EVENT_LOG, BACKFILLS];
+const MIGRATIONS: [&str; 7] = [
+    IDENTITY, TAKEN_UP, MADE, NOTICED, EVENT_LOG, BACKFILLS, PLACES,
+];
 
 const TABLES: &str = "
 CREATE TABLE runs (
@@ -195,6 +197,13 @@ CREATE INDEX backfill_times_by_run ON backfill_times (run);
 
 ALTER TABLE runs ADD COLUMN backfill TEXT;
 CREATE INDEX runs_of_backfill ON runs (backfill, started_at, run) WHERE backfill IS NOT NULL;
+";
+
+/// Version 8: which waiting runs may hold a place, or wait for one. Of those that wait already it is not known.
+const PLACES: &str = "
+ALTER TABLE waits ADD COLUMN places INTEGER NOT NULL DEFAULT 0;
+UPDATE waits SET places = 1;
+CREATE INDEX waits_with_places ON waits (run) WHERE places = 1;
 ";
 
 /// Settings of every connection that writes: WAL, a sync at every commit, and distrust of what is in the file. The writer

@@ -51,7 +51,26 @@ pub(super) struct Kept {
     awaited: Vec<(String, String, String)>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+impl Kept {
+    /// Whether they say what they should. When a run that goes has something to do, and whether it waits for a place, the
+    /// process that drives it knows alone: a look that finds nothing is not in the journal, nor is who stands before it.
+    pub(super) fn agrees(&self, wanted: &Kept) -> bool {
+        let goes = |kept: &Kept| {
+            let of = kept.row.as_ref();
+            of.is_some_and(|row| matches!(&*row.status, "running" | "waiting"))
+        };
+        if !(goes(self) && goes(wanted)) {
+            return self == wanted;
+        }
+        let told = |kept: &Kept| kept.row.as_ref().map(Listed::told);
+        told(self) == told(wanted)
+            && self.due.len() == wanted.due.len()
+            && self.open == wanted.open
+            && self.awaited == wanted.awaited
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Listed {
     workflow: String,
     status: String,
@@ -61,6 +80,17 @@ struct Listed {
     bundle: String,
     sandbox: bool,
     backfill: Option<String>,
+}
+
+impl Listed {
+    /// The same without what only its driver knows.
+    fn told(&self) -> Listed {
+        Listed {
+            status: String::new(),
+            waits_for: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// What they should say.

@@ -236,7 +236,7 @@ fn a_store_from_before_backfills_is_read_and_brought_up() {
     drop(store);
     change(
         folder.path(),
-        "DROP TABLE backfills; DROP TABLE backfill_times; DROP INDEX runs_of_backfill; ALTER TABLE runs DROP COLUMN backfill; PRAGMA user_version = 6",
+        "DROP TABLE backfills; DROP TABLE backfill_times; DROP INDEX runs_of_backfill; ALTER TABLE runs DROP COLUMN backfill; DROP INDEX waits_with_places; ALTER TABLE waits DROP COLUMN places; PRAGMA user_version = 6",
     );
     let count = |of: Of| {
         let filter = Filter {

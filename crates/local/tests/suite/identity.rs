@@ -132,7 +132,7 @@ fn a_store_of_the_first_version_is_copied_and_brought_up() {
     let folder = closed();
     change(
         folder.path(),
-        "DROP TABLE identity; DROP TABLE taken_up; DROP TABLE made; DROP TABLE occurrences; DROP TABLE triggers; DROP TABLE event_log; DROP TABLE awaited; DROP TABLE callbacks; DROP TABLE keys; DROP TABLE backfills; DROP TABLE backfill_times; DROP INDEX runs_of_backfill; ALTER TABLE runs DROP COLUMN backfill; DROP INDEX runs_live; DROP INDEX runs_ended; PRAGMA user_version = 1",
+        "DROP TABLE identity; DROP TABLE taken_up; DROP TABLE made; DROP TABLE occurrences; DROP TABLE triggers; DROP TABLE event_log; DROP TABLE awaited; DROP TABLE callbacks; DROP TABLE keys; DROP TABLE backfills; DROP TABLE backfill_times; DROP INDEX runs_of_backfill; ALTER TABLE runs DROP COLUMN backfill; DROP INDEX waits_with_places; ALTER TABLE waits DROP COLUMN places; DROP INDEX runs_live; DROP INDEX runs_ended; PRAGMA user_version = 1",
     );
     for name in ["identity.json", "mark"] {
         fs::remove_file(folder.path().join(name)).expect("removed");

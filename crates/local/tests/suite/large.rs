@@ -16,7 +16,7 @@ fn a_start_with_100_000_runs_takes_seconds() {
         "BEGIN;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
          INSERT INTO runs SELECT printf('run%06d', i), 'w', iif(i <= 10, 'running', 'waiting'), i, NULL, 'step `a`', 'x', 0, NULL FROM n;
-         INSERT INTO waits SELECT run, iif(started_at > 99000, started_at, 1000000 + started_at) FROM runs;
+         INSERT INTO waits SELECT run, iif(started_at > 99000, started_at, 1000000 + started_at), 0 FROM runs;
          INSERT INTO attempts_open SELECT run, 'a', 1 FROM runs WHERE status = 'running';
          INSERT INTO events SELECT run, 1, 2, 1, 'run_started', hex(zeroblob(300)), 0 FROM runs;
          COMMIT",

@@ -65,7 +65,7 @@ fn every_kind_of_damage_is_found_and_whole_runs_are_saved() {
         folder.path(),
         "UPDATE runs SET status = 'running' WHERE run = 'e'",
     );
-    change(folder.path(), "INSERT INTO waits VALUES ('f', 7)");
+    change(folder.path(), "INSERT INTO waits VALUES ('f', 7, 0)");
     let found = examined(folder.path());
     let expected = [
         "store.corrupt",

@@ -55,6 +55,7 @@ fn give(
         head,
         rows,
         projection: Projection {
+            places: false,
             making: Vec::new(),
             awaited: Vec::new(),
             status,

@@ -43,6 +43,8 @@ pub(super) struct Daemon {
     pub(super) project: PathBuf,
     pub(super) log: Log,
     pub(super) metrics: Arc<Metrics>,
+    /// What was left over is driven again: nobody takes a place that it holds.
+    pub(super) taken_up: CancellationToken,
     /// No new work is taken on.
     pub(super) stopping: CancellationToken,
     pub(super) queue: UnboundedSender<Word>,
@@ -69,6 +71,7 @@ impl Daemon {
             project,
             log,
             metrics,
+            taken_up: CancellationToken::new(),
             stopping: CancellationToken::new(),
             queue,
             going: Mutex::default(),

@@ -41,7 +41,7 @@ pub(super) enum Word {
     Look,
 }
 
-/// Starts what is queued until the daemon stops.
+/// Starts what is queued until the daemon stops, once what was left over goes on.
 pub(super) async fn start_queued(
     daemon: Arc<Daemon>,
     mut words: UnboundedReceiver<Word>,
@@ -56,6 +56,10 @@ pub(super) async fn start_queued(
         driven: 0,
         runs_max,
     };
+    tokio::select! {
+        () = daemon.taken_up.cancelled() => {}
+        () = daemon.stopping.cancelled() => return,
+    }
     while let Some(word) = tokio::select! {
         word = words.recv() => word,
         () = daemon.stopping.cancelled() => None,

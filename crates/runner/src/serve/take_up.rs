@@ -35,6 +35,7 @@ pub(super) async fn take_up(daemon: Arc<Daemon>) {
     for (row, suspect) in left {
         resume(&daemon, row, suspect).await;
     }
+    daemon.taken_up.cancel();
     loop {
         let (due, next) = due(&daemon).unwrap_or_else(|trouble| {
             daemon.log.say(Level::Error, "runs", &trouble.message);
@@ -51,14 +52,18 @@ pub(super) async fn take_up(daemon: Arc<Daemon>) {
     }
 }
 
-/// Runs that had something to do when their owner ended, and whether processes have died of them: those come first, so that
+/// Runs that had something to do when their owner ended, or that others may wait for, and whether processes have died of them: those come first, so that
 /// the next death is theirs alone.
 fn left(daemon: &Daemon) -> Result<Vec<(RunRow, bool)>, Trouble> {
     tokio::task::block_in_place(|| {
         let reader = daemon.owner.reader()?;
         let suspects: HashSet<String> = reader.suspects()?.into_iter().collect();
         let mut found: Vec<RunRow> = Vec::new();
-        for page in [Reader::with_open_attempts, Reader::running] {
+        for page in [
+            Reader::with_open_attempts,
+            Reader::running,
+            Reader::with_places,
+        ] {
             let mut after = String::new();
             loop {
                 let rows: Vec<RunRow> = page(&reader, &after, PAGE)?;
@@ -77,7 +82,12 @@ fn left(daemon: &Daemon) -> Result<Vec<(RunRow, bool)>, Trouble> {
                 (row, suspect)
             })
             .collect();
-        found.sort_by_key(|(_, suspect)| !suspect);
+        // Who waits for a place asks after those who hold one.
+        let waits = |row: &RunRow| {
+            let what = row.waits_for.as_deref();
+            what.is_some_and(|what| what.contains("a place in "))
+        };
+        found.sort_by_key(|(row, suspect)| (!suspect, waits(row)));
         Ok(found)
     })
 }

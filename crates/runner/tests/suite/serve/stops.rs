@@ -114,3 +114,40 @@ fn whoever_comes_while_it_stops_is_told_so() {
     assert_eq!(daemon.end(), 0);
     assert_eq!(status_of(folder, "slow").0, "succeeded");
 }
+
+#[test]
+fn a_run_holds_its_place_over_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let text = "name: slow\non: { webhook: slow, verify: none }\nconcurrency: { group: g, max: 1 }\nsteps:\n  a: { trigger: flow.event, with: { event: go }, timeout: 1h }\n";
+    write(folder, text);
+    let waiting = || {
+        let (_, listed, _) = run(folder, &["runs", "--json"]);
+        let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).expect("JSON");
+        let waits = listed.iter().map(|run| run["waits_for"].as_str());
+        let mut waits: Vec<String> = waits.flatten().map(str::to_owned).collect();
+        waits.sort();
+        waits
+    };
+    let (place, event) = ("a place in group `g`", "event `go`, step `a`");
+    let daemon = Daemon::start(folder, &[], &[]);
+    for _ in 0..2 {
+        assert_eq!(deliver(&daemon.address()).0, 202);
+    }
+    until("one waits for the other", || waiting() == [place, event]);
+    daemon.kill();
+    // A look that found nothing and who stands before whom are not in the journal, and need not be.
+    let (code, _, stderr) = run(folder, &["doctor", "--check"]);
+    assert_eq!(code, 0, "{stderr}");
+    let daemon = Daemon::start(folder, &[], &[]);
+    assert_eq!(deliver(&daemon.address()).0, 202);
+    until("both wait", || waiting() == [place, place, event]);
+    for left in [2, 1, 0] {
+        assert_eq!(run(folder, &["emit", "go"]).0, 0);
+        until("the next one goes", || {
+            let waits = waiting();
+            waits.len() == left && waits.last().is_none_or(|last| last == event)
+        });
+    }
+    assert_eq!(daemon.stop(), 0);
+}
