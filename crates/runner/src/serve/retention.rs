@@ -21,10 +21,13 @@ const SELDOM: Duration = Duration::from_secs(3600);
 const NOTICED_MIN: Millis = Millis::seconds(24 * 3600);
 /// Stored values are looked through so often: that reads every journal, and they are kept for an hour in any case.
 const SWEPT: Millis = Millis::seconds(3600);
+/// The first time it is sooner: a daemon that never lives for an hour keeps its store small, too.
+const FIRST_SWEPT: i64 = 600_000;
 
 /// Deletes what is old, until the daemon stops.
 pub(super) async fn keep(daemon: Arc<Daemon>) {
-    let mut swept_at = now();
+    let hour = i64::try_from(SWEPT.0).unwrap_or(i64::MAX);
+    let mut swept_at = Timestamp(now().0 - hour + FIRST_SWEPT);
     loop {
         let round = || clean(&daemon, &mut swept_at);
         let wait = tokio::task::block_in_place(round).unwrap_or_else(|trouble| {
@@ -57,7 +60,8 @@ fn clean(daemon: &Daemon, swept_at: &mut Timestamp) -> Result<Duration, Trouble>
         store.prune_events(before)?;
     }
     let mut values = 0;
-    if at.since(*swept_at).0 >= SWEPT.0 {
+    // A commit that waits for space may be the only one to know of a value.
+    if at.since(*swept_at).0 >= SWEPT.0 && daemon.store_trouble().is_none() {
         *swept_at = at;
         values = store.sweep()?.blobs;
     }

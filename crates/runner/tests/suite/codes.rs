@@ -625,10 +625,6 @@ const WITHOUT: &[(&str, &str)] = &[
     ("file.too_many", "a folder of more than 100,000 entries"),
     ("http.client", "a machine without certificates"),
     ("internal.poll", "a bug"),
-    (
-        "serve.stopping",
-        "a delivery in the moment in which the daemon is stopped",
-    ),
     ("webhook.timeout", "a body that comes for ten seconds"),
     ("api.timeout", "a body that comes for ten seconds"),
     ("token.too_many", "a thousand tokens"),

@@ -116,6 +116,8 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, met: SocketAddr, ro
     });
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Who says that nothing more comes still wants the answer.
+        .half_close(true)
         .header_read_timeout(HEAD_MAX)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use futures_util::StreamExt;
 
 /// The longest body.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
+/// How much of a longer one is taken and thrown away, and for how long: who still sends does not hear that it is too long.
+const DRAINED_MAX: usize = 4 << 20;
+const DRAINED_FOR: Duration = Duration::from_secs(1);
 /// How long a body may take between two of its parts, and in all.
 const BODY_IDLE_MAX: Duration = Duration::from_secs(10);
 const BODY_MAX: Duration = Duration::from_secs(30);
@@ -37,18 +40,20 @@ pub(super) async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Unre
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let mut parts = body.into_data_stream();
     if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        drain(&mut parts).await;
         return Err(Unread::TooLarge);
     }
     let read = async {
         let mut bytes = Vec::with_capacity(length.unwrap_or(0));
-        let mut parts = body.into_data_stream();
         while let Some(part) = tokio::time::timeout(BODY_IDLE_MAX, parts.next())
             .await
             .map_err(|_| Unread::Late)?
         {
             let part = part.map_err(|_| Unread::Cut)?;
             if bytes.len() + part.len() > BODY_BYTES_MAX {
+                drain(&mut parts).await;
                 return Err(Unread::TooLarge);
             }
             bytes.extend_from_slice(&part);
@@ -57,6 +62,20 @@ pub(super) async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Unre
     };
     let late = |_| Unread::Late;
     tokio::time::timeout(BODY_MAX, read).await.map_err(late)?
+}
+
+async fn drain(parts: &mut BodyDataStream) {
+    let mut drained = 0;
+    let drain = async {
+        while let Some(Ok(part)) = parts.next().await {
+            drained += part.len();
+            if drained > DRAINED_MAX {
+                return;
+            }
+        }
+    };
+    // Whoever has sent no more by then can hear the answer.
+    let _ = tokio::time::timeout(DRAINED_FOR, drain).await;
 }
 
 /// The type of a body, in lower case and without its parameters.
