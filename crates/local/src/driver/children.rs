@@ -83,7 +83,7 @@ pub(super) fn start(
                 send(&sender, Happening::ChildFound);
                 loop {
                     match progress.recv().await {
-                        Some(Progress::Ended(ended)) => break ended,
+                        Some(Progress::Ended(ended)) => break *ended,
                         // It waits for a person, or was stopped, or somebody else had it driven before.
                         Some(Progress::Interrupted | Progress::Stopped) | None => {
                             send(&sender, Happening::ChildWaits(again));

@@ -290,6 +290,7 @@ impl Driven {
             if let Some(hearer) = &self.hearer {
                 hearer(&self.run, at, &event);
             }
+            let event = Box::new(event);
             self.tell(Progress::Event { at, event });
         }
         if recorded && self.waits != round.waits {
@@ -314,7 +315,7 @@ impl Driven {
                 Output::Release { ticket, rest } => {
                     admission.release(now(), &self.id, ticket, rest);
                 }
-                Output::Done(ended) => self.tell(Progress::Ended(ended)),
+                Output::Done(ended) => self.tell(Progress::Ended(Box::new(ended))),
                 Output::Record(_) | Output::Announce(_) | Output::Wait { .. } => {}
                 // A recorded request is sent even now: otherwise nobody would know whether it was.
                 Output::Send(spec) if self.is_stopping() => self.attempt(spec, sender),

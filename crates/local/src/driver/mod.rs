@@ -61,8 +61,8 @@ pub enum Progress {
     Event {
         /// When.
         at: Timestamp,
-        /// What.
-        event: Event,
+        /// What. Small where it waits: every run has room for some of them.
+        event: Box<Event>,
     },
     /// A trigger looks.
     Looking {
@@ -76,7 +76,7 @@ pub enum Progress {
     /// goes on.
     StoreWaits(Option<StoreError>),
     /// The run ended; nothing follows.
-    Ended(RunEnded),
+    Ended(Box<RunEnded>),
     /// Nothing goes on without a person's decision; nothing follows.
     Interrupted,
     /// The driver was stopped; the run can be resumed; nothing follows.

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::journal::{Event, RunEnded, RunStatus};
+use flow_engine::journal::{Event, RunStatus};
 use flow_engine::report::{Report, StepState};
 use flow_engine::run::step_of;
 use flow_engine::time::Timestamp;
@@ -164,7 +164,7 @@ async fn first(
     loop {
         tokio::select! {
             next = following.progress.recv() => match next {
-                Some(Progress::Event { at, event }) => return Ok((at, event)),
+                Some(Progress::Event { at, event }) => return Ok((at, *event)),
                 Some(Progress::StoreWaits(now)) => {
                     anstream::eprintln!("{}", store_waits(now.as_ref()));
                     waits = now;
@@ -292,13 +292,13 @@ pub(super) fn finish(
     let run = &report.started.run;
     let took = values::elapsed(summary::took(report, now()));
     let (exit, status) = match end {
-        Progress::Ended(RunEnded { status, .. }) => {
-            let exit = match status {
+        Progress::Ended(ended) => {
+            let exit = match ended.status {
                 RunStatus::Succeeded => Exit::Success,
                 RunStatus::Failed => Exit::Failed,
                 RunStatus::Cancelled => Exit::Cancelled,
             };
-            (exit, status.as_str())
+            (exit, ended.status.as_str())
         }
         Progress::Interrupted => (Exit::Interrupted, "interrupted"),
         Progress::StoreFailed(error) => return Err(error.clone().into()),
@@ -338,19 +338,17 @@ pub(super) fn finish(
         }
         _ => {}
     }
-    if let Progress::Ended(RunEnded { not_undone, .. }) = end
-        && !not_undone.is_empty()
-    {
-        let list = not_undone.join("`, `");
+    let Progress::Ended(ended) = end else {
+        return Ok(exit);
+    };
+    if !ended.not_undone.is_empty() {
+        let list = ended.not_undone.join("`, `");
         anstream::eprintln!(
             "  {} what `{list}` did stays done",
             paint(RED, "not undone:")
         );
     }
-    if let Progress::Ended(RunEnded {
-        outputs: Value::Map(outputs),
-        ..
-    }) = end
+    if let Value::Map(outputs) = &ended.outputs
         && !outputs.is_empty()
     {
         print_outputs(&Value::Map(outputs.clone()));

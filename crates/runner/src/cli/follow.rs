@@ -113,7 +113,7 @@ pub(super) async fn to_its_end(
     let report = report.ok_or_else(gone)?;
     let end = match (left, &report.ended) {
         (Left::Told(exit), _) => return Ok(exit),
-        (Left::Ended, Some((_, ended))) => Progress::Ended(ended.clone()),
+        (Left::Ended, Some((_, ended))) => Progress::Ended(Box::new(ended.clone())),
         (Left::Undriven(status), _) if status == "interrupted" => Progress::Interrupted,
         _ => Progress::Stopped,
     };

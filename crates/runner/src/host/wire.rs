@@ -117,7 +117,7 @@ impl Said {
             Progress::Looking { step } => Said::Looking { step: *step },
             Progress::Waits(whose) => Said::Waits(*whose),
             Progress::StoreWaits(waits) => Said::StoreWaits(waits.clone()),
-            Progress::Ended(ended) => Said::Ended(ended.clone()),
+            Progress::Ended(ended) => Said::Ended((**ended).clone()),
             Progress::Interrupted => Said::Interrupted,
             Progress::Stopped => Said::Stopped,
             Progress::StoreFailed(error) => Said::StoreFailed(error.clone()),
@@ -136,11 +136,11 @@ impl Said {
         Some(match self {
             Said::Event { at, kind, body } => Progress::Event {
                 at: Timestamp(at),
-                event: Event::from_body(&kind, &body).ok()?,
+                event: Box::new(Event::from_body(&kind, &body).ok()?),
             },
             Said::Looking { step } => Progress::Looking { step },
             Said::Waits(whose) => Progress::Waits(whose),
-            Said::Ended(ended) => Progress::Ended(ended),
+            Said::Ended(ended) => Progress::Ended(Box::new(ended)),
             Said::Interrupted => Progress::Interrupted,
             Said::Stopped => Progress::Stopped,
             Said::StoreWaits(waits) => Progress::StoreWaits(waits),

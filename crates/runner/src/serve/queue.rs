@@ -374,7 +374,7 @@ fn follow(daemon: &Daemon, source: &Source, run: &str, next: Progress) -> bool {
     };
     match next {
         Progress::Event { event, .. } => {
-            match &event {
+            match &*event {
                 Event::RunStarted(_) => say(Level::Info, "started"),
                 Event::HoldStarted(held) if held.arguments.get("message").is_some() => {
                     let words = awaited::words(&held.arguments);
