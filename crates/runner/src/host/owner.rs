@@ -93,6 +93,7 @@ impl Owner {
     ) -> Result<Driven, Trouble> {
         let _taking = self.taking.lock().await;
         if self.row(&start.run)?.is_some() {
+            self.is_the_same(&start)?;
             return Ok(Driven::Exists);
         }
         let ready = match ready {
@@ -118,6 +119,19 @@ impl Owner {
             budget: None,
         };
         Ok(self.drive(start::start(new, self.store.callbacks()), services))
+    }
+
+    /// Refuses a request under a key that another one had. What is not known of an older run is taken for the same.
+    fn is_the_same(&self, start: &Start) -> Result<(), Trouble> {
+        let first = self.reader()?.journal_page(&start.run, 0, 1)?.pop();
+        let before = match &first {
+            Some((_, Event::RunStarted(started))) => started.started_by.digest.as_ref(),
+            _ => None,
+        };
+        match (before, &start.started_by.digest) {
+            (Some(before), Some(digest)) if before != digest => Err(other_request(start)),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
@@ -222,9 +236,10 @@ impl Owner {
         Ok(Driven::Told)
     }
 
-    /// Writes an event into the log: on disk when this returns.
+    /// Writes an event into the log, unless it is there: on disk when this returns. One of its key with other data is refused.
     pub(crate) fn emit(&self, emit: Emit) -> Result<Driven, Trouble> {
         let Emit { event, key, data } = emit;
+        let name = event.clone();
         let write = || {
             let data = spill(data, &*self.blobs()).map_err(|failure| {
                 Trouble::new(Exit::Unavailable, failure.code, failure.message)
@@ -236,10 +251,15 @@ impl Owner {
                 key: Some(key),
                 cause: None,
             };
-            self.store.emit(event).map_err(Trouble::from)
+            let before = self.store.emit(event).map_err(Trouble::from)?;
+            let before = before.and_then(|before| journal::from_str(&before).ok());
+            Ok::<_, Trouble>(before.is_none_or(|before| before == data))
         };
-        tokio::task::block_in_place(write)?;
-        Ok(Driven::Told)
+        if tokio::task::block_in_place(write)? {
+            Ok(Driven::Told)
+        } else {
+            Err(other_event(&name))
+        }
     }
 
     /// Does something with each pause before whoever asked for it is told. The first who wishes so is heard.
@@ -496,6 +516,22 @@ pub(crate) fn ended(row: &RunRow) -> Trouble {
         format!("run {} has {}", row.run, row.status),
     );
     trouble.help(format!("`flow show {}` shows how", row.run))
+}
+
+fn other_request(start: &Start) -> Trouble {
+    let key = start.started_by.key.as_deref().unwrap_or_default();
+    let message = format!(
+        "run {} was started under the key `{key}`, with other inputs or another event",
+        start.run
+    );
+    let trouble = Trouble::new(Exit::Usage, "run.key_conflict", message);
+    trouble.help("give each run that you want a key of its own")
+}
+
+fn other_event(event: &str) -> Trouble {
+    let message = format!("an event `{event}` of this key is in the log already, with other data");
+    let trouble = Trouble::new(Exit::Usage, "flow.key_conflict", message);
+    trouble.help("give each event that happened a key of its own")
 }
 
 fn goes_on(run: &str) -> Trouble {

@@ -262,6 +262,7 @@ fn prepare(
         due: queued.due,
         due_previous,
         causes: queued.causes,
+        ..StartedBy::default()
     };
     let given = flow_engine::value::Map::new();
     let given = inputs::of_trigger(
