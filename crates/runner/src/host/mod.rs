@@ -2,7 +2,7 @@
 //! on `control.sock`.
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
-//! talk), [`answers`] (what people say to steps that wait), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
+//! talk), [`answers`] (what people say to steps that wait), [`queued`] (runs that have not begun), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
 //! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
 mod answers;
@@ -12,6 +12,7 @@ mod listen;
 pub(crate) mod order;
 pub(crate) mod owner;
 pub(crate) mod quarantine;
+mod queued;
 mod remote;
 mod wire;
 

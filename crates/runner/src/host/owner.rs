@@ -14,15 +14,15 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::journal;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{Decided, Driver, Hearer, Progress, Services, Taken, cancelled_by};
+use flow_local::driver::{Decided, Driver, Hearer, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
-use flow_local::store::{BlobFolder, NewEvent, Reader, RunRow, Store, TakeUp};
+use flow_local::store::{BlobFolder, NewEvent, Queued, Reader, RunRow, Store, TakeUp, Waiting};
 use flow_sandbox::{Config, Sandbox};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::listen::Listener;
 use super::order::{Cancel, Emit, Pause, Resume, SecretTexts, Start};
+use super::queued::Cancelled;
 use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
@@ -47,7 +47,13 @@ pub(crate) struct Owner {
     listener: Listener,
     /// What is done with a pause before whoever asked for it is told.
     on_pause: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// What is done with a run that is taken out of the queue.
+    pub(super) on_dequeue: OnceLock<OnDequeue>,
+    pub(super) cancelled: Cancelled,
 }
+
+/// Hears of a run that was queued and starts none, and why.
+pub(super) type OnDequeue = Box<dyn Fn(&Queued, &str) + Send + Sync>;
 
 impl Owner {
     /// Drives the runs of a store, and listens beside it. What a killed owner left running is ended first, and that is
@@ -62,6 +68,8 @@ impl Owner {
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
             on_pause: OnceLock::new(),
+            on_dequeue: OnceLock::new(),
+            cancelled: Cancelled::default(),
             store,
         }))
     }
@@ -78,12 +86,6 @@ impl Owner {
     /// Where the sandbox is served, if it is.
     pub(crate) async fn sandbox_url(&self) -> Option<String> {
         self.sandbox.lock().await.as_ref().map(Sandbox::base_url)
-    }
-
-    /// Starts a run of which nothing is on disk yet; what happens to it comes through the channel.
-    pub(crate) fn begin(&self, new: NewRun, services: Services) -> UnboundedReceiver<Progress> {
-        self.driver
-            .add(start::start(new, self.store.callbacks()), services)
     }
 
     pub(crate) async fn start(
@@ -197,6 +199,12 @@ impl Owner {
             }
             Decided::Stopping => return Err(stopping(&run)),
             Decided::NotDriven => {}
+        }
+        if let Some(queued) = self.reader()?.queued_run(&run)? {
+            let Input::Cancel { by, hard } = asked else {
+                return Err(stopping(&run));
+            };
+            return self.cancel_queued(queued, &by, hard).await;
         }
         let row = self.unfinished(&run)?;
         let goes = tokio::task::block_in_place(|| self.store.take_up(&run, false))?;
@@ -507,6 +515,13 @@ fn decide(
             })?;
     }
     Ok(())
+}
+
+/// That a run has not begun, and why not yet.
+pub(crate) fn queued(waiting: &Waiting) -> Trouble {
+    let message = format!("run {} is queued: it has not begun", waiting.run);
+    let trouble = Trouble::new(Exit::Usage, "run.queued", message);
+    trouble.help(format!("`flow why {}` says behind what", waiting.run))
 }
 
 pub(crate) fn ended(row: &RunRow) -> Trouble {

@@ -110,6 +110,13 @@ pub(crate) async fn serve(
     ));
     let knows = Arc::downgrade(&daemon);
     owner.on_pause(move || knows.upgrade().iter().for_each(|daemon| daemon.paused()));
+    let knows = Arc::downgrade(&daemon);
+    owner.on_dequeue(move |queued, reason| {
+        knows
+            .upgrade()
+            .iter()
+            .for_each(|daemon| daemon.dequeued(queued, reason));
+    });
     daemon.read_paused()?;
     if let Some(sandbox) = owner.sandbox_url().await {
         log.say(

@@ -5,7 +5,9 @@ use flow_engine::time::Timestamp;
 use flow_local::store::{RunRow, Seen, TriggerRow};
 use serde_json::{Value, json};
 
-/// How runs stand.
+use super::queued::QUEUED;
+
+/// How runs stand that have begun.
 pub(crate) const STATUSES: [&str; 7] = [
     "running",
     "waiting",
@@ -14,6 +16,18 @@ pub(crate) const STATUSES: [&str; 7] = [
     "succeeded",
     "failed",
     "cancelled",
+];
+
+/// How runs stand, begun or not.
+pub(crate) const ALL_STATUSES: [&str; 8] = [
+    QUEUED,
+    STATUSES[0],
+    STATUSES[1],
+    STATUSES[2],
+    STATUSES[3],
+    STATUSES[4],
+    STATUSES[5],
+    STATUSES[6],
 ];
 
 /// A run, with the run that started it.

@@ -5,6 +5,7 @@ mod connectors;
 mod dropped;
 mod events;
 mod polls;
+mod queued;
 mod requests;
 mod schedules;
 mod sent;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use axum::response::Response;
 use flow_engine::journal::Resolution;
 use flow_engine::money::{Amount, nano_of};
 use flow_engine::value::Value;
@@ -15,29 +16,36 @@ use super::trouble::{problem, unset};
 use super::workflows::served;
 use crate::again::{again, refuse};
 use crate::host::Driven;
-use crate::host::order::{Cancel, Resume};
+use crate::host::order::{Cancel, Resume, SecretTexts};
 use crate::host::owner::{checked, ended};
 use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Run, Tried};
 use crate::serve::log::Level;
 use crate::services;
-use crate::stored::{find, known};
+use crate::stored::{Found, find, known, look_up};
 
 /// `POST /runs/{run}/cancel`
 pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
     Box::pin(async move {
         let owner = &ask.world.daemon.owner;
-        let (row, secrets) = super::read(&ask.world, |reader| {
-            let row = find(reader, ask.part("run"))?;
+        let found = super::read(&ask.world, |reader| {
+            let row = match look_up(reader, ask.part("run"))? {
+                Found::Run(row) => row,
+                Found::Queued(waiting) => return Ok(Err(waiting.run)),
+            };
             if row.has_ended() {
-                return Ok((row, None));
+                return Ok(Ok((row, None)));
             }
             let known = known(reader, owner.store().folder(), row.clone())?;
             let inputs = known.report.started.inputs.as_map().cloned();
             // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
             let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
-            Ok((row, Some(secrets.to_texts())))
+            Ok(Ok((row, Some(secrets.to_texts()))))
         })?;
+        let (row, secrets) = match found {
+            Ok(found) => found,
+            Err(queued) => return dequeue(&ask, queued).await,
+        };
         let told = json!({ "run": row.run });
         let Some(secrets) = secrets else {
             return match row.status.as_str() {
@@ -47,7 +55,7 @@ pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
         };
         let cancel = Cancel {
             run: row.run.clone(),
-            by: format!("the token `{}`", ask.caller.name),
+            by: by(&ask),
             hard: ask.says("hard"),
             secrets,
         };
@@ -70,6 +78,24 @@ pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
         say(&ask, &row, "is to end");
         Ok(super::json(StatusCode::ACCEPTED, &told))
     })
+}
+
+/// Cancels a run that has not begun.
+async fn dequeue(ask: &Ask<Run>, run: String) -> Result<Response, Problem> {
+    let told = json!({ "run": run });
+    let cancel = Cancel {
+        run,
+        by: by(ask),
+        hard: ask.says("hard"),
+        secrets: SecretTexts::new(),
+    };
+    let cancelled = ask.world.daemon.owner.cancel(cancel).await;
+    cancelled.map_err(|trouble| problem(&trouble))?;
+    Ok(super::json(StatusCode::ACCEPTED, &told))
+}
+
+fn by(ask: &Ask<Run>) -> String {
+    format!("the token `{}`", ask.caller.name)
 }
 
 /// `POST /runs/{run}/resume`

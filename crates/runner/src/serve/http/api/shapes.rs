@@ -5,7 +5,7 @@ use crate::serve::http::shape::Shape::{
     Word,
 };
 use crate::serve::http::shape::{Shape, has, may};
-use crate::show::rows::STATUSES;
+use crate::show::rows::ALL_STATUSES;
 
 /// How large numbers of answers may be.
 pub(super) const MANY: u64 = i64::MAX as u64;
@@ -32,6 +32,7 @@ const COSTS: &str = "What its calls cost: the sum, and by model.";
 static STRING: Shape = Shape::String;
 static TIME: Shape = Time;
 static RUN: Shape = Run;
+static HASH: Shape = Hash;
 pub(super) static ANY: Shape = Any;
 static NAME: Shape = Text(NAME_CHARS_MAX);
 
@@ -178,8 +179,8 @@ static RUN_ROW: Shape = Named(
     &Object(&[
         has("run", Run, ""),
         has("workflow", TEXT, ""),
-        has("status", Word(&STATUSES), ""),
-        has("started_at", Time, ""),
+        has("status", Word(&ALL_STATUSES), ""),
+        has("started_at", TIME_OR_NULL, "Null while it is queued."),
         has("ended_at", TIME_OR_NULL, ""),
         has("waits_for", TEXT_OR_NULL, ""),
         has("sandbox", Boolean, ""),
@@ -201,7 +202,17 @@ pub(in crate::serve::http) static RUN_SHOWN: Shape = Named(
             has("outputs", Any, ""),
             has("costs", Any, COSTS),
             has("retry_of", RUN_OR_NULL, "The run that it tries again."),
-            has("version", Hash, "Of everything that it pins."),
+            has(
+                "version",
+                Nullable(&HASH),
+                "Of everything that it pins; null while it is queued.",
+            ),
+            may("queued_at", Time, "Since when it is queued."),
+            may(
+                "behind",
+                NUMBER,
+                "How many runs of its workflow start before it.",
+            ),
             has("events", NUMBER, "How many events its journal has."),
             has(
                 "failures",
@@ -219,7 +230,7 @@ static FAILED: Shape = Object(&[
 
 pub(in crate::serve::http) static WHY: Shape = Object(&[
     has("run", Run, ""),
-    has("status", Word(&STATUSES), ""),
+    has("status", Word(&ALL_STATUSES), ""),
     has(
         "deaths",
         Any,
@@ -230,6 +241,7 @@ pub(in crate::serve::http) static WHY: Shape = Object(&[
         List(&REASONS),
         "Steps that did not simply succeed.",
     ),
+    may("queued", TEXT, "Why it has not begun."),
 ]);
 
 static REASONS: Shape = Object(&[
