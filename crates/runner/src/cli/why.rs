@@ -36,11 +36,11 @@ pub(super) struct Arguments {
 
 pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
+    if let Some(trigger) = arguments.run.as_deref().filter(|name| name.contains('/')) {
+        return triggers::one(&folders, trigger, NOTICED, arguments.json);
+    }
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = match &arguments.run {
-        Some(trigger) if trigger.contains('/') => {
-            return triggers::one(&reader, trigger, NOTICED, arguments.json);
-        }
         Some(prefix) => match look_up(&reader, prefix)? {
             Found::Run(row) => row,
             Found::Queued(waiting) => {

@@ -44,9 +44,10 @@ pub(crate) fn run(row: &RunRow, parent: Option<&str>) -> Value {
     })
 }
 
-/// A trigger, as the store knows it.
-pub(crate) fn trigger(row: &TriggerRow) -> Value {
+/// A trigger, as the store knows it, with when it noticed something last.
+pub(crate) fn trigger(row: &TriggerRow, noticed: Option<Timestamp>) -> Value {
     json!({
+        "noticed_at": time(noticed),
         "workflow": row.workflow, "trigger": row.trigger, "paused_at": time(row.paused_at),
         "looked_at": time(row.looked_at), "looked_well_at": time(row.saw_at), "found_at": time(row.found_at),
         "failures": row.failures, "error": row.error,

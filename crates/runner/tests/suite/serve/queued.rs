@@ -128,3 +128,17 @@ fn a_queued_run_is_known_and_can_be_cancelled() {
     assert_eq!(done.lines().count(), 1);
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn where_many_runs_begin_alike_it_is_not_said_how_many() {
+    let api = Api::start(&[("slow.yml", SLOW)], &["--runs", "1"]);
+    for _ in 0..25 {
+        deliver(&api.address);
+    }
+    let (code, _, err) = run(api.path(), &["show", "0"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("error[run.ambiguous]: at least 20 runs begin with `0`"),
+        "{err}"
+    );
+}

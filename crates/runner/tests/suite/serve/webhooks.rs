@@ -346,6 +346,71 @@ fn a_paused_trigger_takes_nothing_until_it_is_resumed() {
 }
 
 #[test]
+fn every_trigger_is_known_from_the_start_and_says_why_it_does_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(folder.path().join(".flow")).expect("a project");
+    std::fs::write(folder.path().join("shop.yml"), SHOP).expect("a workflow");
+    let polls = "name: polls\non: { trigger: claude.message_batches.ended }\nsteps: { a: { value: '{{ trigger.id }}' } }\n";
+    std::fs::write(folder.path().join("polls.yml"), polls).expect("a workflow");
+    let shown = |arguments: &[&str]| {
+        let (code, out, err) = crate::support::run(folder.path(), arguments);
+        assert_eq!(code, 0, "{err}");
+        out
+    };
+    // While nobody serves: those of the files.
+    let names = ["polls/main", "shop/big", "shop/open", "shop/orders"];
+    let before = shown(&["triggers"]);
+    for name in names {
+        assert!(
+            before.contains(&format!("{name} well;")),
+            "{name}: {before}"
+        );
+    }
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    until("the poll says why", || {
+        daemon.said("polls/main does not look: ")
+    });
+    let address = daemon.address();
+    let delivery = post(&address, "/webhooks/open", &[], r#"{"id": "a"}"#);
+    assert_eq!(send(&address, &delivery).0, 202);
+    let all: serde_json::Value =
+        serde_json::from_str(&shown(&["triggers", "--json"])).expect("JSON");
+    let all = all.as_array().expect("a list");
+    assert_eq!(all.len(), names.len(), "{all:?}");
+    let texts: Vec<&str> = all
+        .iter()
+        .map(|row| row["error"].as_str().unwrap_or_default())
+        .collect();
+    assert!(
+        texts[0].starts_with("does not look: [secret.missing]"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[1].starts_with("takes no deliveries: [secret.missing]"),
+        "{texts:?}"
+    );
+    assert_eq!(texts[2], "");
+    assert!(all[2]["noticed_at"].is_string() && all[1]["noticed_at"].is_null());
+    assert!(shown(&["why", "shop/big"]).contains("takes no deliveries"));
+    assert!(shown(&["why", "shop/open"]).contains("run "));
+    // The log says one thing of each.
+    for (name, not) in [("shop/big", "taken at"), ("polls/main", "looks every")] {
+        let lines = daemon
+            .lines()
+            .into_iter()
+            .filter(|line| line.contains(name));
+        let contrary: Vec<String> = lines.filter(|line| line.contains(not)).collect();
+        assert!(contrary.is_empty(), "{contrary:?}");
+    }
+    assert!(daemon.said("shop/open taken at POST /webhooks/open"));
+    assert_eq!(daemon.stop(), 0);
+    // With its secret it is well again.
+    let daemon = Daemon::start(folder.path(), &[], &[("TOKEN", "open sesame")]);
+    assert!(shown(&["triggers"]).contains("shop/big well;"));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn every_delivery_that_was_taken_has_its_run_after_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut taken: BTreeMap<String, String> = BTreeMap::new();

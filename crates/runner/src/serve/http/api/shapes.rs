@@ -371,8 +371,17 @@ static TRIGGER: Shape = Named(
         has("looked_at", TIME_OR_NULL, ""),
         has("looked_well_at", TIME_OR_NULL, ""),
         has("found_at", TIME_OR_NULL, ""),
+        has(
+            "noticed_at",
+            TIME_OR_NULL,
+            "When it noticed something last, if that is still known.",
+        ),
         has("failures", NUMBER, "How many looks in a row have failed."),
-        has("error", TEXT_OR_NULL, "Why the last one did."),
+        has(
+            "error",
+            TEXT_OR_NULL,
+            "Why the last one did; or why it does not look, or takes no deliveries.",
+        ),
         has(
             "served",
             Boolean,
