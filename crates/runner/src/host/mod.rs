@@ -5,7 +5,7 @@
 //! talk), [`answers`] (what people say to steps that wait), [`queued`] (runs that have not begun), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
 //! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
-mod answers;
+pub(crate) mod answers;
 pub(crate) mod background;
 mod left_over;
 mod listen;
