@@ -14,6 +14,7 @@ use flow_local::store::{Reader, RunRow};
 use serde_json::json;
 
 use crate::exit::{Exit, Trouble};
+use crate::host::answers::answered;
 use crate::host::order::Approve;
 use crate::host::owner::{checked, load_trouble};
 use crate::services;
@@ -145,8 +146,15 @@ impl Given<'_> {
             .collect();
         let own = of_run(reader, store, &run, &steps)?;
         let step = match (self.step, own.as_slice()) {
+            (Some(word), [one]) if self.choice.is_none() && is_choice(one, word) => {
+                return Err(not_a_step(word, one));
+            }
             (Some(step), _) => step.to_owned(),
             (None, [one]) => one.started.step.clone(),
+            (None, []) => {
+                let before = decided_last(reader, &run)?;
+                return Err(before.unwrap_or_else(|| not_one(&run, &[])));
+            }
             (None, several) => return Err(not_one(&run, several)),
         };
         let asked = own.iter().find(|waiting| waiting.started.step == step);
@@ -177,6 +185,29 @@ impl Given<'_> {
             ("fields", Value::from(self.fields.clone())),
         ])
     }
+}
+
+/// Whether a word that stands for a step is rather one of what may be chosen.
+fn is_choice(asked: &Waiting, word: &str) -> bool {
+    let choices = choices(&asked.started.arguments);
+    asked.started.step != word && choices.contains(&Value::from(word))
+}
+
+fn not_a_step(word: &str, asked: &Waiting) -> Trouble {
+    let (run, step) = (&asked.run, &asked.started.step);
+    let message = format!("`{word}` stands where the step is named, and is a choice of `{step}`");
+    let trouble = Trouble::new(Exit::Usage, "run.answer", message);
+    trouble.help(format!("`flow approve {run} {step} {word}` chooses it"))
+}
+
+/// Who decided the last that was asked, if somebody did.
+fn decided_last(reader: &Reader, run: &str) -> Result<Option<Trouble>, Trouble> {
+    let journal = reader.journal(run)?.into_iter().rev();
+    let mut ended = journal.filter_map(|(_, event)| match event {
+        Event::HoldEnded(ended) => answered(&ended.step, &ended.value),
+        _ => None,
+    });
+    Ok(ended.next())
 }
 
 /// No step was named, and not exactly one waits.

@@ -281,6 +281,9 @@ pub(crate) fn file_outside(
     project: &Path,
     store: &Path,
 ) -> Option<InputError> {
+    if !takes_files(workflow) {
+        return None;
+    }
     let own = [store.to_owned(), project.join(".flow")];
     let own = own.map(|folder| folder.canonicalize().unwrap_or(folder));
     let project = project.canonicalize().ok();
@@ -301,6 +304,12 @@ pub(crate) fn file_outside(
         let help = "name a file of the project folder, by its path from there".to_owned();
         Some(error("input.file", &input.name, message, Some(help)))
     })
+}
+
+/// Whether an input of the workflow is a file.
+pub(crate) fn takes_files(workflow: &Workflow) -> bool {
+    let mut inputs = workflow.inputs.values();
+    inputs.any(|input| input.kind == InputKind::File)
 }
 
 /// A path that was typed starts at the caller's folder.

@@ -1,8 +1,10 @@
 //! What a run that is started by hand begins with: the trigger that it stands for, and its inputs.
 
+use std::sync::Arc;
+
 use flow_engine::eval::BlobRead;
 use flow_engine::journal::StartedBy;
-use flow_engine::value::{Map, Value};
+use flow_engine::value::{Hash, Map, Value, journal};
 use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Starts, Trigger, Workflow};
 
@@ -103,5 +105,44 @@ pub(crate) fn by(kind: &str, trigger: Option<&Trigger>, key: Option<&str>) -> St
         kind: kind.to_owned(),
         key: key.map(str::to_owned),
         ..StartedBy::default()
+    }
+}
+
+/// The names of what was given.
+pub(crate) fn names(given: &Map) -> Vec<Arc<str>> {
+    given.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// Tells two requests under one key apart: the inputs that were given, files by their content, and the event, if it was given,
+/// with its trigger. Members may come in any order, and what the workflow adds does not count.
+pub(crate) fn digest(
+    names: &[Arc<str>],
+    inputs: &Map,
+    by: &StartedBy,
+    event: Option<&Value>,
+) -> String {
+    let given = inputs.iter().filter(|(name, _)| names.contains(name));
+    let given: Map = given
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let request = Value::map([
+        ("inputs", Value::from(given)),
+        ("trigger", Value::from(by.name.as_deref())),
+        ("event", event.cloned().unwrap_or_default()),
+    ]);
+    Hash::of(journal::to_string(&sorted(&request)).as_bytes()).to_string()
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::List(items) => Value::from(items.iter().map(sorted).collect::<Vec<Value>>()),
+        Value::Map(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            let members = members.into_iter();
+            let members = members.map(|(name, value)| (name.clone(), sorted(value)));
+            Value::from(members.collect::<Map>())
+        }
+        other => other.clone(),
     }
 }

@@ -243,6 +243,9 @@ pub struct StartedBy {
     pub kind: String,
     /// What makes the event unique.
     pub key: Option<String>,
+    /// Tells two requests under one key apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// When the run was due, of a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,

@@ -344,6 +344,11 @@ impl fmt::Display for Type {
             Type::Map(item) => write!(f, "map of {item}"),
             Type::Record(_) => f.write_str("map"),
             Type::Union(options) => {
+                // Where a secret may stand it may also be written out.
+                let is_text = |option: &Type| matches!(option, Type::String(_));
+                if options.contains(&Type::Secret) && !options.iter().any(is_text) {
+                    f.write_str("string or ")?;
+                }
                 let texts: Vec<_> = options.iter().map(Type::to_string).collect();
                 f.write_str(&texts.join(" or "))
             }

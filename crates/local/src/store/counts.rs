@@ -17,6 +17,9 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn queued_by_workflow(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(Vec::new());
+        }
         let sql =
             "SELECT workflow, count(*) FROM occurrences WHERE state = 'queued' GROUP BY workflow";
         self.query_with(sql, [], counted)

@@ -65,9 +65,10 @@ pub struct Logged {
 /// How many events are read at once for a step.
 const FOR_A_STEP: u32 = 100;
 
-pub(super) fn write(transaction: &Transaction<'_>, event: &NewEvent) -> rusqlite::Result<()> {
+/// Writes an event, unless one of its key is there; whether it did.
+pub(super) fn write(transaction: &Transaction<'_>, event: &NewEvent) -> rusqlite::Result<bool> {
     let cause = event.cause.as_ref();
-    transaction
+    let new = transaction
         .prepare_cached(
             "INSERT INTO event_log (at, name, data, workflow, run, sandbox, causes, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO NOTHING",
@@ -82,21 +83,29 @@ pub(super) fn write(transaction: &Transaction<'_>, event: &NewEvent) -> rusqlite
             cause.map_or(0, |cause| cause.causes),
             event.key,
         ])?;
-    Ok(())
+    Ok(new > 0)
 }
 
 impl Store {
-    /// Writes an event into the log, unless one of its key is there; on disk when this returns. Blocking.
+    /// Writes an event into the log, unless one of its key is there; on disk when this returns. Gives the data of the one that
+    /// was there before. Blocking.
     ///
     /// # Errors
     /// As the store gives them; then it did not happen.
-    pub fn emit(&self, event: NewEvent) -> Result<(), StoreError> {
+    pub fn emit(&self, event: NewEvent) -> Result<Option<String>, StoreError> {
         let name = event.name.as_str().into();
+        let (sender, before) = std::sync::mpsc::channel();
         faults::point("store.emit.before");
-        self.change(move |transaction| write(transaction, &event))?;
+        self.change(move |transaction| {
+            if !write(transaction, &event)? {
+                let sql = "SELECT data FROM event_log WHERE key = ?1";
+                let _ = sender.send(transaction.query_row(sql, [&event.key], |row| row.get(0))?);
+            }
+            Ok(())
+        })?;
         faults::point("store.emit.after");
         self.tell(Happened::Event(name));
-        Ok(())
+        Ok(before.recv().ok())
     }
 
     /// Deletes events from before a time, but none that a trigger has yet to see. Gives how many. Blocking.

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: `open` (who owns it, and whether it is the one that belongs here: `examine`, `identity`, `guard`,
 //! `lock`), `schema` and `record` (the tables), `commit`, `writer` with its `log`, `read` with `list` and `costs`, and `owed`, `made` (what steps made
-//! outside), `taken_up` (runs that kill whoever drives them), `event_log` (what workflows may hear of), `awaited` (for whose word steps wait), `callbacks`, `occurrences` and
+//! outside), `taken_up` (runs that kill whoever drives them), `event_log` (what workflows may hear of), `awaited` (for whose word steps wait), `callbacks`, `occurrences` with `waiting` and
 //! `triggers` (what starts runs), `backfills` with `backfill_times` and `followed` (runs for times of the past, as one), `blobs`; then the care of it: `prune` with `refs` and `reserve`,
 //! `backup`, `facts`, `doctor` with `tables`, `rebuild`, `salvage`.
 
@@ -44,6 +44,7 @@ mod schema;
 mod tables;
 mod taken_up;
 mod triggers;
+mod waiting;
 mod writer;
 
 pub use backfill_times::{BackfillTime, Planned, Stands};
@@ -64,3 +65,4 @@ pub use read::{Reader, RunRow};
 pub use salvage::Salvaged;
 pub use taken_up::{DEATHS_MAX, TakeUp};
 pub use triggers::{Look, LookOutcome, TriggerRow, meaning_of_event};
+pub use waiting::Waiting;

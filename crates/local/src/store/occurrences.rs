@@ -67,6 +67,8 @@ pub enum Noted {
     Known {
         /// The run that it started, or is to start.
         run: Option<String>,
+        /// Why it started none.
+        reason: Option<String>,
         /// Whether its content is the same.
         same: bool,
     },
@@ -166,7 +168,7 @@ fn write_one(
     }
     transaction
         .prepare_cached(
-            "SELECT run, digest IS ?4 FROM occurrences WHERE workflow = ?1 AND trigger = ?2 AND key = ?3",
+            "SELECT iif(state = 'passed', NULL, run), digest IS ?4, reason FROM occurrences WHERE workflow = ?1 AND trigger = ?2 AND key = ?3",
         )?
         .query_row(
             params![notice.workflow, notice.trigger, occurrence.key, occurrence.digest],
@@ -174,6 +176,7 @@ fn write_one(
                 Ok(Noted::Known {
                     run: row.get(0)?,
                     same: row.get(1)?,
+                    reason: row.get(2)?,
                 })
             },
         )
@@ -195,19 +198,22 @@ impl Store {
         self.write_notice(notice);
     }
 
-    /// What was to start a run starts none after all. Blocking.
+    /// What was to start a run starts none after all; whether it was still to start. On disk when this returns. Blocking.
     ///
     /// # Errors
     /// As the store gives them.
-    pub fn pass(&self, id: i64, reason: &str) -> Result<(), StoreError> {
+    pub fn pass(&self, id: i64, reason: &str) -> Result<bool, StoreError> {
         let reason = reason.to_owned();
+        let (sender, passed) = std::sync::mpsc::channel();
         self.change(move |transaction| {
-            transaction.execute(
-                "UPDATE occurrences SET state = 'passed', payload = '', reason = ?2, run = NULL WHERE id = ?1 AND state = 'queued'",
+            let changed = transaction.execute(
+                "UPDATE occurrences SET state = 'passed', payload = '', reason = ?2 WHERE id = ?1 AND state = 'queued'",
                 params![id, reason],
             )?;
+            let _ = sender.send(changed > 0);
             Ok(())
-        })
+        })?;
+        Ok(passed.recv().unwrap_or(false))
     }
 }
 
@@ -239,6 +245,18 @@ impl Reader {
         self.query_with(&sql, params![workflow, after, limit], queued)
     }
 
+    /// What the run of this id is to start for, if it has not begun.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn queued_run(&self, run: &str) -> Result<Option<Queued>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(None);
+        }
+        let sql = format!("SELECT {QUEUED} FROM occurrences WHERE state = 'queued' AND run = ?1");
+        Ok(self.query_with(&sql, [run], queued)?.pop())
+    }
+
     /// How much is queued of each trigger made of times.
     ///
     /// # Errors
@@ -267,7 +285,7 @@ impl Reader {
         if !self.has_table("occurrences")? {
             return Ok(Vec::new());
         }
-        let sql = "SELECT id, key, at, due, state, reason, run FROM occurrences
+        let sql = "SELECT id, key, at, due, state, reason, iif(state = 'passed', NULL, run) FROM occurrences
                    WHERE workflow = ?1 AND trigger = ?2 ORDER BY id DESC LIMIT ?3";
         self.query_with(sql, params![workflow, trigger, limit], |row| {
             Ok(Seen {

@@ -1,5 +1,7 @@
 //! What triggers remember from look to look, and how they are.
 
+use std::collections::BTreeMap;
+
 use flow_engine::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -121,6 +123,42 @@ impl Store {
         })
     }
 
+    /// Makes triggers known that are served; what is known of them stays. On disk when this returns. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn serve_triggers(&self, served: Vec<(String, String)>) -> Result<(), StoreError> {
+        self.change(move |transaction| {
+            let sql = "INSERT INTO triggers (workflow, trigger, meaning) VALUES (?1, ?2, '') ON CONFLICT DO NOTHING";
+            let mut insert = transaction.prepare_cached(sql)?;
+            for (workflow, trigger) in &served {
+                insert.execute([workflow, trigger])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps why a trigger cannot work, or that it can. Where it was stays. On disk when this returns. Blocking.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn trigger_fails(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        error: Option<String>,
+    ) -> Result<(), StoreError> {
+        let (workflow, trigger) = (workflow.to_owned(), trigger.to_owned());
+        self.change(move |transaction| {
+            transaction.execute(
+                "INSERT INTO triggers (workflow, trigger, meaning, error, failures) VALUES (?1, ?2, '', ?3, ?3 IS NOT NULL)
+                 ON CONFLICT (workflow, trigger) DO UPDATE SET error = excluded.error, failures = iif(excluded.error IS NULL, 0, max(failures, 1))",
+                params![workflow, trigger, error],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Pauses a trigger, or lets it go on, beginning anew: what came in between is not made up for. On disk when this
     /// returns. Blocking.
     ///
@@ -148,7 +186,7 @@ const COLUMNS: &str =
     "workflow, trigger, meaning, position, paused_at, looked_at, saw_at, found_at, failures, error";
 
 impl Reader {
-    /// Every trigger that was ever looked with, or paused, by workflow and name.
+    /// Every trigger that was ever served, or paused, by workflow and name.
     ///
     /// # Errors
     /// As the store gives them.
@@ -158,6 +196,21 @@ impl Reader {
         }
         let sql = format!("SELECT {COLUMNS} FROM triggers ORDER BY workflow, trigger");
         self.query_with(&sql, [], row)
+    }
+
+    /// When each trigger noticed something last, of those that did.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn noticed_last(&self) -> Result<BTreeMap<(String, String), Timestamp>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(BTreeMap::new());
+        }
+        let sql = "SELECT workflow, trigger, max(at) FROM occurrences GROUP BY workflow, trigger";
+        let rows = self.query_with(sql, [], |row| {
+            Ok(((row.get(0)?, row.get(1)?), Timestamp(row.get(2)?)))
+        })?;
+        Ok(rows.into_iter().collect())
     }
 
     /// One trigger, if the store knows it.

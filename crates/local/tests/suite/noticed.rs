@@ -74,6 +74,7 @@ fn one_key_is_one_run_whoever_says_it_again() {
         occurrence("b", "r4", "x"),
     ];
     let known = |same| Noted::Known {
+        reason: None,
         run: Some("r1".to_owned()),
         same,
     };
@@ -105,6 +106,10 @@ fn one_key_is_one_run_whoever_says_it_again() {
         .remove(0);
     store.pass(queued.id, "nobody wants it").expect("on disk");
     assert!(runs(folder.path()).is_empty());
+    let again = store.pass(queued.id, "nor anybody else");
+    assert!(!again.expect("readable"));
+    let why = reader(folder.path()).never_started(&queued.run);
+    assert_eq!(why.expect("readable").as_deref(), Some("nobody wants it"));
     let seen = reader(folder.path())
         .occurrences("w", "t", 10)
         .expect("readable");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use flow_engine::journal::HoldStarted;
 use flow_engine::run::approval::fields;
 use flow_engine::value::{Map, Value};
 use flow_engine::workflow::input::Input;
@@ -38,7 +39,7 @@ pub(super) struct Arguments {
     /// A field that is asked for, as name=value.
     #[arg(long = "field", value_name = "NAME=VALUE", value_parser = inputs::pair)]
     fields: Vec<(String, String)>,
-    /// Who decides; the name of the user if not given.
+    /// Who decides, as `to:` of the approval names people; the name of the user if not given.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Print as JSON.
@@ -134,6 +135,9 @@ fn show(waiting: &[Waiting], json: bool) {
         let about = paint(DIM, format!("{} {run}, since {since}", one.workflow));
         let _ = writeln!(text, "{} {about}", paint(BOLD, step));
         let _ = writeln!(text, "  {message}");
+        if let Some(who) = who_and_until(&one.started) {
+            let _ = writeln!(text, "  {who}");
+        }
         for field in fields(&one.started.arguments).unwrap_or_default() {
             let _ = writeln!(text, "  --field {}", in_words(&field));
         }
@@ -143,6 +147,23 @@ fn show(waiting: &[Waiting], json: bool) {
         anstream::eprintln!("nothing waits for a decision");
     }
     print(&text);
+}
+
+/// Who may decide, and until when.
+fn who_and_until(asked: &HoldStarted) -> Option<String> {
+    let to = asked.arguments.get("to").and_then(|to| match to {
+        Value::String(one) => Some(plain(one)),
+        Value::List(names) => {
+            let names = names.iter().filter_map(Value::as_str).map(plain);
+            Some(names.collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    });
+    let to = to.filter(|to| !to.is_empty());
+    let to = to.map(|to| format!("to {to}"));
+    let until = asked.deadline.map(|until| format!("until {until}"));
+    let both: Vec<String> = to.into_iter().chain(until).collect();
+    (!both.is_empty()).then(|| both.join(", "))
 }
 
 fn in_words(field: &Input) -> String {

@@ -1,15 +1,15 @@
 //! `flow cancel`: ends a run, in order or at once.
 
-use flow_local::store::Store;
+use flow_local::store::{Store, Waiting};
 
 use super::drive::{self, Shown};
 use super::resume::no_store;
-use super::{StoreArguments, follow, print_json};
+use super::{Folders, StoreArguments, follow, print_json};
 use crate::exit::{Exit, Trouble};
-use crate::host::order::Cancel;
+use crate::host::order::{Cancel, SecretTexts};
 use crate::host::{Backend, Driven};
 use crate::services;
-use crate::stored::{find, known};
+use crate::stored::{Found, known, look_up};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -29,10 +29,16 @@ pub(super) struct Arguments {
     store: StoreArguments,
 }
 
+/// Who asks.
+const BY: &str = "flow cancel";
+
 pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
-    let row = find(&reader, &arguments.run)?;
+    let row = match look_up(&reader, &arguments.run)? {
+        Found::Run(row) => row,
+        Found::Queued(waiting) => return dequeue(&arguments, &folders, waiting).await,
+    };
     let run = row.run.clone();
     if row.status == "cancelled" {
         anstream::eprintln!("run {run} is cancelled already");
@@ -49,7 +55,7 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
     let mut backend = Backend::attach(&folders.store).await?;
     let cancel = Cancel {
         run: run.clone(),
-        by: "flow cancel".to_owned(),
+        by: BY.to_owned(),
         hard: arguments.hard,
         secrets: secrets.to_texts(),
     };
@@ -83,4 +89,31 @@ pub(super) async fn cancel(arguments: Arguments) -> Result<Exit, Trouble> {
         Exit::Cancelled => Exit::Success,
         other => other,
     })
+}
+
+/// Cancels a run that has not begun.
+async fn dequeue(
+    arguments: &Arguments,
+    folders: &Folders,
+    Waiting { run, .. }: Waiting,
+) -> Result<Exit, Trouble> {
+    let mut backend = Backend::attach(&folders.store).await?;
+    let cancel = Cancel {
+        run: run.clone(),
+        by: BY.to_owned(),
+        hard: arguments.hard,
+        secrets: SecretTexts::new(),
+    };
+    backend.cancel(cancel).await?;
+    backend.close().await;
+    let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(folders))?;
+    let began = reader.run(&run)?.is_some();
+    if arguments.json {
+        print_json(&serde_json::json!({ "run": run, "cancel_asked": true, "began": began }));
+    } else if began {
+        anstream::eprintln!("run {run} has just begun, and is being cancelled");
+    } else {
+        anstream::eprintln!("run {run} was queued, and will not start");
+    }
+    Ok(Exit::Success)
 }

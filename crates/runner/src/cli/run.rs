@@ -115,7 +115,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         connectors,
     });
     let key = arguments.key.as_deref();
-    let (started_by, trigger) = match (event, waits_for) {
+    let names = starting::names(&given);
+    let (mut started_by, trigger) = match (event, waits_for) {
         (Some(event), _) => (by("manual", starts.as_ref(), key), event),
         (None, Some(trigger)) => {
             // The run itself gets connectors of its own: those that it pinned.
@@ -147,10 +148,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
     )
     .map_err(|error| refused(&workflow, &[error]))?;
     let inputs = inputs::store_files(&workflow, &given, &folders.project, &*blobs)?;
-    let run = match key {
-        Some(key) => id_of_key(&workflow.name, key),
-        None => new_id(),
-    };
+    let asked = waits_for.is_none().then_some(&trigger);
+    started_by.digest = key.map(|_| starting::digest(&names, &inputs, &started_by, asked));
+    let run = key.map_or_else(new_id, |key| id_of_key(&workflow.name, key));
     let start = Start {
         run: run.clone(),
         bundle,

@@ -1,5 +1,7 @@
 //! `flow runs` and `flow show`: what ran, what runs, and how one run stands.
 
+use std::path::Path;
+
 use std::fmt::Write;
 
 use flow_engine::duration::Millis;
@@ -8,7 +10,7 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::start::load;
-use flow_local::store::{Filter, Of, Reader, RunRow, Store};
+use flow_local::store::{Filter, Of, Reader, RunRow, Store, Waiting};
 
 use super::resume::no_store;
 use super::{StoreArguments, listed, print, print_json, spent};
@@ -18,10 +20,11 @@ use crate::host::owner::load_trouble;
 use crate::host::quarantine;
 use crate::load::check;
 use crate::services;
-use crate::show::rows::STATUSES;
+use crate::show::queued::{self, QUEUED};
+use crate::show::rows::ALL_STATUSES;
 use crate::show::style::{DIM, of_status, paint};
 use crate::show::{money, rows, summary, values};
-use crate::stored::find;
+use crate::stored::{Found, look_up};
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
@@ -31,7 +34,7 @@ pub(super) struct ListArguments {
     #[arg(short = 'n', long)]
     limit: Option<u32>,
     /// Only with this status; may be given several times.
-    #[arg(long, value_name = "STATUS", value_parser = STATUSES)]
+    #[arg(long, value_name = "STATUS", value_parser = ALL_STATUSES)]
     status: Vec<String>,
     /// Only of this workflow.
     #[arg(long, value_name = "NAME")]
@@ -85,19 +88,29 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     }
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?;
+    let waiting = match &reader {
+        Some(reader) => waiting(reader, arguments)?,
+        None => Vec::new(),
+    };
     if (arguments.cost || arguments.json)
-        && let Some(code) = for_programs(reader.as_ref(), arguments)?
+        && let Some(code) = for_programs(reader.as_ref(), &waiting, arguments)?
     {
         return Ok(code);
     }
+    for waiting in &waiting {
+        print(&queued::text(waiting, Store::is_owned(&folders.store)));
+    }
     let entries = match &reader {
         Some(reader) => {
-            let filter = filter(reader, arguments)?;
-            listed::entries(reader, &folders.store, filter, arguments.limit())?
+            tell_queued(reader, arguments)?;
+            entries(reader, &folders.store, arguments)?
         }
         None => Vec::new(),
     };
     if entries.is_empty() {
+        if !waiting.is_empty() {
+            return Ok(Exit::Success);
+        }
         let none = if arguments.filters() {
             "no run is of this kind"
         } else {
@@ -121,6 +134,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
 /// The runs one by one: what they cost, or as JSON. `None` if there is nothing to add up.
 fn for_programs(
     reader: Option<&Reader>,
+    waiting: &[Waiting],
     arguments: &ListArguments,
 ) -> Result<Option<Exit>, Trouble> {
     let rows = match reader {
@@ -134,7 +148,10 @@ fn for_programs(
                 None => spent::each(reader, &rows, arguments.json)?,
             }
         }
-        _ if arguments.json => print_json(&rows.iter().map(row_json).collect()),
+        _ if arguments.json => {
+            let queued = waiting.iter().map(queued::to_json);
+            print_json(&queued.chain(rows.iter().map(row_json)).collect());
+        }
         _ => return Ok(None),
     }
     Ok(Some(Exit::Success))
@@ -144,6 +161,11 @@ impl ListArguments {
     fn limit(&self) -> u32 {
         let usual = if self.by.is_some() { u32::MAX } else { 20 };
         self.limit.unwrap_or(usual)
+    }
+
+    /// Whether runs that have begun are not wanted.
+    fn asks_for_queued_alone(&self) -> bool {
+        !self.status.is_empty() && self.status.iter().all(|status| status == QUEUED)
     }
 
     /// Whether only some runs are wanted.
@@ -157,11 +179,55 @@ impl ListArguments {
     }
 }
 
+/// Runs that have begun, and backfills.
+fn entries(
+    reader: &Reader,
+    store: &Path,
+    arguments: &ListArguments,
+) -> Result<Vec<listed::Entry>, Trouble> {
+    if arguments.asks_for_queued_alone() {
+        return Ok(Vec::new());
+    }
+    listed::entries(reader, store, filter(reader, arguments)?, arguments.limit())
+}
+
+/// The runs asked for that have not begun: only who asks for them sees each.
+fn waiting(reader: &Reader, arguments: &ListArguments) -> Result<Vec<Waiting>, Trouble> {
+    if !arguments.status.iter().any(|status| status == QUEUED) {
+        return Ok(Vec::new());
+    }
+    let workflow = arguments.workflow.as_deref();
+    Ok(reader.waiting(workflow, arguments.limit())?)
+}
+
+/// Says that there are such runs to whoever sees all others.
+fn tell_queued(reader: &Reader, arguments: &ListArguments) -> Result<(), Trouble> {
+    let count: u64 = reader.queued_by_workflow()?.iter().map(|of| of.1).sum();
+    if count > 0 && !arguments.filters() {
+        let are = if count == 1 { "run is" } else { "runs are" };
+        let queued = format!("{count} {are} queued: `flow runs --status queued`");
+        anstream::eprintln!("{}", paint(DIM, queued));
+    }
+    Ok(())
+}
+
+/// One run that has not begun.
+pub(super) fn queued(waiting: &Waiting, is_served: bool, json: bool) {
+    if json {
+        print_json(&queued::to_json(waiting));
+    } else {
+        print(&queued::text(waiting, is_served));
+    }
+}
+
 /// The runs asked for, each with the run that started it.
 fn listed_one_by_one(
     reader: &Reader,
     arguments: &ListArguments,
 ) -> Result<Vec<(RunRow, Option<String>)>, Trouble> {
+    if arguments.asks_for_queued_alone() {
+        return Ok(Vec::new());
+    }
     let rows = reader.list(&filter(reader, arguments)?, arguments.limit())?;
     let with_parent = |row: RunRow| {
         let parent = reader.parent(&row.run)?;
@@ -207,7 +273,13 @@ pub(super) fn row_json((row, parent): &(RunRow, Option<String>)) -> serde_json::
 pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
-    let row = find(&reader, &arguments.run)?;
+    let row = match look_up(&reader, &arguments.run)? {
+        Found::Run(row) => row,
+        Found::Queued(waiting) => {
+            queued(&waiting, Store::is_owned(&folders.store), arguments.json);
+            return Ok(Exit::Success);
+        }
+    };
     let stored = load(&reader, &folders.store, row).map_err(|error| load_trouble(&error))?;
     let Some(report) = report(stored.events.iter().map(|(at, event)| (*at, event))) else {
         return Err(Trouble::new(

@@ -8,12 +8,13 @@ use flow_local::store::Store;
 use serde_json::json;
 
 use super::resume::no_store;
+use super::runs::queued;
 use super::{StoreArguments, print, print_json, triggers};
 use crate::exit::{Exit, Trouble};
 use crate::host::quarantine;
 use crate::show::style::{DIM, of_status, paint};
 use crate::show::why;
-use crate::stored::{find, known};
+use crate::stored::{Found, known, look_up};
 
 /// How much of what a trigger noticed is told.
 const NOTICED: u32 = 20;
@@ -35,12 +36,18 @@ pub(super) struct Arguments {
 
 pub(super) fn why(arguments: &Arguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
+    if let Some(trigger) = arguments.run.as_deref().filter(|name| name.contains('/')) {
+        return triggers::one(&folders, trigger, NOTICED, arguments.json);
+    }
     let reader = Store::reader(&folders.store)?.ok_or_else(|| no_store(&folders))?;
     let row = match &arguments.run {
-        Some(trigger) if trigger.contains('/') => {
-            return triggers::one(&reader, trigger, NOTICED, arguments.json);
-        }
-        Some(prefix) => find(&reader, prefix)?,
+        Some(prefix) => match look_up(&reader, prefix)? {
+            Found::Run(row) => row,
+            Found::Queued(waiting) => {
+                queued(&waiting, Store::is_owned(&folders.store), arguments.json);
+                return Ok(Exit::Success);
+            }
+        },
         None => reader.runs(1)?.pop().ok_or_else(|| no_store(&folders))?,
     };
     let owned = Store::is_owned(&folders.store);

@@ -104,12 +104,12 @@ fn say(run: &mut Run, step: &str, answer: Value) -> Result<(), Trouble> {
     run.handle(now(), answer).map_err(|error| {
         let message = format!("step `{step}`: {}", error.0);
         usage("run.answer", message)
-            .help("`flow approvals` shows what may be chosen, and which fields are asked for")
+            .help("`flow approvals` shows what may be chosen, who may choose, and which fields are asked for; `--by NAME` says who you are")
     })
 }
 
 /// That somebody answered already, if this is such an answer.
-fn answered(step: &str, value: &Value) -> Option<Trouble> {
+pub(crate) fn answered(step: &str, value: &Value) -> Option<Trouble> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let choice = text("choice")?;
     let by = text("by").map_or(String::new(), |by| format!(" by {by}"));

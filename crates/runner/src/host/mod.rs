@@ -2,10 +2,10 @@
 //! on `control.sock`.
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
-//! talk), [`answers`] (what people say to steps that wait), `backfills` (what becomes of their runs), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
+//! talk), [`answers`] (what people say to steps that wait), `backfills` (what becomes of their runs), [`queued`] (runs that have not begun), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
 //! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
 
-mod answers;
+pub(crate) mod answers;
 mod backfills;
 pub(crate) mod background;
 mod left_over;
@@ -13,6 +13,7 @@ mod listen;
 pub(crate) mod order;
 pub(crate) mod owner;
 pub(crate) mod quarantine;
+mod queued;
 mod remote;
 mod wire;
 

@@ -14,17 +14,15 @@ use flow_engine::time::Timestamp;
 use flow_engine::value::journal;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
-use flow_local::driver::{
-    Census, Decided, Driver, Hearer, Naps, Progress, Services, Taken, cancelled_by,
-};
+use flow_local::driver::{Census, Decided, Driver, Hearer, Naps, Services, Taken, cancelled_by};
 use flow_local::start::{self, LoadError, NewRun};
-use flow_local::store::{BlobFolder, NewEvent, Reader, RunRow, Store, TakeUp};
+use flow_local::store::{BlobFolder, NewEvent, Queued, Reader, RunRow, Store, TakeUp, Waiting};
 use flow_sandbox::{Config, Sandbox};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::listen::Listener;
 use super::order::{Cancel, Emit, Pause, Resume, SecretTexts, Start};
+use super::queued::Cancelled;
 use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
@@ -49,7 +47,13 @@ pub(crate) struct Owner {
     listener: Listener,
     /// What is done with a pause before whoever asked for it is told.
     on_pause: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// What is done with a run that is taken out of the queue.
+    pub(super) on_dequeue: OnceLock<OnDequeue>,
+    pub(super) cancelled: Cancelled,
 }
+
+/// Hears of a run that was queued and starts none, and why.
+pub(super) type OnDequeue = Box<dyn Fn(&Queued, &str) + Send + Sync>;
 
 impl Owner {
     /// Drives the runs of a store, and listens beside it. What a killed owner left running is ended first, and that is
@@ -64,6 +68,8 @@ impl Owner {
             taking: Mutex::new(()),
             listener: Listener::start(store.folder(), owner.clone()),
             on_pause: OnceLock::new(),
+            on_dequeue: OnceLock::new(),
+            cancelled: Cancelled::default(),
             store,
         }))
     }
@@ -82,12 +88,6 @@ impl Owner {
         self.sandbox.lock().await.as_ref().map(Sandbox::base_url)
     }
 
-    /// Starts a run of which nothing is on disk yet; what happens to it comes through the channel.
-    pub(crate) fn begin(&self, new: NewRun, services: Services) -> UnboundedReceiver<Progress> {
-        self.driver
-            .add(start::start(new, self.store.callbacks()), services)
-    }
-
     pub(crate) async fn start(
         &self,
         start: Start,
@@ -95,6 +95,7 @@ impl Owner {
     ) -> Result<Driven, Trouble> {
         let _taking = self.taking.lock().await;
         if self.row(&start.run)?.is_some() {
+            self.is_the_same(&start)?;
             return Ok(Driven::Exists);
         }
         self.may_go(&start.started_by)?;
@@ -121,6 +122,19 @@ impl Owner {
             budget: None,
         };
         Ok(self.drive(start::start(new, self.store.callbacks()), services))
+    }
+
+    /// Refuses a request under a key that another one had. What is not known of an older run is taken for the same.
+    fn is_the_same(&self, start: &Start) -> Result<(), Trouble> {
+        let first = self.reader()?.journal_page(&start.run, 0, 1)?.pop();
+        let before = match &first {
+            Some((_, Event::RunStarted(started))) => started.started_by.digest.as_ref(),
+            _ => None,
+        };
+        match (before, &start.started_by.digest) {
+            (Some(before), Some(digest)) if before != digest => Err(other_request(start)),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn resume(&self, resume: Resume) -> Result<Driven, Trouble> {
@@ -187,6 +201,12 @@ impl Owner {
             Decided::Stopping => return Err(stopping(&run)),
             Decided::NotDriven => {}
         }
+        if let Some(queued) = self.reader()?.queued_run(&run)? {
+            let Input::Cancel { by, hard } = asked else {
+                return Err(stopping(&run));
+            };
+            return self.cancel_queued(queued, &by, hard).await;
+        }
         let row = self.unfinished(&run)?;
         let goes = tokio::task::block_in_place(|| self.store.take_up(&run, false))?;
         let driven = async {
@@ -225,9 +245,10 @@ impl Owner {
         Ok(Driven::Told)
     }
 
-    /// Writes an event into the log: on disk when this returns.
+    /// Writes an event into the log, unless it is there: on disk when this returns. One of its key with other data is refused.
     pub(crate) fn emit(&self, emit: Emit) -> Result<Driven, Trouble> {
         let Emit { event, key, data } = emit;
+        let name = event.clone();
         let write = || {
             let data = spill(data, &*self.blobs()).map_err(|failure| {
                 Trouble::new(Exit::Unavailable, failure.code, failure.message)
@@ -239,10 +260,15 @@ impl Owner {
                 key: Some(key),
                 cause: None,
             };
-            self.store.emit(event).map_err(Trouble::from)
+            let before = self.store.emit(event).map_err(Trouble::from)?;
+            let before = before.and_then(|before| journal::from_str(&before).ok());
+            Ok::<_, Trouble>(before.is_none_or(|before| before == data))
         };
-        tokio::task::block_in_place(write)?;
-        Ok(Driven::Told)
+        if tokio::task::block_in_place(write)? {
+            Ok(Driven::Told)
+        } else {
+            Err(other_event(&name))
+        }
     }
 
     /// Does something with each pause before whoever asked for it is told. The first who wishes so is heard.
@@ -502,6 +528,13 @@ fn decide(
     Ok(())
 }
 
+/// That a run has not begun, and why not yet.
+pub(crate) fn queued(waiting: &Waiting) -> Trouble {
+    let message = format!("run {} is queued: it has not begun", waiting.run);
+    let trouble = Trouble::new(Exit::Usage, "run.queued", message);
+    trouble.help(format!("`flow why {}` says behind what", waiting.run))
+}
+
 pub(crate) fn ended(row: &RunRow) -> Trouble {
     let trouble = Trouble::new(
         Exit::Usage,
@@ -509,6 +542,22 @@ pub(crate) fn ended(row: &RunRow) -> Trouble {
         format!("run {} has {}", row.run, row.status),
     );
     trouble.help(format!("`flow show {}` shows how", row.run))
+}
+
+fn other_request(start: &Start) -> Trouble {
+    let key = start.started_by.key.as_deref().unwrap_or_default();
+    let message = format!(
+        "run {} was started under the key `{key}`, with other inputs or another event",
+        start.run
+    );
+    let trouble = Trouble::new(Exit::Usage, "run.key_conflict", message);
+    trouble.help("give each run that you want a key of its own")
+}
+
+fn other_event(event: &str) -> Trouble {
+    let message = format!("an event `{event}` of this key is in the log already, with other data");
+    let trouble = Trouble::new(Exit::Usage, "flow.key_conflict", message);
+    trouble.help("give each event that happened a key of its own")
 }
 
 fn goes_on(run: &str) -> Trouble {

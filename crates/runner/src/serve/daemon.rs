@@ -16,7 +16,7 @@ use flow_engine::value::{Value, journal};
 use flow_engine::workflow::trigger::Misfire;
 use flow_local::driver::Services;
 use flow_local::start::new_id;
-use flow_local::store::{Look, Noted, Notice, Occurrence, Outcome, StoreError};
+use flow_local::store::{Look, Noted, Notice, Occurrence, Outcome, Queued, StoreError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -32,6 +32,9 @@ use crate::host::Owner;
 
 /// A trigger: the names of its workflow and its own.
 pub(super) type Source = (Arc<str>, Arc<str>);
+
+/// How a run that was to start ended, or why there is none.
+pub(super) type Ended = Result<RunEnded, String>;
 
 /// What the parts of the daemon share.
 pub(super) struct Daemon {
@@ -52,7 +55,7 @@ pub(super) struct Daemon {
     paused: Mutex<HashSet<Source>>,
     wrong: Mutex<Vec<(PathBuf, String)>>,
     hooks: Mutex<Arc<Hooks>>,
-    awaited: Mutex<HashMap<String, oneshot::Sender<RunEnded>>>,
+    awaited: Mutex<HashMap<String, oneshot::Sender<Ended>>>,
 }
 
 impl Daemon {
@@ -239,7 +242,7 @@ impl Daemon {
     }
 
     /// Hears how a run that is about to start ends.
-    pub(super) fn await_end(&self, run: &str) -> oneshot::Receiver<RunEnded> {
+    pub(super) fn await_end(&self, run: &str) -> oneshot::Receiver<Ended> {
         let (sender, ended) = oneshot::channel();
         lock(&self.awaited).insert(run.to_owned(), sender);
         ended
@@ -253,8 +256,28 @@ impl Daemon {
     /// Tells whoever waits for it how a run ended.
     pub(super) fn tell_end(&self, run: &str, ended: &RunEnded) {
         if let Some(sender) = lock(&self.awaited).remove(run) {
-            let _ = sender.send(ended.clone());
+            let _ = sender.send(Ok(ended.clone()));
         }
+    }
+
+    /// Tells whoever waits for the end of a run that it does not start.
+    pub(super) fn tell_none(&self, run: &str, reason: &str) {
+        if let Some(sender) = lock(&self.awaited).remove(run) {
+            let _ = sender.send(Err(reason.to_owned()));
+        }
+    }
+
+    /// A run was taken out of the queue.
+    pub(super) fn dequeued(&self, queued: &Queued, reason: &str) {
+        let source: Source = (
+            queued.workflow.as_str().into(),
+            queued.trigger.as_str().into(),
+        );
+        let said = format!("starts no run: {reason}");
+        self.log
+            .say_of_run(Level::Info, &called(&source), Some(&queued.run), &said);
+        self.tell_none(&queued.run, reason);
+        let _ = self.queue.send(Word::Gone(queued.clone()));
     }
 
     /// What a trigger sees of the world.

@@ -11,9 +11,8 @@ use flow_engine::workflow::trigger::{Delivery, Verify};
 use flow_engine::workflow::{Starts, Stop, Tree, Workflow};
 use secrecy::ExposeSecret;
 
-use super::daemon::{Daemon, Source, called};
+use super::daemon::Source;
 use super::library::{Library, Loaded};
-use super::log::Level;
 use super::verify::{Algorithm, Check, Signature};
 use crate::secrets::EnvironmentSecrets;
 
@@ -44,7 +43,7 @@ impl Hook {
 pub(super) type Hooks = BTreeMap<String, Vec<Arc<Hook>>>;
 
 /// The table for what is served now.
-pub(super) fn table(daemon: &Daemon, library: &Library) -> Hooks {
+pub(super) fn table(library: &Library) -> Hooks {
     let mut table = Hooks::new();
     for loaded in library.workflows.values() {
         for trigger in loaded.triggers() {
@@ -53,13 +52,6 @@ pub(super) fn table(daemon: &Daemon, library: &Library) -> Hooks {
             };
             let source: Source = (loaded.workflow.name.clone(), trigger.name.clone());
             let check = check(&loaded.workflow, delivery);
-            if let Err(why) = &check {
-                daemon.log.say(
-                    Level::Error,
-                    &called(&source),
-                    &format!("takes no deliveries: {why}"),
-                );
-            }
             let hook = Hook {
                 source,
                 loaded: loaded.clone(),

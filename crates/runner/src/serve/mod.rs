@@ -4,7 +4,7 @@
 //! it was taken, and the row becomes a run. So a kill at any moment loses nothing and starts nothing twice.
 //!
 //! Read in this order: `listening` (where it is reached) with `certificate` and `places`, [`library`] (what is served) and `files` (when it changes), `daemon` (what the parts share), `queue`
-//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `events`, `hooks` with `verify` and `http`; `take_up`
+//! (from rows to runs), then who makes rows: `clock`, `polls`, `dropped`, `events`, `hooks` with `verify` and `http`; `known` (what the store knows of all of them); `take_up`
 //! (runs left over), `wake` (runs that wait for something) and `retention` (those that are old); `log`, `telemetry` and
 //! `supervisor` (who is told what); `send` with `sign` (deliveries made by hand).
 
@@ -16,6 +16,7 @@ mod events;
 mod files;
 mod hooks;
 mod http;
+mod known;
 mod library;
 mod listening;
 pub(crate) mod log;
@@ -112,6 +113,13 @@ pub(crate) async fn serve(
     ));
     let knows = Arc::downgrade(&daemon);
     owner.on_pause(move || knows.upgrade().iter().for_each(|daemon| daemon.paused()));
+    let knows = Arc::downgrade(&daemon);
+    owner.on_dequeue(move |queued, reason| {
+        knows
+            .upgrade()
+            .iter()
+            .for_each(|daemon| daemon.dequeued(queued, reason));
+    });
     daemon.read_paused()?;
     if let Some(sandbox) = owner.sandbox_url().await {
         log.say(
@@ -282,7 +290,9 @@ fn read_anew(daemon: &Daemon, folder: &Path, world: &World, says: bool) {
     if new.is_empty() && changed.is_empty() && gone.is_empty() {
         return;
     }
-    daemon.set_hooks(hooks::table(daemon, &library));
+    let hooks = hooks::table(&library);
+    known::make_known(daemon, &library, &hooks);
+    daemon.set_hooks(hooks);
     daemon.library.send_replace(Arc::new(library));
     let _ = daemon.queue.send(Word::Look);
 }
@@ -304,6 +314,9 @@ fn overview(daemon: &Daemon) {
     );
     for loaded in library.workflows.values() {
         for trigger in loaded.triggers() {
+            if !known::works(daemon, loaded, trigger) {
+                continue;
+            }
             let source = (loaded.workflow.name.clone(), trigger.name.clone());
             let timetable = loaded.timetables.get(&trigger.name);
             let how = match timetable.and_then(|timetable| timetable.next_after(now())) {

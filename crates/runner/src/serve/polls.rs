@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Source, called};
+use super::known::does_not_look;
 use super::library::{Library, Loaded};
 use super::log::Level;
 use super::queue::services_of;
@@ -81,11 +82,7 @@ fn groups(daemon: &Daemon, library: &Library) -> BTreeMap<String, Vec<Poller>> {
                 Ok((connection, poller)) => {
                     groups.entry(connection).or_default().push(poller);
                 }
-                Err(why) => daemon.log.say(
-                    Level::Error,
-                    &called(&source),
-                    &format!("does not look: {why}"),
-                ),
+                Err(why) => does_not_look(daemon, &source, &why),
             }
         }
     }

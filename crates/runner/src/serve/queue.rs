@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use flow_engine::journal::{Event, StartedBy};
 use flow_engine::time::Timestamp;
-use flow_engine::value::{Value, journal};
+use flow_engine::value::{Map, Value, journal};
+use flow_engine::workflow::Trigger;
+use flow_engine::workflow::input::InputError;
 use flow_local::clock::now;
 use flow_local::driver::{Progress, Services, Word as Awaits};
 use flow_local::start::NewRun;
@@ -37,6 +39,8 @@ pub(super) enum Word {
     Waits,
     /// It goes on.
     GoesOn,
+    /// A run that was queued was cancelled.
+    Gone(Queued),
     /// Something may start that could not: what is served has changed, or another run has ended.
     Look,
 }
@@ -66,7 +70,7 @@ pub(super) async fn start_queued(
     } {
         let mut next = Some(word);
         while let Some(word) = next {
-            queue.take(word);
+            queue.take(&daemon, word);
             next = words.try_recv().ok();
         }
         queue.start(&daemon);
@@ -96,7 +100,7 @@ struct OfWorkflow {
 }
 
 impl Queue {
-    fn take(&mut self, word: Word) {
+    fn take(&mut self, daemon: &Daemon, word: Word) {
         match word {
             Word::Queued(workflow) => {
                 let read = self.read.get(&workflow).copied().unwrap_or(0);
@@ -109,7 +113,29 @@ impl Queue {
             Word::Over { held } => self.driven = self.driven.saturating_sub(usize::from(held)),
             Word::Waits => self.driven = self.driven.saturating_sub(1),
             Word::GoesOn => self.driven += 1,
+            Word::Gone(queued) => self.forget(daemon, &queued),
             Word::Look => {}
+        }
+    }
+
+    /// A run that is not about to begin never will; one that is hears of it then.
+    fn forget(&mut self, daemon: &Daemon, queued: &Queued) {
+        let of = self.of.get_mut(&*queued.workflow);
+        let waits = match of {
+            Some(of) => {
+                let at = of.next.iter().position(|next| next.id == queued.id);
+                at.and_then(|at| of.next.remove(at)).is_some() || queued.id > of.read
+            }
+            None => self.read.get(&*queued.workflow) < Some(&queued.id),
+        };
+        if !waits {
+            return;
+        }
+        daemon.owner.is_forgotten(&queued.run);
+        if queued.due.is_some() {
+            daemon.count(&source_of(queued), |going| {
+                going.waiting = going.waiting.saturating_sub(1);
+            });
         }
     }
 
@@ -219,8 +245,14 @@ fn begin(daemon: &Arc<Daemon>, loaded: Arc<Loaded>, queued: Queued) {
             }
             Ok((new, services)) => {
                 let run = new.run.clone();
-                let progress = daemon.owner.begin(new, services);
-                attend(&daemon, &source, &run, progress, true).await
+                if let Some(progress) = daemon.owner.begin(new, services) {
+                    attend(&daemon, &source, &run, progress, true).await
+                } else {
+                    daemon.count(&source, |going| {
+                        going.started = going.started.saturating_sub(1);
+                    });
+                    true
+                }
             }
         };
         let _ = daemon.queue.send(Word::Over { held });
@@ -254,24 +286,8 @@ fn prepare(
         causes: queued.causes,
         ..StartedBy::default()
     };
-    let given = flow_engine::value::Map::new();
-    let given = inputs::of_trigger(
-        workflow,
-        trigger,
-        given,
-        &started_by,
-        &payload,
-        &*daemon.owner.blobs(),
-    )
-    .map_err(|error| format!("[{}] {error}", error.code))?;
-    if let Some(error) = inputs::missing(workflow, &given) {
-        return Err(format!("[{}] {error}", error.code));
-    }
-    let given = inputs::with_defaults(workflow, &given);
-    let store = daemon.owner.store().folder();
-    if let Some(error) = inputs::file_outside(workflow, &given, &daemon.project, store) {
-        return Err(format!("[{}] {error}", error.code));
-    }
+    let given = given(daemon, loaded, trigger, &started_by, &payload)
+        .map_err(|error| format!("[{}] {error}", error.code))?;
     let given = inputs::store_files(workflow, &given, &daemon.project, &*daemon.owner.blobs())
         .map_err(|trouble| super::library::said(&trouble))?;
     let services = services_of(daemon, loaded, &given, false)?;
@@ -293,11 +309,33 @@ fn prepare(
     Ok((new, services))
 }
 
+/// The inputs of a run that a trigger starts: what it gives and defaults, or what does not fit. Blocking where a file is named.
+pub(super) fn given(
+    daemon: &Daemon,
+    loaded: &Loaded,
+    trigger: &Trigger,
+    started_by: &StartedBy,
+    payload: &Value,
+) -> Result<Map, InputError> {
+    let workflow = &loaded.workflow;
+    let blobs = daemon.owner.blobs();
+    let given = inputs::of_trigger(workflow, trigger, Map::new(), started_by, payload, &*blobs)?;
+    if let Some(error) = inputs::missing(workflow, &given) {
+        return Err(error);
+    }
+    let given = inputs::with_defaults(workflow, &given);
+    let store = daemon.owner.store().folder();
+    match inputs::file_outside(workflow, &given, &daemon.project, store) {
+        Some(error) => Err(error),
+        None => Ok(given),
+    }
+}
+
 /// What a run or a look of a workflow needs, with its secrets.
 pub(super) fn services_of(
     daemon: &Daemon,
     loaded: &Loaded,
-    inputs: &flow_engine::value::Map,
+    inputs: &Map,
     looks: bool,
 ) -> Result<Services, String> {
     let secrets = services::look_up_secrets(&loaded.workflow, inputs, daemon.sandbox, looks);
@@ -315,10 +353,11 @@ fn pass(daemon: &Daemon, source: &Source, queued: &Queued, reason: &str) {
         &format!("starts no run: {reason}"),
     );
     let passed = tokio::task::block_in_place(|| daemon.owner.store().pass(queued.id, reason));
-    if let Err(error) = passed {
-        daemon
+    match passed {
+        Ok(_) => daemon.tell_none(&queued.run, reason),
+        Err(error) => daemon
             .log
-            .say(Level::Error, &called(source), &error.to_string());
+            .say(Level::Error, &called(source), &error.to_string()),
     }
 }
 

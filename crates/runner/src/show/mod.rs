@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod money;
 pub(crate) mod plain;
 pub(crate) mod plan;
+pub(crate) mod queued;
 pub(crate) mod rows;
 pub(crate) mod sarif;
 pub(crate) mod style;

@@ -5,7 +5,9 @@ use flow_engine::time::Timestamp;
 use flow_local::store::{RunRow, Seen, TriggerRow};
 use serde_json::{Value, json};
 
-/// How runs stand.
+use super::queued::QUEUED;
+
+/// How runs stand that have begun.
 pub(crate) const STATUSES: [&str; 7] = [
     "running",
     "waiting",
@@ -14,6 +16,18 @@ pub(crate) const STATUSES: [&str; 7] = [
     "succeeded",
     "failed",
     "cancelled",
+];
+
+/// How runs stand, begun or not.
+pub(crate) const ALL_STATUSES: [&str; 8] = [
+    QUEUED,
+    STATUSES[0],
+    STATUSES[1],
+    STATUSES[2],
+    STATUSES[3],
+    STATUSES[4],
+    STATUSES[5],
+    STATUSES[6],
 ];
 
 /// A run, with the run that started it.
@@ -31,9 +45,10 @@ pub(crate) fn run(row: &RunRow, parent: Option<&str>) -> Value {
     })
 }
 
-/// A trigger, as the store knows it.
-pub(crate) fn trigger(row: &TriggerRow) -> Value {
+/// A trigger, as the store knows it, with when it noticed something last.
+pub(crate) fn trigger(row: &TriggerRow, noticed: Option<Timestamp>) -> Value {
     json!({
+        "noticed_at": time(noticed),
         "workflow": row.workflow, "trigger": row.trigger, "paused_at": time(row.paused_at),
         "looked_at": time(row.looked_at), "looked_well_at": time(row.saw_at), "found_at": time(row.found_at),
         "failures": row.failures, "error": row.error,

@@ -46,7 +46,13 @@ fn w1_a_run_waits_for_a_person_and_takes_the_first_answer() {
     let id = waiting(folder);
     let (_, shown, _) = run(folder, &["approve"]);
     let typed = format!("flow approve {id} ask send|wait");
-    for words in ["Send this?", &typed, "--field amount=INTEGER", "a reason"] {
+    for words in [
+        "Send this?",
+        "to ada, bo, until 20",
+        &typed,
+        "--field amount=INTEGER",
+        "a reason",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let (_, why, _) = run(folder, &["why", &id]);
@@ -59,6 +65,12 @@ fn w1_a_run_waits_for_a_person_and_takes_the_first_answer() {
         &[&id, "nothing", "send"],
         "run.not_awaited",
         "no step `nothing`",
+    );
+    refused(
+        folder,
+        &[&id, "send"],
+        "run.answer",
+        &format!("`flow approve {id} ask send` chooses it"),
     );
     refused(
         folder,
@@ -91,6 +103,7 @@ fn w1_a_run_waits_for_a_person_and_takes_the_first_answer() {
     assert_eq!(stdout, "choice: send\nby: ada\namount: 7\ncomment: go\n");
     assert!(stderr.contains(&typed), "{stderr}");
     refused(folder, &ada, "run.answered", "`send` by ada at 20");
+    refused(folder, &[&id], "run.answered", "`send` by ada at 20");
     assert!(listed(folder).is_empty());
 }
 

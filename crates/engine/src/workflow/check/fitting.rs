@@ -184,6 +184,16 @@ impl Checker<'_> {
             }
             return;
         }
+        if let (Some(members), Type::Map(wanted), Type::Record(given)) =
+            (tree.members(), wanted, found)
+        {
+            for (key, member) in members {
+                if let Some(found) = given.fields.get(key) {
+                    self.fits(wanted, &found.ty, member, &format!("{name}.{key}"));
+                }
+            }
+            return;
+        }
         // Where a secret may stand is judged by the place.
         if holds_secret(found) {
             return;

@@ -10,9 +10,10 @@ use axum::http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow_engine::expr::Scope;
-use flow_engine::journal::RunEnded;
+use flow_engine::journal::{RunEnded, StartedBy};
 use flow_engine::run::Values;
 use flow_engine::value::{Hash, Map, Value, journal, json};
+use flow_engine::workflow::input::InputError;
 use flow_engine::workflow::{Bare, Stop};
 use flow_local::clock::now;
 use flow_local::start::new_id;
@@ -20,10 +21,13 @@ use flow_local::store::{Noted, Occurrence, Outcome};
 use serde_json::json as object;
 
 use super::answer::Problem;
+use super::api::trouble::refused as refused_inputs;
 use super::body::{BODY_BYTES_MAX, Unread, media, whole};
 use super::{World, nothing_here, stopping};
+use crate::inputs;
 use crate::serve::daemon::Daemon;
 use crate::serve::hooks::Hook;
+use crate::serve::queue::given;
 use crate::serve::verify::{Check, Refusal, verify};
 use crate::show::values;
 
@@ -148,7 +152,7 @@ async fn to_one(
         .map_err(|refusal| refused(&refusal))?;
     let payload = payload(hook, check, delivered)?;
     let id = match &hook.delivery().dedupe {
-        Some(dedupe) => Some(of_trigger(hook, dedupe, &payload)?),
+        Some(dedupe) => of_trigger(hook, dedupe, &payload)?,
         None => id,
     };
     let is_let_through = daemon
@@ -158,6 +162,10 @@ async fn to_one(
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook.where", message)
         })?;
     let run = new_id();
+    let key = id.unwrap_or_else(|| run.clone());
+    if is_let_through {
+        fits(daemon, hook, &key, &payload)?;
+    }
     let outcome = if is_let_through {
         Outcome::Queued { run: run.clone() }
     } else {
@@ -168,7 +176,7 @@ async fn to_one(
     let waits = hook.delivery().respond.filter(|_| is_let_through);
     let ended = waits.map(|_| daemon.await_end(&run));
     let occurrence = Occurrence {
-        key: id.unwrap_or_else(|| run.clone()),
+        key,
         at: now(),
         due: None,
         payload: recorded(daemon, payload, delivered.body.len())
@@ -201,7 +209,10 @@ async fn to_one(
                 message,
             ))
         }
-        (Some(Noted::Known { run, .. }), _) => Ok(answer(run)),
+        (Some(Noted::Known { run, reason, .. }), _) => Ok(Answer {
+            reason,
+            ..answer(run)
+        }),
         (_, Outcome::Passed { reason }) => Ok(Answer {
             reason: Some(reason),
             ..answer(None)
@@ -220,12 +231,44 @@ async fn to_one(
                 }
                 _ => None,
             };
-            Ok(Answer {
-                ended,
-                ..answer(Some(run))
+            Ok(match ended.transpose() {
+                Ok(ended) => Answer {
+                    ended,
+                    ..answer(Some(run))
+                },
+                Err(reason) => Answer {
+                    reason: Some(reason),
+                    ..answer(None)
+                },
             })
         }
     }
+}
+
+/// Refuses what does not fit the inputs that the trigger gives: no run could begin with it.
+fn fits(daemon: &Daemon, hook: &Hook, key: &str, payload: &Value) -> Result<(), Problem> {
+    let trigger = &hook.loaded.workflow.triggers[&hook.source.1];
+    let started_by = StartedBy {
+        name: Some(trigger.name.to_string()),
+        kind: trigger.starts.kind().to_owned(),
+        key: Some(key.to_owned()),
+        ..StartedBy::default()
+    };
+    let given = || given(daemon, &hook.loaded, trigger, &started_by, payload);
+    let given = if inputs::takes_files(&hook.loaded.workflow) {
+        tokio::task::block_in_place(given)
+    } else {
+        given()
+    };
+    let Err(error) = given else {
+        return Ok(());
+    };
+    // Whether a file is there is not told to whoever is outside.
+    let message = match error.code {
+        "input.file" => "it is no file of the project folder".to_owned(),
+        _ => error.message,
+    };
+    Err(refused_inputs(&[InputError { message, ..error }]))
 }
 
 /// A payload as it is recorded. Only a large one writes a file.
@@ -350,8 +393,9 @@ pub(super) fn content(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem
     }
 }
 
-/// What repeated deliveries of one event have in common.
-fn of_trigger(hook: &Hook, dedupe: &Bare, payload: &Value) -> Result<String, Problem> {
+/// What repeated deliveries of one event have in common; none if this one has no id. A text that could be another value is
+/// written with its quotes: 7 and "7" are two.
+fn of_trigger(hook: &Hook, dedupe: &Bare, payload: &Value) -> Result<Option<String>, Problem> {
     let workflow = &hook.loaded.workflow;
     let values = Values {
         trigger: payload.clone(),
@@ -361,8 +405,11 @@ fn of_trigger(hook: &Hook, dedupe: &Bare, payload: &Value) -> Result<String, Pro
         .eval(&Scope::new(&values), &workflow.source)
         .map_err(Stop::into_failure);
     match key {
-        Ok(Value::String(text)) => Ok(text.to_string()),
-        Ok(other) => Ok(journal::to_string(&other)),
+        Ok(Value::Null) => Ok(None),
+        Ok(Value::String(text)) if json::parse(text.as_bytes()).is_err() => {
+            Ok(Some(text.to_string()))
+        }
+        Ok(other) => Ok(Some(journal::to_string(&other))),
         Err(failure) => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "webhook.dedupe",

@@ -7,6 +7,7 @@ mod events;
 #[cfg(unix)]
 mod listening;
 mod polls;
+mod queued;
 mod requests;
 mod schedules;
 mod sent;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use axum::response::Response;
 use flow_engine::journal::Resolution;
 use flow_engine::money::{Amount, nano_of};
 use flow_engine::value::Value;
@@ -22,19 +23,26 @@ use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Run, Tried};
 use crate::serve::log::Level;
 use crate::services;
-use crate::stored::{find, known};
+use crate::stored::{Found, find, known, look_up};
 
 /// `POST /runs/{run}/cancel`
 pub(in crate::serve::http) fn cancel(ask: Ask<Run>) -> Tried {
     Box::pin(async move {
-        let (row, secrets) = super::read(&ask.world, |reader| {
-            let row = find(reader, ask.part("run"))?;
+        let found = super::read(&ask.world, |reader| {
+            let row = match look_up(reader, ask.part("run"))? {
+                Found::Run(row) => row,
+                Found::Queued(waiting) => return Ok(Err(waiting.run)),
+            };
             if row.has_ended() {
-                return Ok((row, None));
+                return Ok(Ok((row, None)));
             }
             let secrets = secrets_to_end(&ask, reader, &row)?;
-            Ok((row, Some(secrets)))
+            Ok(Ok((row, Some(secrets))))
         })?;
+        let (row, secrets) = match found {
+            Ok(found) => found,
+            Err(queued) => return dequeue(&ask, queued).await,
+        };
         let told = json!({ "run": row.run });
         let Some(secrets) = secrets else {
             return match row.status.as_str() {
@@ -52,7 +60,7 @@ pub(super) async fn end(ask: &Ask<Run>, row: &RunRow, secrets: SecretTexts) -> R
     let daemon = &ask.world.daemon;
     let cancel = Cancel {
         run: row.run.clone(),
-        by: format!("the token `{}`", ask.caller.name),
+        by: by(ask),
         hard: ask.says("hard"),
         secrets,
     };
@@ -77,6 +85,24 @@ pub(super) fn secrets_to_end(
     // What is undone may need secrets; that one is missing must not keep anybody from ending a run.
     let secrets = services::secrets_at_hand(&known.workflow, &inputs.unwrap_or_default());
     Ok(secrets.to_texts())
+}
+
+/// Cancels a run that has not begun.
+async fn dequeue(ask: &Ask<Run>, run: String) -> Result<Response, Problem> {
+    let told = json!({ "run": run });
+    let cancel = Cancel {
+        run,
+        by: by(ask),
+        hard: ask.says("hard"),
+        secrets: SecretTexts::new(),
+    };
+    let cancelled = ask.world.daemon.owner.cancel(cancel).await;
+    cancelled.map_err(|trouble| problem(&trouble))?;
+    Ok(super::json(StatusCode::ACCEPTED, &told))
+}
+
+fn by(ask: &Ask<Run>) -> String {
+    format!("the token `{}`", ask.caller.name)
 }
 
 /// `POST /runs/{run}/resume`

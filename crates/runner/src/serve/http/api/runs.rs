@@ -4,15 +4,16 @@ use axum::http::StatusCode;
 use flow_engine::report::{Report, StepState, report};
 use flow_local::clock::now;
 use flow_local::start::load;
-use flow_local::store::{Filter, Of};
+use flow_local::store::{Filter, Of, Waiting};
 use serde_json::{Value, json};
 
 use super::LIMIT;
 use crate::backfills;
 use crate::host::owner::load_trouble;
 use crate::serve::http::route::{Ask, Read, Tried};
+use crate::show::queued::{QUEUED, reason};
 use crate::show::{rows, summary, why};
-use crate::stored::{find, known};
+use crate::stored::{Found, find, known, look_up};
 
 /// How many failures of its steps a run is shown with.
 const FAILURES_MAX: usize = 10;
@@ -57,7 +58,10 @@ pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
 pub(in crate::serve::http) fn one(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         let run = super::read(&ask.world, |reader| {
-            let row = find(reader, ask.part("run"))?;
+            let row = match look_up(reader, ask.part("run"))? {
+                Found::Run(row) => row,
+                Found::Queued(waiting) => return Ok(queued(&waiting, ask.world.daemon.sandbox)),
+            };
             let folder = ask.world.daemon.owner.store().folder();
             let parent = reader.parent(&row.run)?;
             let costs = reader.costs_of_all(&row.run)?;
@@ -85,7 +89,16 @@ pub(in crate::serve::http) fn one(ask: Ask<Read>) -> Tried {
 pub(in crate::serve::http) fn why(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         let found = super::read(&ask.world, |reader| {
-            let row = find(reader, ask.part("run"))?;
+            let row = match look_up(reader, ask.part("run"))? {
+                Found::Run(row) => row,
+                Found::Queued(waiting) => {
+                    let words = reason(&waiting, true);
+                    let mut form = json!({ "run": waiting.run, "status": QUEUED, "deaths": null });
+                    form["steps"] = json!([]);
+                    form["queued"] = words.into();
+                    return Ok(form);
+                }
+            };
             let (run, status) = (row.run.clone(), row.status.clone());
             let deaths = reader.quarantined()?.remove(&run);
             let known = known(reader, ask.world.daemon.owner.store().folder(), row)?;
@@ -93,6 +106,17 @@ pub(in crate::serve::http) fn why(ask: Ask<Read>) -> Tried {
             Ok(json!({ "run": run, "status": status, "deaths": deaths, "steps": steps }))
         })?;
         Ok(super::json(StatusCode::OK, &found))
+    })
+}
+
+/// A run that has not begun: nothing of it is known but what is to start it.
+fn queued(waiting: &Waiting, sandbox: bool) -> Value {
+    json!({
+        "run": waiting.run, "workflow": waiting.workflow, "status": QUEUED, "sandbox": sandbox,
+        "started_at": null, "ended_at": null, "waits_for": null, "parent": null, "inputs": null,
+        "trigger": null, "outputs": null, "costs": null, "retry_of": null, "version": null,
+        "events": 0, "failures": [],
+        "queued_at": waiting.at.to_string(), "behind": waiting.behind,
     })
 }
 

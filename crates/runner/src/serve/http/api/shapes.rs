@@ -6,7 +6,7 @@ use crate::serve::http::shape::Shape::{
     Word,
 };
 use crate::serve::http::shape::{Shape, has, may};
-use crate::show::rows::STATUSES;
+use crate::show::rows::ALL_STATUSES;
 
 /// How large numbers of answers may be.
 pub(super) const MANY: u64 = i64::MAX as u64;
@@ -33,6 +33,7 @@ const COSTS: &str = "What its calls cost: the sum, and by model.";
 static STRING: Shape = Shape::String;
 static TIME: Shape = Time;
 static RUN: Shape = Run;
+static HASH: Shape = Hash;
 pub(super) static ANY: Shape = Any;
 static NAME: Shape = Text(NAME_CHARS_MAX);
 
@@ -179,8 +180,8 @@ static RUN_ROW: Shape = Named(
     &Object(&[
         has("run", Run, ""),
         has("workflow", TEXT, ""),
-        has("status", Word(&STATUSES), ""),
-        has("started_at", Time, ""),
+        has("status", Word(&ALL_STATUSES), ""),
+        has("started_at", TIME_OR_NULL, "Null while it is queued."),
         has("ended_at", TIME_OR_NULL, ""),
         has("waits_for", TEXT_OR_NULL, ""),
         has("sandbox", Boolean, ""),
@@ -207,7 +208,17 @@ pub(in crate::serve::http) static RUN_SHOWN: Shape = Named(
             has("outputs", Any, ""),
             has("costs", Any, COSTS),
             has("retry_of", RUN_OR_NULL, "The run that it tries again."),
-            has("version", Hash, "Of everything that it pins."),
+            has(
+                "version",
+                Nullable(&HASH),
+                "Of everything that it pins; null while it is queued.",
+            ),
+            may("queued_at", Time, "Since when it is queued."),
+            may(
+                "behind",
+                NUMBER,
+                "How many runs of its workflow start before it.",
+            ),
             has("events", NUMBER, "How many events its journal has."),
             has(
                 "failures",
@@ -225,7 +236,7 @@ static FAILED: Shape = Object(&[
 
 pub(in crate::serve::http) static WHY: Shape = Object(&[
     has("run", Run, ""),
-    has("status", Word(&STATUSES), ""),
+    has("status", Word(&ALL_STATUSES), ""),
     has(
         "deaths",
         Any,
@@ -236,6 +247,7 @@ pub(in crate::serve::http) static WHY: Shape = Object(&[
         List(&REASONS),
         "Steps that did not simply succeed.",
     ),
+    may("queued", TEXT, "Why it has not begun."),
 ]);
 
 static REASONS: Shape = Object(&[
@@ -365,8 +377,17 @@ static TRIGGER: Shape = Named(
         has("looked_at", TIME_OR_NULL, ""),
         has("looked_well_at", TIME_OR_NULL, ""),
         has("found_at", TIME_OR_NULL, ""),
+        has(
+            "noticed_at",
+            TIME_OR_NULL,
+            "When it noticed something last, if that is still known.",
+        ),
         has("failures", NUMBER, "How many looks in a row have failed."),
-        has("error", TEXT_OR_NULL, "Why the last one did."),
+        has(
+            "error",
+            TEXT_OR_NULL,
+            "Why the last one did; or why it does not look, or takes no deliveries.",
+        ),
         has(
             "served",
             Boolean,

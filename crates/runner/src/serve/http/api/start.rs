@@ -131,7 +131,8 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
     let secrets = services::look_up_secrets(workflow, &given, daemon.sandbox, false);
     let secrets = secrets.map_err(|missing| unset(&missing))?;
     let key = ask.text("key");
-    let started_by = starting::by("manual", trigger.as_ref(), key);
+    let mut started_by = starting::by("manual", trigger.as_ref(), key);
+    let names = starting::names(&given);
     let event = event.unwrap_or_else(|| Value::map::<&str>([]));
     let blobs = daemon.owner.blobs();
     let all = starting::with_trigger(
@@ -149,6 +150,7 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
     }
     let all = inputs::store_files(workflow, &all, project, &*blobs);
     let all = all.map_err(|trouble| problem(&trouble))?;
+    started_by.digest = key.map(|_| starting::digest(&names, &all, &started_by, Some(&event)));
     Ok(Start {
         run: key.map_or_else(new_id, |key| id_of_key(&workflow.name, key)),
         bundle: loaded.bundle.clone(),

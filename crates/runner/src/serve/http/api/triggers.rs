@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::Trigger;
 use flow_local::clock::now;
-use flow_local::store::TriggerRow;
+use flow_local::store::{Reader, TriggerRow};
 use serde_json::{Value, json};
 
 use super::trouble::problem;
 use super::{LIMIT, page};
+use crate::exit::Trouble;
 use crate::host::order::Pause;
 use crate::serve::described;
 use crate::serve::http::World;
@@ -21,14 +22,28 @@ use crate::serve::library::Loaded;
 use crate::serve::log::Level;
 use crate::show::rows;
 
+/// A trigger as the store knows it, with when it noticed something last.
+pub(super) type Row = (TriggerRow, Option<Timestamp>);
+
+/// Every trigger that the store knows.
+pub(super) fn known(reader: &Reader) -> Result<Vec<Row>, Trouble> {
+    let noticed = reader.noticed_last()?;
+    let rows = reader.triggers()?.into_iter();
+    let with = |row: TriggerRow| {
+        let last = noticed.get(&(row.workflow.clone(), row.trigger.clone()));
+        (row, last.copied())
+    };
+    Ok(rows.map(with).collect())
+}
+
 /// `GET /triggers`: those that are served, and those that the store remembers.
 pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         let wanted = ask.query("workflow");
-        let known = super::read(&ask.world, |reader| Ok(reader.triggers()?))?;
+        let known = super::read(&ask.world, known)?;
         let mut all: BTreeMap<String, Value> = BTreeMap::new();
-        for row in &known {
-            all.insert(key(&row.workflow, &row.trigger), remembered(row));
+        for (row, noticed) in &known {
+            all.insert(key(&row.workflow, &row.trigger), remembered(row, *noticed));
         }
         for loaded in ask.world.daemon.now_served().workflows.values() {
             for trigger in loaded.workflow.triggers.values() {
@@ -122,11 +137,13 @@ fn found<C>(ask: &Ask<C>) -> Result<Value, Problem> {
     let limit = ask.number("limit", LIMIT);
     let (known, seen) = super::read(&ask.world, |reader| {
         let known = reader.trigger(workflow, trigger)?;
-        Ok((known, reader.occurrences(workflow, trigger, limit)?))
+        let seen = reader.occurrences(workflow, trigger, limit)?;
+        let noticed = seen.first().map(|seen| seen.at);
+        Ok((known.map(|row| (row, noticed)), seen))
     })?;
     let mut form = match (in_library(&ask.world, workflow, trigger), &known) {
         (Some((loaded, trigger)), _) => served(known.as_slice(), &loaded, &trigger),
-        (None, Some(row)) => remembered(row),
+        (None, Some((row, noticed))) => remembered(row, *noticed),
         (None, None) => return Err(unknown(ask)),
     };
     form["noticed"] = seen.iter().map(rows::seen).collect();
@@ -150,18 +167,19 @@ fn key(workflow: &str, trigger: &str) -> String {
 }
 
 /// A trigger of a workflow that is served.
-pub(super) fn served(known: &[TriggerRow], loaded: &Loaded, trigger: &Trigger) -> Value {
-    let is_it = |row: &&TriggerRow| row.workflow == loaded.name() && *row.trigger == *trigger.name;
+pub(super) fn served(known: &[Row], loaded: &Loaded, trigger: &Trigger) -> Value {
+    let is_it = |(row, _): &&Row| row.workflow == loaded.name() && *row.trigger == *trigger.name;
     let new = || TriggerRow {
         workflow: loaded.name().to_owned(),
         trigger: trigger.name.to_string(),
         ..TriggerRow::default()
     };
-    let row = known.iter().find(is_it).cloned().unwrap_or_else(new);
+    let found = known.iter().find(is_it).cloned();
+    let (row, noticed) = found.unwrap_or_else(|| (new(), None));
     let next = loaded.timetables.get(&trigger.name);
     let next = next.and_then(|timetable| timetable.next_after(now()));
     let goes = trigger.enabled && row.paused_at.is_none();
-    let mut form = rows::trigger(&row);
+    let mut form = rows::trigger(&row, noticed);
     form["served"] = true.into();
     form["enabled"] = trigger.enabled.into();
     form["kind"] = trigger.starts.word().into();
@@ -171,8 +189,8 @@ pub(super) fn served(known: &[TriggerRow], loaded: &Loaded, trigger: &Trigger) -
 }
 
 /// One of a workflow that is not served any more.
-fn remembered(row: &TriggerRow) -> Value {
-    let mut form = rows::trigger(row);
+fn remembered(row: &TriggerRow, noticed: Option<Timestamp>) -> Value {
+    let mut form = rows::trigger(row, noticed);
     form["served"] = false.into();
     for name in ["enabled", "kind", "words", "next"] {
         form[name] = Value::Null;

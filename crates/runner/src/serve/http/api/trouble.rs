@@ -29,7 +29,7 @@ pub(in crate::serve::http) fn problem(trouble: &Trouble) -> Problem {
 }
 
 /// Everything that is wrong with inputs.
-pub(super) fn refused(errors: &[InputError]) -> Problem {
+pub(in crate::serve::http) fn refused(errors: &[InputError]) -> Problem {
     let all: Vec<Value> = errors.iter().map(one).collect();
     let (code, message) = match errors.first() {
         Some(first) => (first.code, first.to_string()),

@@ -39,7 +39,7 @@ pub(in crate::serve::http) fn one(ask: Ask<Read>) -> Tried {
         let daemon = &ask.world.daemon;
         let loaded = served(&ask.world, ask.part("workflow"))?;
         let inputs = loaded.workflow.inputs.values().map(input);
-        let known = super::read(&ask.world, |reader| Ok(reader.triggers()?))?;
+        let known = super::read(&ask.world, triggers::known)?;
         let triggers = loaded.workflow.triggers.values();
         let triggers = triggers.map(|trigger| triggers::served(&known, &loaded, trigger));
         let mut form = head(daemon, &loaded);

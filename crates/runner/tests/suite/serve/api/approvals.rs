@@ -128,8 +128,9 @@ fn a_person_decides_once_by_the_name_of_the_token() {
         (409, "run.answered"),
         "`send` by ada at 20",
     );
-    let over = (404, "run.not_awaited");
-    refused(&api, &bo, &id, &json!({}), over, "no step of run");
+    let over = (409, "run.answered");
+    let words = "`send` by ada at 20";
+    refused(&api, &bo, &id, &json!({}), over, words);
     api.waiting(0);
     assert_eq!(api.daemon.stop(), 0);
 }

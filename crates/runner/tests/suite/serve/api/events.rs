@@ -47,6 +47,33 @@ fn an_event_is_written_once_and_starts_what_listens() {
 }
 
 #[test]
+fn another_event_under_a_key_is_refused() {
+    let api = Api::start(&[], &[]);
+    let say = |data: Value| {
+        let event = json!({ "event": "counted", "data": data, "key": "q" });
+        api.post("/events", &event)
+    };
+    assert_eq!(say(json!({ "n": 6, "m": 1 })).status, 202);
+    assert_eq!(say(json!({ "m": 1, "n": 6 })).status, 202);
+    let other = say(json!({ "n": 7, "m": 1 }));
+    let found = (other.status, other.code());
+    assert_eq!(found, (409, "flow.key_conflict".to_owned()));
+    let emit = |n: &str| {
+        let arguments = ["emit", "counted", "--key", "q", n, "m=1"];
+        crate::support::run(api.path(), &arguments)
+    };
+    let (code, _, err) = emit("n=7");
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("error[flow.key_conflict]"), "{err}");
+    assert!(!err.contains("is in the log of events"), "{err}");
+    let (code, _, err) = emit("n=6");
+    assert_eq!(code, 0, "{err}");
+    let written = api.get("/events?name=counted").json();
+    assert_eq!(written["events"].as_array().map(Vec::len), Some(1));
+    assert_eq!(api.daemon.stop(), 0);
+}
+
+#[test]
 fn the_log_has_pages_and_large_data_is_not_pasted() {
     let api = Api::start(&[], &[]);
     for n in 0..5 {

@@ -125,6 +125,39 @@ fn lists_go_on_over_pages() {
 }
 
 #[test]
+fn another_request_under_a_key_is_refused() {
+    let api = Api::start(&[], &[]);
+    let start = |body: serde_json::Value| api.post("/workflows/hello/runs", &body);
+    let first = start(json!({ "inputs": { "times": 20, "who": "a" }, "key": "kk" }));
+    assert_eq!(first.status, 202, "{}", first.body);
+    let run = first.json()["run"].as_str().expect("an id").to_owned();
+    // Members may come in any order.
+    let again = start(json!({ "key": "kk", "inputs": { "who": "a", "times": 20 } }));
+    assert_eq!(again.json(), json!({ "run": run, "new": false }));
+    for inputs in [
+        json!({ "times": 21, "who": "a" }),
+        json!({ "times": 20 }),
+        json!({}),
+    ] {
+        let other = start(json!({ "inputs": inputs, "key": "kk" }));
+        let found = (other.status, other.code());
+        assert_eq!(found, (409, "run.key_conflict".to_owned()), "{inputs}");
+    }
+    let (code, _, err) = crate::support::run(
+        api.path(),
+        &["run", "hello.yml", "--key", "kk", "--input", "times=21"],
+    );
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("error[run.key_conflict]"), "{err}");
+    let same = ["--input", "times=20", "--input", "who=a"];
+    let arguments = [&["run", "hello.yml", "--key", "kk"][..], &same].concat();
+    let (code, _, err) = crate::support::run(api.path(), &arguments);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(api.runs(), 1);
+    assert_eq!(api.daemon.stop(), 0);
+}
+
+#[test]
 fn one_key_starts_one_run() {
     let api = Api::start(&[], &[]);
     let start = || api.post("/workflows/hello/runs", &json!({ "key": "monday" }));

@@ -1,0 +1,80 @@
+//! Runs that are still to start: they have an id from the moment at which what starts them was noticed, and no journal yet.
+
+use flow_engine::time::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Reader, StoreError};
+
+/// A run that is still to start, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The run.
+    pub run: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The trigger that noticed something.
+    pub trigger: String,
+    /// When it did.
+    pub at: Timestamp,
+    /// How many runs of its workflow are to start before it.
+    pub behind: u64,
+}
+
+const WAITING: &str = "SELECT run, workflow, trigger, at,
+    (SELECT count(*) FROM occurrences AS before
+     WHERE before.state = 'queued' AND before.workflow = occurrences.workflow AND before.id < occurrences.id)
+    FROM occurrences WHERE state = 'queued'";
+
+impl Reader {
+    /// Runs that are still to start and whose id begins with a text; one of that very id alone.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn find_waiting(&self, prefix: &str, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(Vec::new());
+        }
+        let sql = format!("{WAITING} AND run BETWEEN ?1 AND ?1 || '~' ORDER BY id LIMIT ?2");
+        let found = self.query_with(&sql, params![prefix, limit], waiting)?;
+        let exact = found.iter().find(|one| one.run == prefix).cloned();
+        Ok(exact.map_or(found, |one| vec![one]))
+    }
+
+    /// The first runs that are still to start, of one workflow if it is named.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn waiting(&self, workflow: Option<&str>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(Vec::new());
+        }
+        let sql = format!("{WAITING} AND (?1 IS NULL OR workflow = ?1) ORDER BY id LIMIT ?2");
+        self.query_with(&sql, params![workflow, limit], waiting)
+    }
+
+    /// Why the run of this id never started, if it was to.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn never_started(&self, run: &str) -> Result<Option<String>, StoreError> {
+        if !self.has_table("occurrences")? {
+            return Ok(None);
+        }
+        let sql = "SELECT reason FROM occurrences WHERE run = ?1 AND state = 'passed'";
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut found| found.query_row([run], |row| row.get(0)).optional())
+            .map_err(|error| StoreError::sqlite(&self.path, &error))
+    }
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    let behind: i64 = row.get(4)?;
+    Ok(Waiting {
+        run: row.get(0)?,
+        workflow: row.get(1)?,
+        trigger: row.get(2)?,
+        at: Timestamp(row.get(3)?),
+        behind: u64::try_from(behind).unwrap_or(0),
+    })
+}
