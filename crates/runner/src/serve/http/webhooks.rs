@@ -135,11 +135,8 @@ impl IntoResponse for Answer {
     }
 }
 
-async fn to_one(
-    daemon: &Arc<Daemon>,
-    hook: &Hook,
-    delivered: &Delivered,
-) -> Result<Answer, Problem> {
+/// The id of a delivery, if it has one, and what `trigger` means in its run.
+fn verified(hook: &Hook, delivered: &Delivered) -> Result<(Option<String>, Value), Problem> {
     let check = hook.check.as_ref().map_err(|_| {
         let message = "this address cannot verify anybody at the moment";
         Problem::new(
@@ -155,6 +152,15 @@ async fn to_one(
         Some(dedupe) => of_trigger(hook, dedupe, &payload)?,
         None => id,
     };
+    Ok((id, payload))
+}
+
+async fn to_one(
+    daemon: &Arc<Daemon>,
+    hook: &Hook,
+    delivered: &Delivered,
+) -> Result<Answer, Problem> {
+    let (id, payload) = verified(hook, delivered)?;
     let is_let_through = daemon
         .lets_through(&hook.loaded, &hook.source.1, &payload)
         .map_err(|failure| {
@@ -173,14 +179,15 @@ async fn to_one(
             reason: "`where` does not hold for it".to_owned(),
         }
     };
+    let payload =
+        recorded(daemon, payload, delivered.body.len()).map_err(|error| unstored(&error))?;
     let waits = hook.delivery().respond.filter(|_| is_let_through);
     let ended = waits.map(|_| daemon.await_end(&run));
     let occurrence = Occurrence {
         key,
         at: now(),
         due: None,
-        payload: recorded(daemon, payload, delivered.body.len())
-            .map_err(|error| unstored(&error))?,
+        payload,
         digest: Some(Hash::of(&delivered.body).to_string()),
         causes: 0,
         outcome: outcome.clone(),
