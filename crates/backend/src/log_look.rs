@@ -35,11 +35,11 @@ pub trait EventLog: Send + Sync + 'static {
     fn called_back(&self, step: &str) -> Result<Option<Value>, Failure>;
 }
 
-/// Takes a look into the log for a step. What `where` does not let through is not looked at again: the outcome's state is
-/// the number of the last event that was seen.
+/// Takes a look into the log for a step. What `where` does not let through, or cannot judge, is not looked at again: the
+/// outcome's state is the number of the last event that was seen.
 ///
 /// # Errors
-/// Failures of the log, of `where` and of `output:`.
+/// Failures of the log and of `output:`.
 pub async fn look_in_log(
     workflow: &Arc<Workflow>,
     watch: &Watch,
@@ -52,11 +52,12 @@ pub async fn look_in_log(
     blocking(move || {
         let blobs = &*context.blobs;
         let values = spec.values.reading(blobs);
-        let passes =
+        let lets =
             |value: &Value| lets_through(&workflow, watch.condition.as_ref(), value, &values);
         let seen = spec.state.as_ref().and_then(Value::as_i64).unwrap_or(0);
         let mut last = seen;
         let mut found = None;
+        let mut passed = None;
         if watch.signal() == Some(Signal::Callback) {
             found = log.called_back(&context.step)?;
         } else {
@@ -69,9 +70,17 @@ pub async fn look_in_log(
                 }
                 for (id, value) in page {
                     last = id;
-                    if passes(&value)? {
-                        found = Some(value);
-                        break 'pages;
+                    match lets(&value) {
+                        Ok(true) => {
+                            found = Some(value);
+                            break 'pages;
+                        }
+                        Ok(false) => {}
+                        // Whoever says something to all must not end one that waits.
+                        Err(failure) => {
+                            let Failure { code, message, .. } = failure;
+                            passed = Some(format!("[{code}] {message}"));
+                        }
                     }
                 }
             }
@@ -81,6 +90,7 @@ pub async fn look_in_log(
             return Ok(LookOutcome {
                 state,
                 found: Vec::new(),
+                passed,
             });
         };
         let value = apply_output(&workflow, step, value, &values).map_err(Stop::into_failure)?;
@@ -89,8 +99,8 @@ pub async fn look_in_log(
             item: spill(value, blobs)?,
         };
         Ok(LookOutcome {
-            state: None,
             found: vec![sighted],
+            ..LookOutcome::default()
         })
     })
     .await

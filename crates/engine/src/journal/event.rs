@@ -454,6 +454,9 @@ pub struct HoldBaseline {
     /// What the next look is compared with.
     #[serde(with = "journal")]
     pub state: Value,
+    /// Why the last thing that `where` could not judge was passed over, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<String>,
 }
 
 /// See [`Event::HoldEnded`].

@@ -91,6 +91,8 @@ pub enum StepState {
         due: Option<Timestamp>,
         /// Its parameters.
         arguments: Value,
+        /// Why the last thing that `where` could not judge was passed over.
+        passed: Option<String>,
     },
     /// A person must decide.
     Interrupted,
@@ -256,6 +258,14 @@ impl StepReport {
                     every: started.every,
                     due: started.due,
                     arguments: started.arguments.clone(),
+                    passed: None,
+                }
+            }
+            Event::HoldBaseline(baseline) => {
+                if let StepState::Held { passed, .. } = &mut self.state
+                    && baseline.passed.is_some()
+                {
+                    passed.clone_from(&baseline.passed);
                 }
             }
             Event::LoopStarted(started) => {

@@ -264,6 +264,7 @@ impl Run {
                         HoldBaseline {
                             step: self.name(id),
                             state,
+                            passed: outcome.passed,
                         },
                     );
                 }

@@ -15,12 +15,14 @@ use crate::value::Value;
 use crate::workflow::{Bare, Stop, Watch, Workflow};
 
 /// What a look saw.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LookOutcome {
     /// What the next look is compared with; `None` if it is as before.
     pub state: Option<Value>,
     /// What happened, oldest first.
     pub found: Vec<Sighted>,
+    /// Why the last thing that `where` could not judge was passed over.
+    pub passed: Option<String>,
 }
 
 /// One thing that a look found.
@@ -54,7 +56,6 @@ pub fn look(
         Look::Level(level) => {
             let holds = condition(&level.condition, page, values, blobs)?;
             LookOutcome {
-                state: None,
                 found: holds
                     .then(|| Sighted {
                         key: key_of(page.get("id"), page),
@@ -62,13 +63,13 @@ pub fn look(
                     })
                     .into_iter()
                     .collect(),
+                ..LookOutcome::default()
             }
         }
         Look::Edge(edge) => edge_outcome(edge, state, page, now, values, blobs)?,
-        Look::Either { .. } | Look::Time | Look::Signal(_) | Look::Success(_) => LookOutcome {
-            state: None,
-            found: Vec::new(),
-        },
+        Look::Either { .. } | Look::Time | Look::Signal(_) | Look::Success(_) => {
+            LookOutcome::default()
+        }
     };
     if let Some(bare) = &watch.condition {
         let mut kept = Vec::new();
@@ -146,6 +147,7 @@ fn edge_outcome(
     Ok(LookOutcome {
         state: (state != Some(&next)).then_some(next),
         found,
+        passed: None,
     })
 }
 

@@ -128,6 +128,7 @@ pub fn look_for_items(
     Ok(LookOutcome {
         state: Some(state),
         found: found.into_iter().map(|(_, sighted)| sighted).collect(),
+        passed: None,
     })
 }
 

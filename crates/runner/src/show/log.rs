@@ -79,6 +79,13 @@ pub(crate) fn words(report: &Report, event: &Event) -> Option<Words> {
             (None, Some(due)) => plain(format!("waits until {due}")),
             (None, None) => plain(super::awaited::words(&started.arguments)),
         },
+        Event::HoldBaseline(baseline) => {
+            let passed = baseline.passed.as_ref()?;
+            Some((
+                YELLOW,
+                format!("passed over, `where` cannot be judged: {passed}"),
+            ))
+        }
         Event::HoldEnded(ended) => Some(good(&values::brief(&ended.value))),
         Event::StepSkipped(skipped) => Some((DIM, skip_words(&skipped.reason))),
         Event::StepFailed(failed) => Some((RED, format!("failed: {}", told(&failed.failure)))),

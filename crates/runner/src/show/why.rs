@@ -143,23 +143,31 @@ fn of_begun(
             every,
             due,
             arguments,
-        } => reasons.push(match (every, due) {
-            (Some(every), _) => {
-                format!("its trigger has not fired yet; it looks up to every {every}")
-            }
-            (None, Some(due)) => format!(
-                "it waits until {due}, {} more",
-                values::elapsed(due.since(now))
-            ),
-            (None, None) => {
-                let words = super::awaited::words(arguments);
-                let run = &report.started.run;
-                match super::awaited::remedy(step, run, path, arguments) {
-                    Some(remedy) => format!("it {words}; {remedy}"),
-                    None => format!("it {words}"),
+            passed,
+        } => {
+            reasons.push(match (every, due) {
+                (Some(every), _) => {
+                    format!("its trigger has not fired yet; it looks up to every {every}")
                 }
+                (None, Some(due)) => format!(
+                    "it waits until {due}, {} more",
+                    values::elapsed(due.since(now))
+                ),
+                (None, None) => {
+                    let words = super::awaited::words(arguments);
+                    let run = &report.started.run;
+                    match super::awaited::remedy(step, run, path, arguments) {
+                        Some(remedy) => format!("it {words}; {remedy}"),
+                        None => format!("it {words}"),
+                    }
+                }
+            });
+            if let Some(passed) = passed {
+                reasons.push(format!(
+                    "the last event that `where` could not judge was passed over: {passed}"
+                ));
             }
-        }),
+        }
         StepState::Interrupted if is_held(known) => reasons.extend(failure_words(known)),
         StepState::Interrupted => {
             let run = &report.started.run;

@@ -92,6 +92,27 @@ fn w5_runs_of_a_daemon_that_was_killed_hear_of_what_came_meanwhile() {
 }
 
 #[test]
+fn an_event_that_cannot_be_judged_is_passed_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let text = "name: judges\nsteps:\n  heard: { trigger: flow.event, with: { event: answer }, where: result.n > 3, timeout: 1m }\noutputs: { n: '{{ steps.heard.n }}' }\n";
+    write(folder, "judges.yml", text);
+    let child = start(folder, &["run", "judges.yml"]);
+    until("it waits", || waits(folder, "judges"));
+    let (_, id) = status_of(folder, "judges");
+    emit(folder, &["answer", "n=foo"]);
+    until("it says why", || {
+        let (_, why, _) = run(folder, &["why", &id]);
+        why.contains("was passed over: [template.type]")
+    });
+    let (_, logs, _) = run(folder, &["logs", &id]);
+    assert!(logs.contains("passed over"), "{logs}");
+    emit(folder, &["answer", "n=4"]);
+    let (code, stdout, stderr) = end(child);
+    assert_eq!((code, &*stdout), (0, "n: 4\n"), "{stderr}");
+}
+
+#[test]
 fn runs_speak_with_each_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
