@@ -63,7 +63,7 @@ const LIMIT: Parameter = query(
 );
 const OF_PAGE: &str = "What the page before gave as `next`.";
 const CURSOR: Parameter = query("cursor", Shape::Text(NAME_CHARS_MAX), OF_PAGE);
-const RUN_CURSOR: Parameter = query("cursor", Shape::Run, OF_PAGE);
+const ID_CURSOR: Parameter = query("cursor", Shape::Run, OF_PAGE);
 const PLACE_CURSOR: Parameter = query("cursor", Shape::Count(0, i64::MAX as u64), OF_PAGE);
 const ONLY_STEP: Parameter = query(
     "step",
@@ -235,7 +235,7 @@ pub(super) static ROUTES: &[Route] = &[
                 "Only of this backfill.",
             ),
             LIMIT,
-            RUN_CURSOR,
+            ID_CURSOR,
         ],
         body: None,
         answers: &[answer(200, "The newest first.", &RUNS)],
@@ -504,7 +504,7 @@ pub(super) static ROUTES: &[Route] = &[
         serves: Serves::Read(backfills::list),
         name: "list_backfills",
         summary: "List backfills: runs made on purpose for times of the past",
-        parameters: &[LIMIT, CURSOR],
+        parameters: &[LIMIT, ID_CURSOR],
         body: None,
         answers: &[answer(200, "The newest first.", &BACKFILLS)],
     },
