@@ -69,7 +69,8 @@ fn backfills_are_seen_and_cancelled() {
         api.get(&format!("/runs/{hello}")).json()["backfill"],
         json!(null)
     );
-    for path in ["/backfills/zz", "/runs?backfill=zz", "/backfills?cursor=zz"] {
+    let cursor = format!("/backfills?cursor={}", "z".repeat(26));
+    for path in ["/backfills/zz", "/runs?backfill=zz", &cursor] {
         let answer = api.get(path);
         assert_eq!(
             (answer.status, answer.code()),
