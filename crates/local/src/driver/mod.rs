@@ -1,7 +1,7 @@
 //! The loop that drives runs: one closed list of everything that can happen, one commit for whatever happened together.
 //!
-//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `roster` (the runs), `driven` (one run), `tasks` (what it
-//! begins), `sleep` (those that only wait), `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
+//! Read in this order: [`Driver`] (the handle), `happening` (what can happen), `drive` (the loop), `roster` (the runs), `driven` (one run), `sleep` (those that only
+//! wait), `children` (runs that runs start), `stops` (those that are to end), `records` (what steps made outside), `log` (what others let them know).
 
 mod children;
 mod drive;
@@ -12,7 +12,6 @@ mod records;
 mod roster;
 mod sleep;
 mod stops;
-mod tasks;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,7 @@
-//! One run in the loop.
+//! One run in the loop; the tasks that it begins stand in `tasks`, how it sleeps in `rest`.
+
+mod rest;
+mod tasks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,10 +23,8 @@ use super::children::Child;
 use super::happening::{Answer, Decision, Happening, Round, send};
 use super::log::Log;
 use super::records::Claims;
-use super::roster::Hopes;
-use super::sleep::{Asleep, Waking};
 use super::stops::Stop;
-use super::{Decided, Hearer, Naps, Progress, Services, Taken, Word};
+use super::{Decided, Hearer, Progress, Services, Taken, Word};
 use crate::clock::now;
 use crate::faults;
 use crate::store::{Cause, Commit, Happened, NewEvent, RunHead, Store};
@@ -32,13 +33,13 @@ use crate::store::{Cause, Commit, Happened, NewEvent, RunHead, Store};
 const SUSPECTED: Millis = Millis::seconds(600);
 
 /// A run with what goes on for it.
-pub(super) struct Driven {
-    pub(super) run: Run,
-    pub(super) id: Arc<str>,
+pub(in crate::driver) struct Driven {
+    pub(in crate::driver) run: Run,
+    pub(in crate::driver) id: Arc<str>,
     /// What searches of any run have found.
-    pub(super) claims: Arc<Claims>,
+    claims: Arc<Claims>,
     /// What was written into the log.
-    pub(super) log: Log,
+    log: Log,
     /// What its steps wait for that is written there: events by their names, and whether one is to be called back.
     listens: (Vec<Arc<str>>, bool),
     /// Whether all that goes on is waiting, as it was recorded last.
@@ -47,7 +48,7 @@ pub(super) struct Driven {
     still: Option<Timestamp>,
     /// What was told of whose word it waits for.
     waits: Option<Word>,
-    pub(super) services: Services,
+    services: Services,
     observer: UnboundedSender<Progress>,
     hearer: Option<Hearer>,
     head: Option<RunHead>,
@@ -55,10 +56,10 @@ pub(super) struct Driven {
     /// Rounds that are on their way to the disk.
     saving: usize,
     /// Tasks that will send an input.
-    pub(super) tasks: usize,
-    pub(super) attempts: HashMap<(NodeId, AttemptNo), Attempt>,
+    tasks: usize,
+    attempts: HashMap<(NodeId, AttemptNo), Attempt>,
     /// Open ranges by loop and first item.
-    pub(super) ranges: HashMap<(NodeId, u64), CancellationToken>,
+    ranges: HashMap<(NodeId, u64), CancellationToken>,
     stay: Stay,
     /// It has ended, and that is on its way to the disk.
     done: bool,
@@ -83,14 +84,14 @@ enum Stay {
     AsLongAsItGoes,
 }
 
-pub(super) struct Attempt {
-    pub(super) cancel: CancellationToken,
+struct Attempt {
+    cancel: CancellationToken,
     /// Its effect must not happen twice and may have happened: worth waiting for.
-    pub(super) precious: bool,
+    precious: bool,
 }
 
 impl Driven {
-    pub(super) fn new(
+    pub(in crate::driver) fn new(
         taken: Taken,
         services: Services,
         (observer, hearer): (UnboundedSender<Progress>, Option<Hearer>),
@@ -102,7 +103,7 @@ impl Driven {
             run: taken.run,
             claims: claims.clone(),
             log: log.clone(),
-            listens: listens(&projection),
+            listens: rest::listens(&projection),
             waiting: projection.status == "waiting",
             still: None,
             waits: None,
@@ -130,7 +131,7 @@ impl Driven {
     }
 
     /// Takes an input. While stopping, only the ends of attempts that are worth waiting for are taken.
-    pub(super) fn take(&mut self, input: Input) {
+    pub(in crate::driver) fn take(&mut self, input: Input) {
         let ended = match &input {
             Input::Prepared { node, attempt, .. }
             | Input::AttemptEnded { node, attempt, .. }
@@ -151,7 +152,7 @@ impl Driven {
     }
 
     /// Something is in the log: tells the steps that may wait for it, or all that wait if it is not known what.
-    pub(super) fn happened(&mut self, happened: Option<&Happened>) {
+    pub(in crate::driver) fn happened(&mut self, happened: Option<&Happened>) {
         let id = self.id.clone();
         let concerns = |awaited: &Awaited| match (happened, &awaited.event) {
             (None, _) => true,
@@ -170,7 +171,7 @@ impl Driven {
     }
 
     /// Lets someone decide; the answer comes when what follows from it is on disk.
-    pub(super) fn decide(&mut self, decision: Decision) {
+    pub(in crate::driver) fn decide(&mut self, decision: Decision) {
         let Decision { decide, answer } = decision;
         if self.is_stopping() {
             let _ = answer.send(Decided::Stopping);
@@ -185,7 +186,7 @@ impl Driven {
     }
 
     /// Hands what the machine gives to the store.
-    pub(super) fn round(
+    pub(in crate::driver) fn round(
         &mut self,
         store: &Store,
         admission: &mut Admission,
@@ -227,7 +228,7 @@ impl Driven {
         let rows: Vec<Row> = rows.collect();
         self.seq += rows.len() as u64;
         let projection = self.run.projection();
-        self.listens = listens(&projection);
+        self.listens = rest::listens(&projection);
         self.waiting = projection.status == "waiting";
         round.waits = waits_for(&projection);
         self.saving += 1;
@@ -269,7 +270,7 @@ impl Driven {
     }
 
     /// A round is on disk: what it allowed is done now.
-    pub(super) fn saved(
+    pub(in crate::driver) fn saved(
         &mut self,
         round: Round,
         admission: &mut Admission,
@@ -373,14 +374,14 @@ impl Driven {
     }
 
     /// A run that it waits for is not driven any more.
-    pub(super) fn child_rests(&mut self, child: Child) {
+    pub(in crate::driver) fn child_rests(&mut self, child: Child) {
         self.resting
             .retain(|other| other.spec.run != child.spec.run);
         self.resting.push(child);
     }
 
     /// Takes back a run that it waits for, if that is not driven.
-    pub(super) fn rested(&mut self, run: &str) -> Option<Child> {
+    pub(in crate::driver) fn rested(&mut self, run: &str) -> Option<Child> {
         let at = self
             .resting
             .iter()
@@ -388,12 +389,12 @@ impl Driven {
         Some(self.resting.swap_remove(at))
     }
 
-    pub(super) fn task_ended(&mut self) {
+    pub(in crate::driver) fn task_ended(&mut self) {
         self.tasks -= 1;
     }
 
     /// Nothing new starts; what may be repeated is dropped.
-    pub(super) fn stop(&mut self) {
+    pub(in crate::driver) fn stop(&mut self) {
         self.stay = Stay::NoMore;
         for attempt in self.attempts.values().filter(|attempt| !attempt.precious) {
             attempt.cancel.cancel();
@@ -402,12 +403,12 @@ impl Driven {
     }
 
     /// From now on waiting is nothing to stay for.
-    pub(super) fn wind_down(&mut self) {
+    pub(in crate::driver) fn wind_down(&mut self) {
         self.stay = self.stay.min(Stay::AsLongAsItDoes);
     }
 
     /// Whether nothing more will happen to it here, and what to say of that.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::driver) fn is_over(&self) -> bool {
         if self.saving > 0 {
             return false;
         }
@@ -436,106 +437,21 @@ impl Driven {
         idle
     }
 
+    /// Whether time alone gives it something to do by now.
+    pub(in crate::driver) fn is_due(&self, at: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= at)
+    }
+
     /// Whether it has just proved that it does not kill whoever drives it, or is let go: says so once.
-    pub(super) fn is_cleared(&mut self, at: Timestamp, let_go: bool) -> bool {
+    pub(in crate::driver) fn is_cleared(&mut self, at: Timestamp, let_go: bool) -> bool {
         let cleared = |since: &mut Timestamp| let_go || at.since(*since) >= SUSPECTED;
         self.suspected.take_if(cleared).is_some()
     }
 
-    /// Whether it has only waited for long enough, and will for long enough.
-    pub(super) fn is_tired(&mut self, at: Timestamp, naps: Naps) -> bool {
-        let rests = self.waiting
-            && self.saving == 0
-            && self.tasks == 0
-            && self.stay == Stay::AsLongAsItGoes
-            && !self.quiet
-            && self.resting.is_empty()
-            && self.answers.is_empty()
-            && self.due.is_none_or(|due| due.since(at) >= naps.least)
-            && self.run.can_be_left();
-        self.still = rests.then(|| self.still.unwrap_or(at));
-        self.still
-            .is_some_and(|since| at.since(since) >= naps.after)
-    }
-
-    /// Whether time alone gives it something to do by now.
-    pub(super) fn is_due(&self, at: Timestamp) -> bool {
-        self.due.is_some_and(|due| due <= at)
-    }
-
-    /// What stays of it while it sleeps, and what wakes it.
-    pub(super) fn sleep(self) -> (Asleep, Hopes) {
-        let (events, callback) = self.listens;
-        let alarm = self.due;
-        let hopes = Hopes {
-            alarm,
-            events,
-            callback,
-        };
-        let workflow = self.run.workflow().clone();
-        let asleep = Asleep::new(workflow, self.services, self.observer, self.waits);
-        (asleep, hopes)
-    }
-
-    /// What slept, read again.
-    pub(super) fn woken(
-        taken: Taken,
-        mut asleep: Asleep,
-        hearer: Option<Hearer>,
-        shared: &(Arc<Claims>, Log),
-    ) -> Driven {
-        let Waking {
-            decisions,
-            stops,
-            winds_down,
-        } = asleep.heard();
-        let heard = (asleep.observer, hearer);
-        let mut driven = Driven::new(taken, asleep.services, heard, shared);
-        driven.waits = asleep.waits;
-        driven.suspected = None;
-        if winds_down {
-            driven.wind_down();
-        }
-        for decision in decisions {
-            driven.decide(decision);
-        }
-        if stops {
-            driven.stop();
-        }
-        driven
-    }
-
-    /// What it waits for.
-    pub(super) fn hopes(&self, naps: Naps) -> Hopes {
-        let times = [
-            self.due.filter(|_| !self.is_stopping()),
-            self.suspected.map(|since| since.plus(SUSPECTED)),
-            self.still.map(|since| since.plus(naps.after)),
-        ];
-        let (events, callback) = self.listens.clone();
-        Hopes {
-            alarm: times.into_iter().flatten().min(),
-            events,
-            callback,
-        }
-    }
-
-    pub(super) fn tell(&self, progress: Progress) {
+    pub(in crate::driver) fn tell(&self, progress: Progress) {
         // An observer that is gone needs no word.
         let _ = self.observer.send(progress);
     }
-}
-
-/// The events that steps listen for, and whether one is to be called back.
-fn listens(projection: &Projection) -> (Vec<Arc<str>>, bool) {
-    let awaited = projection.awaited.iter();
-    let mut events: Vec<Arc<str>> = awaited
-        .filter_map(|awaited| awaited.event.clone())
-        .collect();
-    events.sort_unstable();
-    events.dedup();
-    let callback = |awaited: &Awaited| awaited.signal == Signal::Callback;
-    (events, projection.awaited.iter().any(callback))
 }
 
 /// Whose word a run waits for, if it waits for nothing else.

@@ -20,10 +20,10 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use super::Progress;
-use super::children::Child;
-use super::driven::{Attempt, Driven};
-use super::happening::Happening;
+use super::{Attempt, Driven};
+use crate::driver::Progress;
+use crate::driver::children::Child;
+use crate::driver::happening::Happening;
 use crate::faults;
 
 impl Driven {
