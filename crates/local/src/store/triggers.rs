@@ -123,22 +123,30 @@ impl Store {
         })
     }
 
-    /// Makes triggers known that are served; what is known of them stays. On disk when this returns. Blocking.
+    /// Makes triggers known that are served; what is known of them stays. Of those in `judged` it is kept why they cannot work,
+    /// or that they can. On disk, together, when this returns. Blocking.
     ///
     /// # Errors
     /// As the store gives them.
-    pub fn serve_triggers(&self, served: Vec<(String, String)>) -> Result<(), StoreError> {
+    pub fn serve_triggers(
+        &self,
+        served: Vec<(String, String)>,
+        judged: Vec<((String, String), Option<String>)>,
+    ) -> Result<(), StoreError> {
         self.change(move |transaction| {
             let sql = "INSERT INTO triggers (workflow, trigger, meaning) VALUES (?1, ?2, '') ON CONFLICT DO NOTHING";
             let mut insert = transaction.prepare_cached(sql)?;
             for (workflow, trigger) in &served {
                 insert.execute([workflow, trigger])?;
             }
+            for ((workflow, trigger), error) in &judged {
+                judge(transaction, workflow, trigger, error.as_deref())?;
+            }
             Ok(())
         })
     }
 
-    /// Keeps why a trigger cannot work, or that it can. Where it was stays. On disk when this returns. Blocking.
+    /// Keeps why a trigger cannot work. Where it was stays. On disk when this returns. Blocking.
     ///
     /// # Errors
     /// As the store gives them.
@@ -146,17 +154,10 @@ impl Store {
         &self,
         workflow: &str,
         trigger: &str,
-        error: Option<String>,
+        error: String,
     ) -> Result<(), StoreError> {
         let (workflow, trigger) = (workflow.to_owned(), trigger.to_owned());
-        self.change(move |transaction| {
-            transaction.execute(
-                "INSERT INTO triggers (workflow, trigger, meaning, error, failures) VALUES (?1, ?2, '', ?3, ?3 IS NOT NULL)
-                 ON CONFLICT (workflow, trigger) DO UPDATE SET error = excluded.error, failures = iif(excluded.error IS NULL, 0, max(failures, 1))",
-                params![workflow, trigger, error],
-            )?;
-            Ok(())
-        })
+        self.change(move |transaction| judge(transaction, &workflow, &trigger, Some(&error)))
     }
 
     /// Pauses a trigger, or lets it go on, beginning anew: what came in between is not made up for. On disk when this
@@ -243,4 +244,19 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<TriggerRow> {
         failures: row.get(8)?,
         error: row.get(9)?,
     })
+}
+
+/// Keeps why a trigger cannot work, or that it can.
+fn judge(
+    transaction: &Transaction<'_>,
+    workflow: &str,
+    trigger: &str,
+    error: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO triggers (workflow, trigger, meaning, error, failures) VALUES (?1, ?2, '', ?3, ?3 IS NOT NULL)
+               ON CONFLICT (workflow, trigger) DO UPDATE SET error = excluded.error, failures = iif(excluded.error IS NULL, 0, max(failures, 1))
+               WHERE error IS NOT excluded.error";
+    let mut write = transaction.prepare_cached(sql)?;
+    write.execute(params![workflow, trigger, error])?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use flow_engine::value::Map;
 use flow_engine::workflow::{Starts, Trigger};
+use flow_local::store::StoreError;
 
 use super::daemon::{Daemon, Source, called};
 use super::hooks::Hooks;
@@ -17,26 +18,27 @@ pub(super) fn make_known(daemon: &Daemon, library: &Library, hooks: &Hooks) {
         let names = loaded.triggers().map(|trigger| trigger.name.to_string());
         served.extend(names.map(|trigger| (loaded.name().to_owned(), trigger)));
     }
-    let store = daemon.owner.store();
-    let written = tokio::task::block_in_place(|| store.serve_triggers(served));
-    if let Err(error) = written {
-        daemon.log.say(Level::Error, "triggers", &error.to_string());
-    }
+    let mut judged = Vec::new();
     for hook in hooks.values().flatten() {
         let why = hook.check.as_ref().err();
         let error = why.map(|why| format!("takes no deliveries: {why}"));
         if let Some(error) = &error {
             daemon.log.say(Level::Error, &called(&hook.source), error);
         }
-        keep(daemon, &hook.source, error);
+        let (workflow, trigger) = &hook.source;
+        judged.push(((workflow.to_string(), trigger.to_string()), error));
     }
+    let write = || daemon.owner.store().serve_triggers(served, judged);
+    told(daemon, tokio::task::block_in_place(write));
 }
 
 /// Says that a trigger does not look, and keeps why.
 pub(super) fn does_not_look(daemon: &Daemon, source: &Source, why: &str) {
     let error = format!("does not look: {why}");
     daemon.log.say(Level::Error, &called(source), &error);
-    keep(daemon, source, Some(error));
+    let (workflow, trigger) = source;
+    let write = || daemon.owner.store().trigger_fails(workflow, trigger, error);
+    told(daemon, tokio::task::block_in_place(write));
 }
 
 /// Whether a trigger that is served works; of one that does not it is said elsewhere why.
@@ -57,10 +59,8 @@ pub(super) fn works(daemon: &Daemon, loaded: &Loaded, trigger: &Trigger) -> bool
     }
 }
 
-fn keep(daemon: &Daemon, (workflow, trigger): &Source, error: Option<String>) {
-    let store = daemon.owner.store();
-    let kept = tokio::task::block_in_place(|| store.trigger_fails(workflow, trigger, error));
-    if let Err(error) = kept {
+fn told(daemon: &Daemon, written: Result<(), StoreError>) {
+    if let Err(error) = written {
         daemon.log.say(Level::Error, "triggers", &error.to_string());
     }
 }
