@@ -332,6 +332,19 @@ pub enum OnInterrupt {
 }
 
 impl Workflow {
+    /// Gives back the memory that only building it needed: a daemon keeps thousands of them.
+    fn shrink(&mut self) {
+        self.inputs.shrink_to_fit();
+        self.vars.shrink_to_fit();
+        self.connections.shrink_to_fit();
+        self.triggers.shrink_to_fit();
+        self.steps.shrink_to_fit();
+        self.by_name.shrink_to_fit();
+        self.bodies.shrink_to_fit();
+        self.outputs.shrink_to_fit();
+        self.secrets.shrink_to_fit();
+    }
+
     /// The index of the body of a step's map, from the innermost outwards.
     pub fn bodies_around(&self, body: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(body), |body| self.bodies[*body].outer)

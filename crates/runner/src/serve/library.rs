@@ -27,9 +27,7 @@ const EMPTIED: &str = "[schema.no_steps] it has no `steps:` any more, so it is n
 /// A workflow that is served.
 pub(super) struct Loaded {
     pub(super) workflow: Arc<Workflow>,
-    /// Everything that it was made of.
-    pub(super) bundle: Bundle,
-    /// Where that is on disk, and since when it was known, once a run needed it.
+    /// Where everything that it was made of is on disk, and since when it was known, once a run needed it.
     pinned: Mutex<Option<(Instant, Pinned)>>,
     /// The file, as it was found.
     pub(super) path: PathBuf,
@@ -77,7 +75,6 @@ impl Loaded {
         let timetables = workflow.triggers.values().filter_map(timetable).collect();
         Loaded {
             workflow: Arc::new(workflow),
-            bundle,
             pinned: Mutex::default(),
             path: path.to_owned(),
             version,
@@ -85,6 +82,11 @@ impl Loaded {
             base: world.base.clone(),
             timetables,
         }
+    }
+
+    /// Everything that it was made of, put together: were it kept with each, so would the descriptors of services be.
+    pub(super) fn bundle(&self) -> Bundle {
+        crate::services::bundle(&self.workflow, &self.connectors)
     }
 
     /// Everything that its runs pin, on disk. Blocking.
@@ -95,7 +97,7 @@ impl Loaded {
         {
             return Ok(known.clone());
         }
-        let pinned = pin(store, &self.bundle)?;
+        let pinned = pin(store, &self.bundle())?;
         *known = Some((Instant::now(), pinned.clone()));
         Ok(pinned)
     }

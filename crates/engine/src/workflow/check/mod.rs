@@ -185,6 +185,7 @@ impl<'a> Checker<'a> {
                 self.types(&mut workflow, &order);
                 self.exfiltration(&workflow, document);
                 self.open_webhooks(&workflow, document);
+                workflow.shrink();
                 Some(workflow)
             }
             Err(cycles) => {

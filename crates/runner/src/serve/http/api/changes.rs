@@ -155,7 +155,7 @@ pub(in crate::serve::http) fn retry(ask: Ask<Run>) -> Tried {
         })?;
         let now = if current {
             let loaded = served(&ask.world, &stored.row.workflow)?;
-            Some((loaded.workflow.clone(), loaded.bundle.clone()))
+            Some((loaded.workflow.clone(), loaded.bundle()))
         } else {
             None
         };

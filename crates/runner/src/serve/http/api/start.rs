@@ -153,7 +153,7 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
     started_by.digest = key.map(|_| starting::digest(&names, &all, &started_by, Some(&event)));
     Ok(Start {
         run: key.map_or_else(new_id, |key| id_of_key(&workflow.name, key)),
-        bundle: loaded.bundle.clone(),
+        bundle: loaded.bundle(),
         inputs: Value::from(all),
         started_by,
         trigger: event,
