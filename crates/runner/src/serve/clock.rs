@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::schedule::{Due, Timetable, owed};
+use flow_engine::schedule::{Due, owed};
 use flow_engine::time::Timestamp;
-use flow_engine::workflow::Starts;
+use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
 use flow_local::store::{Look, LookOutcome, Noted, Occurrence, Outcome};
 
@@ -64,30 +64,39 @@ async fn adopt(
     let library: Arc<Library> = daemon.now_served();
     let mut before = std::mem::take(timed);
     next.clear();
+    let mut adopted = Vec::new();
     for loaded in library.workflows.values() {
-        for name in loaded.timetables.keys() {
-            let Some(trigger) = loaded.trigger(name) else {
-                continue;
-            };
-            let source: Source = (loaded.workflow.name.clone(), name.clone());
+        let is_timed = |trigger: &&Trigger| {
+            let starts = &trigger.starts;
+            matches!(starts, Starts::Schedule(_) | Starts::Every(..))
+        };
+        for trigger in loaded.triggers().filter(is_timed) {
+            let source: Source = (loaded.workflow.name.clone(), trigger.name.clone());
             let meaning = meaning(&trigger.starts);
             let known = match before.remove(&source) {
                 Some(before) if before.meaning == meaning => Some(before.mark),
                 Some(_) => None,
                 None => mark_of(daemon, &source, &meaning),
             };
-            let mark = match known {
-                Some(mark) => mark,
-                None => first_seen(daemon, &source, &meaning).await,
-            };
-            let kept = Timed {
-                loaded: loaded.clone(),
-                mark,
-                meaning,
-            };
-            plan(&source, &kept, next);
-            timed.insert(source, kept);
+            adopted.push(async move {
+                let mark = match known {
+                    Some(mark) => mark,
+                    None => first_seen(daemon, &source, &meaning).await,
+                };
+                let loaded = loaded.clone();
+                let kept = Timed {
+                    loaded,
+                    mark,
+                    meaning,
+                };
+                (source, kept)
+            });
         }
+    }
+    // Those that are new are written in one transaction, or a few.
+    for (source, kept) in futures_util::future::join_all(adopted).await {
+        plan(&source, &kept, next);
+        timed.insert(source, kept);
     }
 }
 
@@ -123,13 +132,10 @@ async fn due(
 }
 
 fn plan(source: &Source, trigger: &Timed, next: &mut BinaryHeap<Reverse<(Timestamp, Source)>>) {
-    if let Some(due) = timetable(source, trigger).next_after(trigger.mark) {
+    let timetable = trigger.loaded.timetable(&source.1);
+    if let Some(due) = timetable.and_then(|timetable| timetable.next_after(trigger.mark)) {
         next.push(Reverse((due.at, source.clone())));
     }
-}
-
-fn timetable<'a>(source: &Source, trigger: &'a Timed) -> &'a Timetable {
-    &trigger.loaded.timetables[&source.1]
 }
 
 /// Records what one trigger owes; gives its new mark, or nothing if that could not be recorded.
@@ -139,8 +145,10 @@ async fn settle(
     trigger: &Timed,
     at: Timestamp,
 ) -> (Source, Option<Timestamp>) {
-    let timetable = timetable(&source, trigger);
-    let owed = owed(timetable, trigger.mark, at);
+    let Some(timetable) = trigger.loaded.timetable(&source.1) else {
+        return (source, None);
+    };
+    let owed = owed(&timetable, trigger.mark, at);
     let mut occurrences = Vec::new();
     if daemon.is_paused(&source) {
         // What comes while it is paused is owed by nobody.

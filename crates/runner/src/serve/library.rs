@@ -37,8 +37,6 @@ pub(super) struct Loaded {
     pub(super) connectors: Arc<Connectors>,
     /// What its runs need, but for their secrets.
     pub(super) base: Services,
-    /// When its triggers made of times are due, by the trigger's name.
-    pub(super) timetables: BTreeMap<Arc<str>, Timetable>,
 }
 
 /// What workflows are checked against, and what their runs need.
@@ -68,11 +66,6 @@ impl Loaded {
     fn new(path: &Path, workflow: Workflow, world: &World) -> Loaded {
         let bundle = crate::services::bundle(&workflow, &world.connectors);
         let version = Hash::of(bundle.to_json().as_bytes());
-        let timetable = |trigger: &Trigger| {
-            let timetable = Timetable::of(&workflow.name, trigger)?;
-            Some((trigger.name.clone(), timetable))
-        };
-        let timetables = workflow.triggers.values().filter_map(timetable).collect();
         Loaded {
             workflow: Arc::new(workflow),
             pinned: Mutex::default(),
@@ -80,7 +73,6 @@ impl Loaded {
             version,
             connectors: world.connectors.clone(),
             base: world.base.clone(),
-            timetables,
         }
     }
 
@@ -105,6 +97,12 @@ impl Loaded {
     /// Its name.
     pub(super) fn name(&self) -> &str {
         &self.workflow.name
+    }
+
+    /// When a trigger made of times is due. Made when it is asked for: it takes microseconds, and kept it would be most of what
+    /// a small workflow takes of the memory.
+    pub(super) fn timetable(&self, trigger: &str) -> Option<Timetable> {
+        Timetable::of(&self.workflow.name, self.workflow.triggers.get(trigger)?)
     }
 
     /// A trigger that starts runs.

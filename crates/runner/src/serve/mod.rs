@@ -36,7 +36,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine::schedule::Timetable;
 use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
 use flow_local::store::Store;
@@ -318,7 +317,7 @@ fn overview(daemon: &Daemon) {
                 continue;
             }
             let source = (loaded.workflow.name.clone(), trigger.name.clone());
-            let timetable = loaded.timetables.get(&trigger.name);
+            let timetable = loaded.timetable(&trigger.name);
             let how = match timetable.and_then(|timetable| timetable.next_after(now())) {
                 Some(due) => format!("{}; next {}", described(loaded, trigger), due.at),
                 None => described(loaded, trigger),
@@ -339,8 +338,8 @@ fn overview(daemon: &Daemon) {
 fn described(loaded: &Loaded, trigger: &Trigger) -> String {
     match &trigger.starts {
         Starts::Schedule(_) | Starts::Every(..) => {
-            let timetable = loaded.timetables.get(&trigger.name);
-            timetable.map(Timetable::words).unwrap_or_default()
+            let timetable = loaded.timetable(&trigger.name);
+            timetable.map_or_else(String::new, |timetable| timetable.words())
         }
         Starts::Poll(watch) => format!("looks every {}", watch.every),
         Starts::Items(items) => format!("looks every {}", items.every),

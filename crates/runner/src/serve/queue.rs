@@ -205,15 +205,16 @@ impl OfWorkflow {
 
 /// One run of a trigger made of times goes at a time, unless the workflow says itself how many.
 fn may_start(daemon: &Daemon, loaded: &Arc<Loaded>, queued: &Queued) -> bool {
-    let (Some(timetable), Some(due)) = (loaded.timetables.get(&*queued.trigger), queued.due) else {
+    let Some(due) = queued.due else {
         return true;
     };
-    let start = timetable
-        .next_after(Timestamp(due.0 - 1))
-        .map(|next| next.start);
-    let is_time = start.is_none_or(|start| start <= now());
     let alone = || daemon.going(&source_of(queued)).started == 0;
-    is_time && (loaded.workflow.concurrency.is_some() || alone())
+    if loaded.workflow.concurrency.is_none() && !alone() {
+        return false;
+    }
+    let timetable = loaded.timetable(&queued.trigger);
+    let next = timetable.and_then(|timetable| timetable.next_after(Timestamp(due.0 - 1)));
+    next.is_none_or(|next| next.start <= now())
 }
 
 fn source_of(queued: &Queued) -> Source {
@@ -273,7 +274,7 @@ fn prepare(
     let payload =
         journal::from_str(&queued.payload).map_err(|error| format!("[store.corrupt] {error}"))?;
     let due_previous = queued.due.and_then(|due| {
-        let timetable = loaded.timetables.get(&source.1)?;
+        let timetable = loaded.timetable(&source.1)?;
         let before = Timestamp(due.0 - 1);
         Some(timetable.latest(Timestamp(i64::MIN / 2), before)?.at)
     });

@@ -73,7 +73,7 @@ pub(in crate::serve::http) fn schedule(ask: Ask<Read>) -> Tried {
         let name = ask.part("trigger");
         let trigger = loaded.workflow.triggers.get(name);
         let trigger = trigger.ok_or_else(|| unknown(&ask))?;
-        let Some(timetable) = loaded.timetables.get(&trigger.name) else {
+        let Some(timetable) = loaded.timetable(name) else {
             let word = trigger.starts.word();
             let message = format!("the trigger `{name}` waits for `{word}`, and has no times");
             return Err(Problem::new(
@@ -88,7 +88,7 @@ pub(in crate::serve::http) fn schedule(ask: Ask<Read>) -> Tried {
         let times = tokio::task::block_in_place(|| {
             let times = timetable.after(from).take(limit);
             times
-                .map(|due| rows::due(timetable, &due))
+                .map(|due| rows::due(&timetable, &due))
                 .collect::<Vec<_>>()
         });
         let form = json!({
@@ -176,7 +176,7 @@ pub(super) fn served(known: &[Row], loaded: &Loaded, trigger: &Trigger) -> Value
     };
     let found = known.iter().find(is_it).cloned();
     let (row, noticed) = found.unwrap_or_else(|| (new(), None));
-    let next = loaded.timetables.get(&trigger.name);
+    let next = loaded.timetable(&trigger.name);
     let next = next.and_then(|timetable| timetable.next_after(now()));
     let goes = trigger.enabled && row.paused_at.is_none();
     let mut form = rows::trigger(&row, noticed);
