@@ -10,7 +10,8 @@ use flow_local::store::{Reader, RunRow, Waiting};
 
 use crate::exit::{Exit, Trouble};
 use crate::host::Ready;
-use crate::host::owner::{checked, load_trouble, queued};
+use crate::host::owner::checked;
+use crate::host::troubles::{load_trouble, queued};
 
 /// How many runs are named by an id that several begin with.
 const SEVERAL_MAX: u32 = 20;

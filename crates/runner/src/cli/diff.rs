@@ -13,7 +13,7 @@ use similar::TextDiff;
 use super::resume::no_store;
 use super::{Folders, StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
-use crate::host::owner::load_trouble;
+use crate::host::troubles::load_trouble;
 use crate::show::style::{BOLD, GREEN, RED, paint};
 use crate::show::values;
 use crate::stored::find;

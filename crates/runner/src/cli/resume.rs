@@ -9,7 +9,7 @@ use super::drive::{self, Shown};
 use super::{Folders, StoreArguments};
 use crate::exit::{Exit, Trouble};
 use crate::host::order::Resume;
-use crate::host::owner::ended;
+use crate::host::troubles::ended;
 use crate::host::{Backend, Driven};
 use crate::inputs;
 use crate::services;

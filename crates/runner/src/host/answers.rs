@@ -12,7 +12,7 @@ use flow_local::start;
 use flow_local::store::TakeUp;
 
 use super::order::Approve;
-use super::owner::{damaged, stopping};
+use super::troubles::{damaged, stopping};
 use super::{Driven, Owner, quarantine};
 use crate::exit::{Exit, Trouble};
 

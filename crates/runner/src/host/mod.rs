@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`order`] (what can be asked for), [`owner`] (the process that drives), [`wire`] (how the two
 //! talk), [`answers`] (what people say to steps that wait), `backfills` (what becomes of their runs), [`queued`] (runs that have not begun), [`listen`] (the owner's side), [`remote`] (the other side), [`background`] (an owner without a terminal),
-//! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners).
+//! [`left_over`] (commands of an owner that was killed), [`quarantine`] (runs that kill owners), [`troubles`] (wishes that cannot be fulfilled).
 
 pub(crate) mod answers;
 mod backfills;
@@ -15,6 +15,7 @@ pub(crate) mod owner;
 pub(crate) mod quarantine;
 mod queued;
 mod remote;
+pub(crate) mod troubles;
 mod wire;
 
 use std::path::Path;

@@ -15,14 +15,17 @@ use flow_engine::value::journal;
 use flow_engine::workflow::Workflow;
 use flow_local::clock::now;
 use flow_local::driver::{Census, Decided, Driver, Hearer, Naps, Services, Taken, cancelled_by};
-use flow_local::start::{self, LoadError, NewRun};
-use flow_local::store::{BlobFolder, NewEvent, Queued, Reader, RunRow, Store, TakeUp, Waiting};
+use flow_local::start::{self, NewRun};
+use flow_local::store::{BlobFolder, NewEvent, Queued, Reader, RunRow, Store, TakeUp};
 use flow_sandbox::{Config, Sandbox};
 use tokio::sync::Mutex;
 
 use super::listen::Listener;
 use super::order::{Cancel, Emit, Pause, Resume, SecretTexts, Start};
 use super::queued::Cancelled;
+use super::troubles::{
+    damaged, ended, goes_on, load_trouble, other_event, other_request, stopping,
+};
 use super::{Driven, Following, Ready, left_over, quarantine};
 use crate::exit::{Exit, Trouble};
 use crate::secrets::EnvironmentSecrets;
@@ -526,64 +529,4 @@ fn decide(
             })?;
     }
     Ok(())
-}
-
-/// That a run has not begun, and why not yet.
-pub(crate) fn queued(waiting: &Waiting) -> Trouble {
-    let message = format!("run {} is queued: it has not begun", waiting.run);
-    let trouble = Trouble::new(Exit::Usage, "run.queued", message);
-    trouble.help(format!("`flow why {}` says behind what", waiting.run))
-}
-
-pub(crate) fn ended(row: &RunRow) -> Trouble {
-    let trouble = Trouble::new(
-        Exit::Usage,
-        "run.ended",
-        format!("run {} has {}", row.run, row.status),
-    );
-    trouble.help(format!("`flow show {}` shows how", row.run))
-}
-
-fn other_request(start: &Start) -> Trouble {
-    let key = start.started_by.key.as_deref().unwrap_or_default();
-    let message = format!(
-        "run {} was started under the key `{key}`, with other inputs or another event",
-        start.run
-    );
-    let trouble = Trouble::new(Exit::Usage, "run.key_conflict", message);
-    trouble.help("give each run that you want a key of its own")
-}
-
-fn other_event(event: &str) -> Trouble {
-    let message = format!("an event `{event}` of this key is in the log already, with other data");
-    let trouble = Trouble::new(Exit::Usage, "flow.key_conflict", message);
-    trouble.help("give each event that happened a key of its own")
-}
-
-fn goes_on(run: &str) -> Trouble {
-    let trouble = Trouble::new(
-        Exit::Usage,
-        "run.driven",
-        format!("run {run} goes on already"),
-    );
-    trouble.help(format!("`flow logs -f {run}` follows it"))
-}
-
-pub(super) fn stopping(run: &str) -> Trouble {
-    let message = format!("run {run} is just being stopped");
-    Trouble::new(Exit::Unavailable, "run.driven", message).help("try again in a moment")
-}
-
-pub(super) fn damaged(run: &str, error: &impl std::fmt::Display) -> Trouble {
-    let message = format!("run {run}: {error}");
-    Trouble::new(Exit::Unavailable, "store.corrupt", message)
-}
-
-pub(crate) fn load_trouble(error: &LoadError) -> Trouble {
-    match error {
-        LoadError::Store(error) => error.clone().into(),
-        error @ LoadError::Bundle { .. } => {
-            Trouble::new(Exit::Unavailable, "store.blob_missing", error.to_string())
-        }
-    }
 }

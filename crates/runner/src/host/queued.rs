@@ -10,7 +10,7 @@ use flow_local::start::{self, NewRun};
 use flow_local::store::Queued;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::owner::stopping;
+use super::troubles::stopping;
 use super::{Driven, Owner};
 use crate::exit::{Exit, Trouble};
 

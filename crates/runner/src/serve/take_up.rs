@@ -155,7 +155,7 @@ fn wish(daemon: &Daemon, row: RunRow) -> Result<Resume, Trouble> {
     let ready = |row: RunRow| {
         let reader = daemon.owner.reader()?;
         let stored = flow_local::start::load(&reader, daemon.owner.store().folder(), row)
-            .map_err(|error| crate::host::owner::load_trouble(&error))?;
+            .map_err(|error| crate::host::troubles::load_trouble(&error))?;
         let ready = crate::host::owner::checked(&stored.bundle)?;
         let inputs = stored.events.iter().find_map(|(_, event)| match event {
             flow_engine::journal::Event::RunStarted(started) => started.inputs.as_map().cloned(),

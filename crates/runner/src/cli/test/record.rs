@@ -12,7 +12,7 @@ use serde_yaml::value::{Tag, TaggedValue};
 use super::super::resume::no_store;
 use super::super::{Folders, print};
 use crate::exit::{Exit, Trouble};
-use crate::host::owner::load_trouble;
+use crate::host::troubles::load_trouble;
 use crate::load::{DiskFiles, check};
 use crate::services;
 use crate::show::values::to_json;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::LIMIT;
 use crate::backfills;
-use crate::host::owner::load_trouble;
+use crate::host::troubles::load_trouble;
 use crate::serve::http::route::{Ask, Read, Tried};
 use crate::show::queued::{QUEUED, reason};
 use crate::show::{rows, summary, why};

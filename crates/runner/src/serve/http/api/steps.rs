@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{LIMIT, before};
 use crate::again;
 use crate::exit::Trouble;
-use crate::host::owner::load_trouble;
+use crate::host::troubles::load_trouble;
 use crate::serve::http::World;
 use crate::serve::http::answer::Problem;
 use crate::serve::http::route::{Ask, Read, Tried};
