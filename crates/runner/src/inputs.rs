@@ -102,6 +102,22 @@ fn complain_of_missing(workflow: &Workflow, given: &Map, errors: &mut Vec<InputE
     }
 }
 
+/// Secrets that somebody names who does not own the machine. A name opens whatever the daemon has of that name, and the text goes
+/// where the workflow sends it: only names that its author wrote into `enum` or `default` are taken.
+pub(crate) fn unlisted_secrets(workflow: &Workflow, given: &Map) -> Vec<InputError> {
+    let unlisted = |(name, value): (&Arc<str>, &Value)| {
+        let input = workflow.inputs.get(name)?;
+        let listed = input.one_of.contains(value) || input.default.as_ref() == Some(value);
+        let refused = input.kind == InputKind::Secret && !listed;
+        refused.then(|| {
+            let message = "over the API a secret is one of those that the workflow lists for it";
+            let help = format!("its author writes `{name}: {{ type: secret, enum: [NAME, ...] }}`");
+            error("input.secret", name, message.to_owned(), Some(help))
+        })
+    };
+    given.iter().filter_map(unlisted).collect()
+}
+
 /// The inputs in the order in which they are declared, with the defaults of those that were not given.
 pub(crate) fn with_defaults(workflow: &Workflow, given: &Map) -> Map {
     let mut all = Map::new();

@@ -215,9 +215,14 @@ pub(crate) fn look_up_secrets<'w>(
             needed.into_iter().map(move |secret| (workflow, secret))
         })
         .collect();
-    let given = secrets_in(inputs);
+    let given = secrets_in(&crate::inputs::with_defaults(workflow, inputs));
     let names = needed.iter().map(|(_, secret)| &secret.name);
-    let (secrets, missing) = EnvironmentSecrets::look_up(names.chain(&given));
+    // Whether a workflow that it starts is given these is known when it is.
+    let perhaps = defaults_of_children(workflow);
+    let (secrets, mut missing) = EnvironmentSecrets::look_up(names.chain(&given).chain(&perhaps));
+    missing.retain(|name| {
+        given.contains(name) || needed.iter().any(|(_, secret)| secret.name == *name)
+    });
     if let Some(name) = given.iter().find(|name| missing.contains(name)) {
         let message = format!("the secret `{name}`, which an input names, is not set");
         let trouble = Trouble::new(Exit::Invalid, "secret.missing", message);
@@ -251,8 +256,17 @@ pub(crate) fn look_up_secrets<'w>(
 pub(crate) fn secrets_at_hand(workflow: &Workflow, inputs: &Map) -> EnvironmentSecrets {
     let workflows = workflow.with_children();
     let needed = workflows.iter().flat_map(|workflow| &workflow.secrets);
-    let given = secrets_in(inputs);
+    let mut given = secrets_in(&crate::inputs::with_defaults(workflow, inputs));
+    given.extend(defaults_of_children(workflow));
     EnvironmentSecrets::look_up(needed.map(|secret| &secret.name).chain(&given)).0
+}
+
+/// The secrets that workflows which it starts take where they are given none.
+fn defaults_of_children(workflow: &Workflow) -> Vec<Arc<str>> {
+    let children = workflow.with_children().into_iter().skip(1);
+    children
+        .flat_map(|child| secrets_in(&crate::inputs::with_defaults(child, &Map::new())))
+        .collect()
 }
 
 fn connector_of<'w>(workflow: &'w Workflow, secret: &SecretUse) -> Option<&'w str> {

@@ -69,7 +69,7 @@ pub enum InputKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("input `{name}`: {message}")]
 pub struct InputError {
-    /// `input.missing`, `input.unknown`, `input.type`, `input.range`, `input.enum` or `input.pattern`.
+    /// `input.missing`, `input.unknown`, `input.type`, `input.range`, `input.enum`, `input.pattern` or `input.secret`.
     pub code: &'static str,
     /// The input.
     pub name: Arc<str>,
@@ -140,9 +140,10 @@ impl InputKind {
     /// What a value looks like, in words.
     pub fn described_example(&self) -> String {
         match self {
-            InputKind::String | InputKind::File | InputKind::Secret | InputKind::Any => {
+            InputKind::String | InputKind::File | InputKind::Any => {
                 "a value that the input may have".to_owned()
             }
+            InputKind::Secret => "the name of a secret".to_owned(),
             kind => format!(
                 "{}, such as {}",
                 with_article(kind.as_str()),
@@ -198,6 +199,14 @@ fn written(pattern: &Regex) -> &str {
     text.strip_prefix("^(?:")
         .and_then(|text| text.strip_suffix(")$"))
         .unwrap_or(text)
+}
+
+/// A value as it is typed: a secret by its name.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Secret(secret) => secret.names().collect(),
+        value => value.to_json().unwrap_or_default(),
+    }
 }
 
 fn with_article(word: &str) -> String {
@@ -277,18 +286,10 @@ impl Input {
             return Err(self.wrong_type(&found.chars().take(60).collect::<String>()));
         }
         if !self.one_of.is_empty() && !self.one_of.contains(&value) {
-            let allowed = self
-                .one_of
-                .iter()
-                .map(|one| one.to_json().unwrap_or_default())
-                .collect::<Vec<_>>()
-                .join(", ");
+            let allowed = self.one_of.iter().map(shown).collect::<Vec<_>>().join(", ");
             return Err(self.error(
                 "input.enum",
-                format!(
-                    "{} is not one of {allowed}",
-                    value.to_json().unwrap_or_default()
-                ),
+                format!("{} is not one of {allowed}", shown(&value)),
             ));
         }
         self.range(&value)?;

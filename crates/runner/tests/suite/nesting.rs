@@ -191,6 +191,36 @@ fn texts_and_settings_come_from_files_and_are_pinned() {
 }
 
 #[test]
+fn secrets_that_inputs_name_by_themselves_are_looked_up() {
+    let folder = project(&[
+        (
+            "a.yml",
+            "inputs:\n  key: { type: secret, default: ONE, enum: [ONE, TWO] }\nsteps:\n  sub: { workflow: ./sub.yml }\n  say: { run: 'echo ${#KEY}', env: { KEY: '{{ inputs.key }}' } }\noutputs: { own: '{{ steps.say.stdout | trim }}', of_child: '{{ steps.sub.length }}' }\n",
+        ),
+        (
+            "sub.yml",
+            "inputs: { key: { type: secret, default: THREE } }\nsteps: { say: { run: 'echo ${#KEY}', env: { KEY: '{{ inputs.key }}' } } }\noutputs: { length: '{{ steps.say.stdout | trim }}' }\n",
+        ),
+    ]);
+    let with = |arguments: &[&str], set: &[(&str, &str)]| {
+        let mut command = flow(folder.path());
+        command.args(arguments).envs(set.iter().copied());
+        let output = command.output().expect("flow runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let three = [("ONE", "1"), ("TWO", "22"), ("THREE", "333")];
+    let (out, err) = with(&["run", "a.yml"], &three);
+    assert_eq!(out, "own: '1'\nof_child: '3'\n", "{err}");
+    let (out, err) = with(&["run", "a.yml", "--input", "key=TWO"], &three);
+    assert_eq!(out, "own: '2'\nof_child: '3'\n", "{err}");
+    let (_, err) = with(&["run", "a.yml", "--input", "key=HOME"], &three);
+    assert!(err.contains("HOME is not one of ONE, TWO"), "{err}");
+    let (_, err) = with(&["run", "a.yml"], &three[1..]);
+    assert!(err.contains("[secret.missing]: the secret `ONE`"), "{err}");
+}
+
+#[test]
 fn what_flow_run_cannot_serve_is_refused_before_it_starts() {
     let folder = project(&[(
         "a.yml",

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::Checker;
 use crate::document::{Section, keys};
 use crate::finding::Finding;
-use crate::value::Value;
+use crate::value::{Secret, Value};
 use crate::workflow::Input;
 use crate::workflow::input::InputKind;
 use crate::yaml::{Node, NodeKind};
@@ -351,6 +351,7 @@ fn written(value: &Value, kind: &InputKind, node: &Node) -> Value {
             || value.clone(),
             |scalar| Value::String(scalar.text.clone()),
         ),
+        (InputKind::Secret, Value::String(name)) => Value::from(Secret::named(name.clone())),
         _ => value.clone(),
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn attended(
 fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
     let (daemon, workflow) = (&ask.world.daemon, &loaded.workflow);
     let values = ask.body.get("inputs").and_then(Value::as_map);
-    let (given, errors) = inputs::given(workflow, values.unwrap_or(&Map::new()));
+    let (given, mut errors) = inputs::given(workflow, values.unwrap_or(&Map::new()));
+    errors.extend(inputs::unlisted_secrets(workflow, &given));
     let event = ask.body.get("event").cloned();
     let trigger = starting::trigger(workflow, ask.text("trigger"), event.is_some(), BY_HAND);
     let trigger = trigger.map_err(|trouble| problem(&trouble))?;

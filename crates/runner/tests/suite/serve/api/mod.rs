@@ -30,7 +30,7 @@ inputs:
   who: { type: string, default: you }
   times: { type: integer, default: 1, min: 1, max: 100000 }
   notes: { type: file, required: false }
-  key: { type: secret, required: false }
+  key: { type: secret, required: false, enum: [TOKEN, UNSET] }
 on:
   nightly: { schedule: "0 2 * * *", timezone: Europe/Oslo }
   guarded: { webhook: guarded, verify: { token: "{{ secrets.TOKEN }}" } }

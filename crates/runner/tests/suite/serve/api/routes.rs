@@ -179,7 +179,9 @@ fn one_key_starts_one_run() {
 fn what_a_run_begins_with_is_judged_as_on_the_command_line() {
     let event = "name: order\non: { webhook: a, verify: none }\nsteps: { a: { value: '{{ trigger.body.n }}' } }\noutputs: { n: '{{ steps.a }}' }\n";
     let reads = "name: reads\ninputs: { notes: { type: file } }\non: { webhook: b, verify: none, inputs: { notes: '{{ trigger.body.path }}' } }\nsteps: { a: { value: '{{ inputs.notes }}' } }\n";
+    let open = "name: open\ninputs: { key: { type: secret } }\nsteps: { a: { value: 1 } }\n";
     let files = [
+        ("open.yml", open),
         ("order.yml", event),
         ("reads.yml", reads),
         ("notes.txt", "a note\n"),
@@ -210,8 +212,19 @@ fn what_a_run_begins_with_is_judged_as_on_the_command_line() {
     );
     refused(
         "hello",
-        json!({ "inputs": { "key": "NOT_SET" } }),
+        json!({ "inputs": { "key": "UNSET" } }),
         "secret.missing",
+    );
+    // Nor what the workflow does not list of its environment.
+    refused(
+        "hello",
+        json!({ "inputs": { "key": "HOME" } }),
+        "input.enum",
+    );
+    refused(
+        "open",
+        json!({ "inputs": { "key": "HOME" } }),
+        "input.secret",
     );
     refused("order", json!({}), "run.trigger");
     refused(
