@@ -42,6 +42,22 @@ const ATTACH_PAUSE: Duration = Duration::from_millis(50);
 /// How many owners are asked for the same, each of which went away as it was asked.
 const ASKED_MAX: usize = 5;
 
+/// Opens a store to own it. A process that was just killed holds it for a moment yet, and is waited for; one that listens is
+/// not.
+pub(crate) async fn own(store: &Path) -> Result<Store, Trouble> {
+    let deadline = Instant::now() + ATTACH_MAX;
+    loop {
+        let locked = match Store::open(store) {
+            Err(error @ StoreError::Locked { .. }) if Instant::now() < deadline => error,
+            opened => return Ok(opened?),
+        };
+        if Remote::connect(store).await.is_ok() {
+            return Err(locked.into());
+        }
+        tokio::time::sleep(ATTACH_PAUSE).await;
+    }
+}
+
 /// Where runs of a store are driven.
 pub(crate) enum Backend {
     /// Here: this process owns the store.

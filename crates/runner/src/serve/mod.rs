@@ -38,7 +38,6 @@ use std::time::Duration;
 
 use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
-use flow_local::store::Store;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::exit::{Exit, Trouble};
@@ -99,7 +98,7 @@ pub(crate) async fn serve(
     let metrics = Arc::new(Metrics::new());
     let (traces, collector) = Traces::start(settings.store.clone(), log)?.unzip();
     let hearer = telemetry::hearer(metrics.clone(), traces);
-    let owner = Owner::new(Store::open(&settings.store)?, Some(hearer))?;
+    let owner = Owner::new(crate::host::own(&settings.store).await?, Some(hearer))?;
     let first = world(&owner, &settings).await?;
     let (queue, words) = unbounded_channel();
     let daemon = Arc::new(Daemon::new(

@@ -151,3 +151,29 @@ fn a_run_holds_its_place_over_a_kill() {
     }
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn a_store_that_a_killed_process_holds_for_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &slow(0, ""));
+    std::fs::create_dir_all(folder.path().join(".flow")).expect("a project");
+    let lock = std::fs::File::create(folder.path().join(".flow/lock")).expect("a lock");
+    lock.lock().expect("it is taken");
+    let lets_go = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(700));
+        drop(lock);
+    });
+    let daemon = Daemon::start(folder.path(), &[], &[]);
+    lets_go.join().expect("it let go");
+    // One that goes on is not.
+    let began = Instant::now();
+    let (code, _, stderr) = run(folder.path(), &["serve", "--port", "0"]);
+    assert_eq!(code, 7, "{stderr}");
+    assert!(stderr.contains("store.locked"), "{stderr}");
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(daemon.stop(), 0);
+}
