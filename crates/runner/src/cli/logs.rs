@@ -13,6 +13,7 @@ use super::resume::no_store;
 use super::{StoreArguments, print};
 use crate::exit::{Exit, Trouble};
 use crate::show::log;
+use crate::show::style::{DIM, paint};
 use crate::stored::find;
 
 #[derive(clap::Args)]
@@ -41,8 +42,8 @@ pub(super) async fn logs(arguments: &Arguments) -> Result<Exit, Trouble> {
         None => reader.runs(1)?.pop().ok_or_else(|| no_store(&folders))?,
     };
     let mut follower = Follower::new(reader, &row.run);
-    let mut report = None;
-    let mut each = |at, event: Event| line(arguments, &mut report, at, &event);
+    let mut said = Said::default();
+    let mut each = |at, event: Event| said.line(arguments, at, &event);
     if !arguments.follow {
         follower
             .more()?
@@ -62,32 +63,54 @@ pub(super) async fn logs(arguments: &Arguments) -> Result<Exit, Trouble> {
     Ok(Exit::Success)
 }
 
-fn line(arguments: &Arguments, report: &mut Option<Report>, at: Timestamp, event: &Event) {
-    match (&mut *report, event) {
-        (_, Event::RunStarted(started)) => *report = Some(Report::new(started.clone(), at)),
-        (Some(report), event) => report.take(at, event),
-        (None, _) => return,
+/// What was said so far.
+#[derive(Default)]
+struct Said {
+    report: Option<Report>,
+    /// The day of the last line.
+    day: String,
+}
+
+impl Said {
+    fn line(&mut self, arguments: &Arguments, at: Timestamp, event: &Event) {
+        match (&mut self.report, event) {
+            (_, Event::RunStarted(started)) => {
+                self.report = Some(Report::new(started.clone(), at));
+            }
+            (Some(report), event) => report.take(at, event),
+            (None, _) => return,
+        }
+        let about = flow_engine::run::step_of(event);
+        if let Some(wanted) = &arguments.step
+            && !log::is_about(event, wanted)
+        {
+            return;
+        }
+        let report = self.report.as_ref();
+        if arguments.json {
+            let body: serde_json::Value =
+                serde_json::from_str(&event.to_body()).unwrap_or_default();
+            print(&format!(
+                "{}\n",
+                json!({ "at": at.to_string(), "event": event.kind(), "body": body })
+            ));
+        } else if let Some(words) = report.and_then(|report| log::words(report, event)) {
+            let clock = self.clock(&at.to_string());
+            print(&format!("{clock}  {}\n", log::line(about, &words)));
+        }
     }
-    let about = flow_engine::run::step_of(event);
-    if let Some(wanted) = &arguments.step
-        && !log::is_about(event, wanted)
-    {
-        return;
-    }
-    if arguments.json {
-        let body: serde_json::Value = serde_json::from_str(&event.to_body()).unwrap_or_default();
-        print(&format!(
-            "{}\n",
-            json!({ "at": at.to_string(), "event": event.kind(), "body": body })
-        ));
-    } else if let Some(words) = report.as_ref().and_then(|report| log::words(report, event)) {
-        let clock = at.to_string();
-        // The day matters to programs, and to whoever does not watch.
-        let clock = if std::io::stdout().is_terminal() {
-            clock.get(11..19).unwrap_or(&clock).to_owned()
-        } else {
-            clock
-        };
-        print(&format!("{clock}  {}\n", log::line(about, &words)));
+
+    /// The time of a line: all of it for programs, and for whoever watches that of the day, below the day.
+    fn clock(&mut self, at: &str) -> String {
+        match (at.get(..10), at.get(11..19)) {
+            (Some(day), Some(clock)) if std::io::stdout().is_terminal() => {
+                if self.day != day {
+                    day.clone_into(&mut self.day);
+                    print(&format!("{}\n", paint(DIM, format!("{day}, UTC"))));
+                }
+                clock.to_owned()
+            }
+            _ => at.to_owned(),
+        }
     }
 }
