@@ -30,6 +30,12 @@ pub(crate) struct Waiting {
     pub(crate) started: HoldStarted,
 }
 
+/// A run that waits for a decision, and cannot be shown: what it pinned cannot be read.
+pub(crate) struct Unreadable {
+    pub(crate) run: String,
+    pub(crate) why: Trouble,
+}
+
 /// What somebody answers.
 pub(crate) struct Given<'a> {
     /// Not needed where only one step of the run waits.
@@ -41,28 +47,32 @@ pub(crate) struct Given<'a> {
     pub(crate) fields: Map,
 }
 
-/// The steps that wait for a decision, by run and path: the first so many of those whose key comes after one.
+/// The steps that wait for a decision, by run and path: the first so many of those whose key comes after one, and the runs
+/// among them that cannot be shown.
 pub(crate) fn waiting(
     reader: &Reader,
     store: &Path,
     after: &str,
     most: usize,
-) -> Result<Vec<Waiting>, Trouble> {
+) -> Result<(Vec<Waiting>, Vec<Unreadable>), Trouble> {
     let mut by_run: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (run, step) in reader.approvals()? {
         if *key(&run, &step) > *after {
             by_run.entry(run).or_default().push(step);
         }
     }
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for (run, steps) in by_run {
-        found.extend(of_run(reader, store, &run, &steps)?);
+        match of_run(reader, store, &run, &steps) {
+            Ok(of_run) => found.extend(of_run),
+            Err(why) => unreadable.push(Unreadable { run, why }),
+        }
         if found.len() >= most {
             break;
         }
     }
     found.truncate(most);
-    Ok(found)
+    Ok((found, unreadable))
 }
 
 /// Those of these steps of a run that wait, as its journal has it: what is noted beside it may be ahead of what is read

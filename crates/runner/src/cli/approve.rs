@@ -13,7 +13,7 @@ use serde_json::json;
 use super::drive::{self, Shown};
 use super::resume::no_store;
 use super::{StoreArguments, print, print_json};
-use crate::approvals::{self, Given, Waiting};
+use crate::approvals::{self, Given, Unreadable, Waiting};
 use crate::exit::{Exit, Trouble};
 use crate::host::{Backend, Driven};
 use crate::inputs;
@@ -60,10 +60,17 @@ pub(super) struct ListArguments {
 
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Trouble> {
     let folders = arguments.store.folders()?;
-    let waiting = match Store::reader(&folders.store)? {
+    let (waiting, unreadable) = match Store::reader(&folders.store)? {
         Some(reader) => approvals::waiting(&reader, &folders.store, "", usize::MAX)?,
-        None => Vec::new(),
+        None => Default::default(),
     };
+    for Unreadable { run, why } in &unreadable {
+        anstream::eprintln!(
+            "run {run} waits, and cannot be shown: [{}] {}",
+            why.code,
+            why.message
+        );
+    }
     show(&waiting, arguments.json);
     Ok(Exit::Success)
 }

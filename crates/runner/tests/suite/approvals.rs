@@ -196,3 +196,45 @@ fn fields_that_cannot_be_asked_for_fail_the_step() {
     assert_eq!(code, 4);
     assert!(stderr.contains("error[flow.fields]"), "{stderr}");
 }
+
+#[test]
+fn a_run_that_cannot_be_read_hides_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, ASK);
+    let lost = ASK.replace("Send this?", "Lost this?");
+    std::fs::write(
+        folder.join("lost.yml"),
+        lost.replace("name: ask", "name: lost"),
+    )
+    .expect("a file");
+    let mut children = [
+        start(folder, &["run", "ask.yml"]),
+        start(folder, &["run", "lost.yml"]),
+    ];
+    until("both wait", || listed(folder).len() == 2);
+    let folders = std::fs::read_dir(folder.join(".flow/blobs")).expect("blobs");
+    for blob in
+        folders.flat_map(|entry| std::fs::read_dir(entry.expect("a folder").path()).expect("blobs"))
+    {
+        let path = blob.expect("a blob").path();
+        let bytes = std::fs::read(&path).expect("a blob");
+        if String::from_utf8_lossy(&bytes).contains("Lost this?") {
+            std::fs::remove_file(&path).expect("it goes");
+        }
+    }
+    let (code, shown, stderr) = run(folder, &["approvals"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        shown.contains("Send this?") && !shown.contains("Lost"),
+        "{shown}"
+    );
+    assert!(
+        stderr.contains("cannot be shown: [store.blob_missing]"),
+        "{stderr}"
+    );
+    for child in &mut children {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

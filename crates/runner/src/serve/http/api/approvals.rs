@@ -8,7 +8,7 @@ use super::LIMIT;
 use super::changes::say;
 use super::start::{attended, on_disk};
 use super::trouble::problem;
-use crate::approvals::{Given, Waiting, waiting};
+use crate::approvals::{Given, Unreadable, Waiting, waiting};
 use crate::host::Driven;
 use crate::serve::http::route::{Ask, Read, Run, Tried};
 use crate::stored::find;
@@ -18,7 +18,7 @@ pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
     Box::pin(async move {
         let limit = ask.number("limit", LIMIT) as usize;
         let after = ask.query("cursor").unwrap_or_default();
-        let mut found = super::read(&ask.world, |reader| {
+        let (mut found, unreadable) = super::read(&ask.world, |reader| {
             let store = ask.world.daemon.owner.store().folder();
             // One more tells whether there is a next page.
             waiting(reader, store, after, limit + 1)
@@ -27,10 +27,12 @@ pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(Waiting::key);
         let approvals: Vec<_> = found.iter().map(Waiting::to_json).collect();
-        Ok(super::json(
-            StatusCode::OK,
-            &json!({ "approvals": approvals, "next": next }),
-        ))
+        let unreadable = unreadable.into_iter().map(
+            |Unreadable { run, why }| json!({ "run": run, "code": why.code, "error": why.message }),
+        );
+        let unreadable: Vec<_> = unreadable.collect();
+        let form = json!({ "approvals": approvals, "unreadable": unreadable, "next": next });
+        Ok(super::json(StatusCode::OK, &form))
     })
 }
 

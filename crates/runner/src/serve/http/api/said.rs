@@ -68,7 +68,18 @@ static LOGGED: Shape = Named(
 
 pub(in crate::serve::http) static APPROVALS: Shape = Object(&[
     has("approvals", List(&APPROVAL), "By run and step."),
+    has(
+        "unreadable",
+        List(&UNREADABLE),
+        "Runs that wait, and of which more cannot be said: what they pinned is gone or damaged.",
+    ),
     has("next", TEXT_OR_NULL, NEXT),
+]);
+
+static UNREADABLE: Shape = Object(&[
+    has("run", Run, ""),
+    has("code", TEXT, ""),
+    has("error", TEXT, ""),
 ]);
 
 static APPROVAL: Shape = Named(
