@@ -1,11 +1,10 @@
 //! The items of lists, maps and streams, one after another, with their keys and, for streams, the lines as they were
 //! written.
 
-use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use flow_backend::context::Blobs;
-use flow_engine::eval::{self, ItemFunction, LINE_BYTES_MAX, open, unreadable};
+use flow_engine::eval::{self, ItemFunction, next_line, open, text_of};
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, PathPart, Projection, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -165,30 +164,13 @@ fn lines_of(
     mut take: impl FnMut(&[u8], u64) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let mut reader = read_ahead(open(blob, blobs)?, blob.bytes);
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        line.clear();
-        number += 1;
-        let read = reader
-            .by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line);
-        if read.map_err(|error| unreadable(blob, &error))? == 0 {
-            return Ok(());
-        }
-        if line.len() as u64 == LINE_BYTES_MAX {
-            let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
-            return Err(Failure::permanent("value.too_large", message));
-        }
-        let text = line
-            .strip_prefix(b"\xEF\xBB\xBF")
-            .unwrap_or(&line)
-            .trim_ascii();
-        if !text.is_empty() && !take(text, number)? {
-            return Ok(());
+    let (mut line, mut number) = (Vec::new(), 0_u64);
+    while next_line(&mut reader, blob, &mut number, &mut line, &mut 0)? {
+        if !take(text_of(&line), number)? {
+            break;
         }
     }
+    Ok(())
 }
 
 impl Lines<'_> {

@@ -1,8 +1,8 @@
 //! Bodies as bytes: trees with stored values in them, written piece by piece.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
-use flow_engine::eval::{BlobRead, LINE_BYTES_MAX, open, unreadable};
+use flow_engine::eval::{BlobRead, next_line, open, text_of, unreadable};
 use flow_engine::run::Failure;
 use flow_engine::value::{Blob, Hash, Value};
 use secrecy::ExposeSecret;
@@ -166,30 +166,10 @@ impl Writer<'_> {
     /// JSON Lines as a list.
     fn lines(&mut self, blob: &Blob) -> Result<(), WriteError> {
         let mut reader = BufReader::with_capacity(1 << 16, open(blob, self.blobs)?);
-        let mut line = Vec::new();
-        let mut number = 0_u64;
+        let (mut line, mut number) = (Vec::new(), 0_u64);
         let mut any = false;
-        loop {
-            line.clear();
-            number += 1;
-            let read = reader
-                .by_ref()
-                .take(LINE_BYTES_MAX)
-                .read_until(b'\n', &mut line);
-            if read.map_err(|error| unreadable(blob, &error))? == 0 {
-                break;
-            }
-            if line.len() as u64 == LINE_BYTES_MAX {
-                let message = format!("line {number} is longer than {LINE_BYTES_MAX} bytes");
-                return Err(Failure::permanent("value.too_large", message).into());
-            }
-            let text = line
-                .strip_prefix(b"\xEF\xBB\xBF")
-                .unwrap_or(&line)
-                .trim_ascii();
-            if text.is_empty() {
-                continue;
-            }
+        while next_line(&mut reader, blob, &mut number, &mut line, &mut 0)? {
+            let text = text_of(&line);
             if self.check {
                 serde_json::from_slice::<IgnoredAny>(text).map_err(|error| {
                     let message = format!("line {number} of the stored value is not JSON: {error}");

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 
 use flow_backend::context::Blobs;
-use flow_engine::eval::LINE_BYTES_MAX;
+use flow_engine::eval::{LINE_BYTES_MAX, text_of};
 use flow_engine::run::{Done, Failure, FailureKind};
 use flow_engine::value::{Blob, View};
 use serde::de::IgnoredAny;
@@ -50,10 +50,7 @@ pub(crate) fn store(
                 message,
             ));
         }
-        let text = line
-            .strip_prefix(b"\xEF\xBB\xBF")
-            .unwrap_or(&line)
-            .trim_ascii();
+        let text = text_of(&line);
         if text.is_empty() {
             continue;
         }

@@ -240,8 +240,19 @@ impl Iterator for Items<'_> {
     }
 }
 
-/// Reads the next line that is not empty; false at the end.
-fn next_line(
+/// What a line says: without a byte-order mark and the white space around it.
+pub fn text_of(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(line)
+        .trim_ascii()
+}
+
+/// Reads the next line of a stored value that is not empty into `buffer`, and counts `line` on to its number, from 1; false at
+/// the end. `position` is where it begins, if that was the place of the line before it.
+///
+/// # Errors
+/// `value.too_large` for a line of [`LINE_BYTES_MAX`]; as [`unreadable`] says.
+pub fn next_line(
     reader: &mut impl BufRead,
     blob: &Blob,
     line: &mut u64,
@@ -262,7 +273,7 @@ fn next_line(
                 let message = format!("line {line} is longer than {LINE_BYTES_MAX} bytes");
                 return Err(Failure::permanent("value.too_large", message));
             }
-            Ok(_) if buffer.iter().all(u8::is_ascii_whitespace) => {}
+            Ok(_) if text_of(buffer).is_empty() => {}
             Ok(_) => return Ok(true),
             Err(error) => return Err(unreadable(blob, &error)),
         }

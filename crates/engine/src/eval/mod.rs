@@ -11,7 +11,8 @@ use crate::run::Failure;
 use crate::value::{Hash, Value};
 
 pub use content::{
-    Items, LINE_BYTES_MAX, Lines, TREE_BYTES_MAX, items, load, open, unreadable, window,
+    Items, LINE_BYTES_MAX, Lines, TREE_BYTES_MAX, items, load, next_line, open, text_of,
+    unreadable, window,
 };
 pub use reads::Reads;
 

@@ -16,6 +16,7 @@ mod emit;
 mod fix;
 mod fmt;
 mod follow;
+mod given;
 mod graph;
 mod listed;
 mod logs;

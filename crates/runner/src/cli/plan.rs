@@ -11,6 +11,7 @@ use flow_engine::value::Value;
 use flow_local::clock::now;
 use flow_local::store::Store;
 
+use super::given::Given;
 use super::run::{checked, refused};
 use super::{StoreArguments, print, print_json};
 use crate::exit::{Exit, Trouble};
@@ -23,18 +24,8 @@ pub(super) struct Arguments {
     /// The workflow file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// An input, as name=value.
-    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = inputs::pair)]
-    inputs: Vec<(String, String)>,
-    /// A JSON or YAML file with inputs.
-    #[arg(long = "inputs", value_name = "FILE")]
-    inputs_file: Option<PathBuf>,
-    /// A member of the trigger's event, as name=value.
-    #[arg(long = "event", value_name = "NAME=VALUE", value_parser = inputs::pair)]
-    event: Vec<(String, String)>,
-    /// A JSON or YAML file with the trigger's event.
-    #[arg(long, value_name = "FILE")]
-    event_file: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// Expect answers as long as those of earlier runs against the sandbox, not of real ones.
     #[arg(long)]
     sandbox: bool,
@@ -55,15 +46,11 @@ pub(super) async fn plan(arguments: &Arguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Invalid);
     };
     let workflow = Arc::new(workflow);
-    let (given, errors) = inputs::typed(
-        &workflow,
-        &arguments.inputs,
-        arguments.inputs_file.as_deref(),
-    );
+    let (given, errors) = arguments.given.inputs(&workflow);
     if !errors.is_empty() {
         return Err(refused(&workflow, &errors));
     }
-    let event = inputs::event(&arguments.event, arguments.event_file.as_deref())?;
+    let event = arguments.given.event()?;
     if workflow.uses_trigger && event.is_none() {
         let message = "the workflow reads `trigger`, and a plan waits for none";
         let trouble = Trouble::new(Exit::Usage, "run.trigger", message);

@@ -16,6 +16,7 @@ use flow_local::watch::next_event;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{self, Shown};
+use super::given::Given;
 use super::signals::Signals;
 use super::{StoreArguments, follow, print, print_json};
 use crate::exit::{Exit, Trouble};
@@ -32,18 +33,8 @@ pub(super) struct Arguments {
     /// The workflow file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// An input, as name=value.
-    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = inputs::pair)]
-    inputs: Vec<(String, String)>,
-    /// A JSON or YAML file with inputs.
-    #[arg(long = "inputs", value_name = "FILE")]
-    inputs_file: Option<PathBuf>,
-    /// A member of the trigger's event, as name=value, instead of waiting for one.
-    #[arg(long = "event", value_name = "NAME=VALUE", value_parser = inputs::pair)]
-    event: Vec<(String, String)>,
-    /// A JSON or YAML file with the trigger's event.
-    #[arg(long, value_name = "FILE")]
-    event_file: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// The trigger to wait for, if the workflow has several.
     #[arg(long, value_name = "NAME")]
     trigger: Option<String>,
@@ -86,12 +77,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Invalid);
     };
     let workflow = Arc::new(workflow);
-    let (given, errors) = inputs::typed(
-        &workflow,
-        &arguments.inputs,
-        arguments.inputs_file.as_deref(),
-    );
-    let event = inputs::event(&arguments.event, arguments.event_file.as_deref())?;
+    let (given, errors) = arguments.given.inputs(&workflow);
+    let event = arguments.given.event()?;
     let starts = starting::trigger(
         &workflow,
         arguments.trigger.as_deref(),

@@ -55,7 +55,9 @@ fn each_version_of_a_file_starts_one_run_once_it_is_whole() {
     put(folder, "old.csv", "was there");
     put(folder, "older.csv", "was there too");
     let daemon = served(folder);
-    assert!(daemon.said("csv/main watches `in/**/*.csv`"));
+    until("it says what it watches", || {
+        daemon.said("csv/main watches `in/**/*.csv`")
+    });
     // One that is written slowly, one that is moved into place, and some that start nothing.
     put(folder, "b.part", "whole at once");
     fs::rename(folder.join("in/b.part"), folder.join("in/b.csv")).expect("it can be moved");

@@ -402,7 +402,9 @@ fn every_trigger_is_known_from_the_start_and_says_why_it_does_nothing() {
         let contrary: Vec<String> = lines.filter(|line| line.contains(not)).collect();
         assert!(contrary.is_empty(), "{contrary:?}");
     }
-    assert!(daemon.said("shop/open taken at POST /webhooks/open"));
+    until("it says what it takes", || {
+        daemon.said("shop/open taken at POST /webhooks/open")
+    });
     assert_eq!(daemon.stop(), 0);
     // With its secret it is well again.
     let daemon = Daemon::start(folder.path(), &[], &[("TOKEN", "open sesame")]);

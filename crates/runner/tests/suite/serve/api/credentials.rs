@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Api, document};
-use crate::support::run;
+use crate::support::{run, until};
 
 /// A route as the document has it.
 struct Route {
@@ -218,12 +218,9 @@ fn the_first_token_is_made_once_and_for_its_owner_alone() {
         let file = std::fs::metadata(api.path().join(".flow").join(name)).expect("it is there");
         assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
     }
-    assert!(
-        api.daemon
-            .lines()
-            .iter()
-            .any(|line| line.contains(".flow/admin.token"))
-    );
+    until("it says where the token is", || {
+        api.daemon.said(".flow/admin.token")
+    });
     let Api {
         folder,
         daemon,
