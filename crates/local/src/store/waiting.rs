@@ -1,6 +1,7 @@
 //! Runs that are still to start: they have an id from the moment at which what starts them was noticed, and no journal yet.
 
 use flow_engine::time::Timestamp;
+use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Reader, StoreError};
@@ -40,16 +41,33 @@ impl Reader {
         Ok(exact.map_or(found, |one| vec![one]))
     }
 
-    /// The first runs that are still to start, of one workflow if it is named.
+    /// The first runs that are still to start, of one workflow if it is named, in the order in which they were noticed, those
+    /// behind a place alone; each place is above 0.
     ///
     /// # Errors
     /// As the store gives them.
-    pub fn waiting(&self, workflow: Option<&str>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+    pub fn waiting(
+        &self,
+        workflow: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
         if !self.has_table("occurrences")? {
             return Ok(Vec::new());
         }
-        let sql = format!("{WAITING} AND (?1 IS NULL OR workflow = ?1) ORDER BY id LIMIT ?2");
-        self.query_with(&sql, params![workflow, limit], waiting)
+        let sql = format!(
+            "{WAITING} AND (?1 IS NULL OR workflow = ?1)
+             AND id > ?2 ORDER BY id LIMIT ?3"
+        );
+        self.query_with(&sql, params![workflow, after, limit], waiting)
+    }
+
+    /// The place in the queue of a run that a trigger started or is to start, or was to.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub fn place_of(&self, run: &str) -> Result<Option<i64>, StoreError> {
+        self.of_occurrence("SELECT id FROM occurrences WHERE run = ?1", run)
     }
 
     /// Why the run of this id never started, if it was to.
@@ -57,10 +75,14 @@ impl Reader {
     /// # Errors
     /// As the store gives them.
     pub fn never_started(&self, run: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT reason FROM occurrences WHERE run = ?1 AND state = 'passed'";
+        self.of_occurrence(sql, run)
+    }
+
+    fn of_occurrence<T: FromSql>(&self, sql: &str, run: &str) -> Result<Option<T>, StoreError> {
         if !self.has_table("occurrences")? {
             return Ok(None);
         }
-        let sql = "SELECT reason FROM occurrences WHERE run = ?1 AND state = 'passed'";
         self.connection
             .prepare_cached(sql)
             .and_then(|mut found| found.query_row([run], |row| row.get(0)).optional())

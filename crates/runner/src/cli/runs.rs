@@ -197,7 +197,7 @@ fn waiting(reader: &Reader, arguments: &ListArguments) -> Result<Vec<Waiting>, T
         return Ok(Vec::new());
     }
     let workflow = arguments.workflow.as_deref();
-    Ok(reader.waiting(workflow, arguments.limit())?)
+    Ok(reader.waiting(workflow, 0, arguments.limit())?)
 }
 
 /// Says that there are such runs to whoever sees all others.

@@ -6,9 +6,9 @@ use axum::handler::Handler;
 
 use super::api::said::{APPROVALS, APPROVE, APPROVED, EMIT, EMITTED, EVENT_LOG};
 use super::api::shapes::{
-    BACKFILL_SHOWN, BACKFILL_TOLD, BACKFILLS, CANCEL, DELIVERED, DOCUMENT, EMPTY, EVENTS, RESUME,
-    RETRY, RUN_SHOWN, RUNS, SCHEDULE, START, STARTED, STEP, STEPS, TOLD, TRIGGER_SHOWN, TRIGGERS,
-    WHY, WORKFLOW, WORKFLOWS,
+    BACKFILL_SHOWN, BACKFILL_TOLD, BACKFILLS, CANCEL, DELIVERED, DOCUMENT, EMPTY, EVENTS, QUEUE,
+    RESUME, RETRY, RUN_SHOWN, RUNS, SCHEDULE, START, STARTED, STEP, STEPS, TOLD, TRIGGER_SHOWN,
+    TRIGGERS, WHY, WORKFLOW, WORKFLOWS,
 };
 use super::api::{
     approvals, backfills, changes, events, journal, runs, start, steps, stream, triggers, values,
@@ -214,7 +214,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/api/v1/runs",
         serves: Serves::Read(runs::list),
         name: "list_runs",
-        summary: "List runs",
+        summary: "List runs that have begun",
         parameters: &[
             query(
                 "workflow",
@@ -239,6 +239,28 @@ pub(super) static ROUTES: &[Route] = &[
         ],
         body: None,
         answers: &[answer(200, "The newest first.", &RUNS)],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/queue",
+        serves: Serves::Read(runs::queue),
+        name: "list_queue",
+        summary: "List the runs that triggers are still to start",
+        parameters: &[
+            query(
+                "workflow",
+                Shape::Text(NAME_CHARS_MAX),
+                "Only of this workflow.",
+            ),
+            LIMIT,
+            ID_CURSOR,
+        ],
+        body: None,
+        answers: &[answer(
+            200,
+            "In the order in which they were noticed.",
+            &QUEUE,
+        )],
     },
     Route {
         method: Method::Get,

@@ -27,6 +27,25 @@ fn said(folder: &Path, arguments: &[&str], text: &str) {
     );
 }
 
+#[track_caller]
+fn listed_page_by_page(api: &Api, queued: &[String]) {
+    let page = |asked: &str| {
+        let page = api
+            .get(&format!("/queue?workflow=slow&limit=3{asked}"))
+            .json();
+        let listed = page["queue"].as_array().cloned().unwrap_or_default();
+        let ids = listed.iter().filter_map(|one| one["run"].as_str());
+        let ids: Vec<String> = ids.map(str::to_owned).collect();
+        (ids, page["next"].clone())
+    };
+    let (ids, next) = page("");
+    assert_eq!((&*ids, next), (&queued[..3], queued[2].as_str().into()));
+    let (ids, next) = page(&format!("&cursor={}", queued[2]));
+    assert_eq!((&*ids, next), (&queued[3..], Value::Null));
+    let unknown = api.get(&format!("/queue?cursor={}", "0".repeat(26)));
+    assert_eq!((unknown.status, &*unknown.code()), (404, "run.unknown"));
+}
+
 #[test]
 fn a_queued_run_is_known_and_can_be_cancelled() {
     let api = Api::start(&[("slow.yml", SLOW)], &["--runs", "1"]);
@@ -45,6 +64,7 @@ fn a_queued_run_is_known_and_can_be_cancelled() {
             (&behind.into(), &"slow".into())
         );
     }
+    listed_page_by_page(&api, &queued);
     let why = api.get(&format!("/runs/{}/why", queued[1])).json();
     let words = "`slow/main` is to start it: one run of its workflow starts before it";
     assert_eq!(

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::LIMIT;
 use crate::backfills;
 use crate::host::troubles::load_trouble;
-use crate::serve::http::route::{Ask, Read, Tried};
-use crate::show::queued::{QUEUED, reason};
+use crate::serve::http::route::{Ask, Read, Tried, unknown_run};
+use crate::show::queued::{QUEUED, reason, to_json};
 use crate::show::{rows, summary, why};
 use crate::stored::{Found, find, known, look_up};
 
@@ -51,6 +51,27 @@ pub(in crate::serve::http) fn list(ask: Ask<Read>) -> Tried {
             StatusCode::OK,
             &json!({ "runs": runs, "next": next }),
         ))
+    })
+}
+
+/// `GET /queue`
+pub(in crate::serve::http) fn queue(ask: Ask<Read>) -> Tried {
+    Box::pin(async move {
+        let limit = ask.number("limit", LIMIT);
+        let cursor = ask.query("cursor");
+        let found = super::read(&ask.world, |reader| {
+            let after = cursor.map_or(Ok(Some(0)), |run| reader.place_of(run))?;
+            // One more tells whether there is a next page.
+            let waiting = |after| reader.waiting(ask.query("workflow"), after, limit + 1);
+            Ok(after.map(waiting).transpose()?)
+        })?;
+        let mut found = found.ok_or_else(|| unknown_run(cursor.unwrap_or_default()))?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).map(|last| &*last.run);
+        let queued: Vec<Value> = found.iter().map(to_json).collect();
+        let form = json!({ "queue": queued, "next": next });
+        Ok(super::json(StatusCode::OK, &form))
     })
 }
 

@@ -194,6 +194,31 @@ static RUN_ROW: Shape = Named(
     ]),
 );
 
+pub(in crate::serve::http) static QUEUE: Shape = Object(&[
+    has(
+        "queue",
+        List(&QUEUED_RUN),
+        "In the order in which they were noticed.",
+    ),
+    has("next", TEXT_OR_NULL, NEXT),
+]);
+
+static QUEUED_RUN: Shape = Named(
+    "QueuedRun",
+    &Object(&[
+        has("run", Run, ""),
+        has("workflow", TEXT, ""),
+        has("status", Word(&ALL_STATUSES), "`queued`"),
+        has("trigger_name", TEXT, "The trigger that is to start it."),
+        has("queued_at", Time, "Since when it is queued."),
+        has(
+            "behind",
+            NUMBER,
+            "How many runs of its workflow start before it.",
+        ),
+    ]),
+);
+
 pub(in crate::serve::http) static RUN_SHOWN: Shape = Named(
     "Run",
     &With(
