@@ -42,19 +42,36 @@ const ATTACH_PAUSE: Duration = Duration::from_millis(50);
 /// How many owners are asked for the same, each of which went away as it was asked.
 const ASKED_MAX: usize = 5;
 
-/// Opens a store to own it. A process that was just killed holds it for a moment yet, and is waited for; one that listens is
-/// not.
-pub(crate) async fn own(store: &Path) -> Result<Store, Trouble> {
+/// A store that somebody asked for.
+enum Found {
+    /// Nobody owned it: this process does now.
+    Free(Store),
+    /// Somebody does, as opening it said.
+    Owned(Remote, StoreError),
+}
+
+/// Takes a store, or finds who owns it. An owner that was just killed, ends, or does not listen yet is waited for.
+async fn find(store: &Path) -> Result<Found, Trouble> {
     let deadline = Instant::now() + ATTACH_MAX;
     loop {
         let locked = match Store::open(store) {
-            Err(error @ StoreError::Locked { .. }) if Instant::now() < deadline => error,
-            opened => return Ok(opened?),
+            Ok(opened) => return Ok(Found::Free(opened)),
+            Err(error @ StoreError::Locked { .. }) => error,
+            Err(error) => return Err(error.into()),
         };
-        if Remote::connect(store).await.is_ok() {
-            return Err(locked.into());
+        match Remote::connect(store).await {
+            Ok(remote) => return Ok(Found::Owned(remote, locked)),
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(ATTACH_PAUSE).await,
+            Err(_) => return Err(locked.into()),
         }
-        tokio::time::sleep(ATTACH_PAUSE).await;
+    }
+}
+
+/// Opens a store to own it, which nobody else may then.
+pub(crate) async fn own(store: &Path) -> Result<Store, Trouble> {
+    match find(store).await? {
+        Found::Free(opened) => Ok(opened),
+        Found::Owned(_, locked) => Err(locked.into()),
     }
 }
 
@@ -93,20 +110,10 @@ pub(crate) struct Ready {
 impl Backend {
     /// Owns the store if nobody does, or finds who does.
     pub(crate) async fn attach(store: &Path) -> Result<Backend, Trouble> {
-        let deadline = Instant::now() + ATTACH_MAX;
-        loop {
-            let locked = match Store::open(store) {
-                Ok(opened) => return Ok(Backend::Here(Owner::new(opened, None)?)),
-                Err(error @ StoreError::Locked { .. }) => error,
-                Err(error) => return Err(error.into()),
-            };
-            match Remote::connect(store).await {
-                Ok(remote) => return Ok(Backend::There(remote)),
-                // It ends, or does not listen yet.
-                Err(_) if Instant::now() < deadline => tokio::time::sleep(ATTACH_PAUSE).await,
-                Err(_) => return Err(locked.into()),
-            }
-        }
+        Ok(match find(store).await? {
+            Found::Free(opened) => Backend::Here(Owner::new(opened, None)?),
+            Found::Owned(remote, _) => Backend::There(remote),
+        })
     }
 
     /// Finds an owner without a terminal, or starts one.
