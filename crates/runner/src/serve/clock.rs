@@ -1,7 +1,7 @@
 //! Triggers made of times: each time that is due is a row of its own before anything starts.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use flow_engine::schedule::{Due, owed};
 use flow_engine::time::Timestamp;
 use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
-use flow_local::store::{Look, LookOutcome, Noted, Occurrence, Outcome};
+use flow_local::store::{Look, LookOutcome, Noted, Occurrence, Outcome, TriggerRow};
 
 use super::daemon::{Daemon, Source, called};
-use super::library::{Library, Loaded};
+use super::library::{Library, Loaded, said};
 use super::log::Level;
 use super::queue::Word;
+use crate::exit::Trouble;
 
 /// No sleep is longer, so that a clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -61,6 +62,9 @@ async fn adopt(
     timed: &mut BTreeMap<Source, Timed>,
     next: &mut BinaryHeap<Reverse<(Timestamp, Source)>>,
 ) {
+    let Some(kept) = marks(daemon).await else {
+        return;
+    };
     let library: Arc<Library> = daemon.now_served();
     let mut before = std::mem::take(timed);
     next.clear();
@@ -76,7 +80,7 @@ async fn adopt(
             let known = match before.remove(&source) {
                 Some(before) if before.meaning == meaning => Some(before.mark),
                 Some(_) => None,
-                None => mark_of(daemon, &source, &meaning),
+                None => kept.get(&(source.clone(), meaning.clone())).copied(),
             };
             adopted.push(async move {
                 let mark = match known {
@@ -250,19 +254,26 @@ fn meaning(starts: &Starts) -> String {
     }
 }
 
-/// Up to when a trigger is settled, if the store knows that of this timetable.
-fn mark_of(daemon: &Daemon, source: &Source, meaning: &str) -> Option<Timestamp> {
-    let read = || {
-        daemon
-            .owner
-            .reader()
-            .ok()?
-            .trigger(&source.0, &source.1)
-            .ok()?
+/// Up to when each trigger is settled, as the store knows it, by its timetable too; nothing once the daemon stops. A store that
+/// cannot be read is asked again: a trigger that is taken for new is owed nothing.
+async fn marks(daemon: &Daemon) -> Option<HashMap<(Source, String), Timestamp>> {
+    let read = || Ok::<_, Trouble>(daemon.owner.reader()?.triggers()?);
+    let rows = loop {
+        match tokio::task::block_in_place(read) {
+            Ok(rows) => break rows,
+            Err(trouble) => daemon.log.say(Level::Error, "serve", &said(&trouble)),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = daemon.stopping.cancelled() => return None,
+        }
     };
-    let known = tokio::task::block_in_place(read)?;
-    let mark = known.position.filter(|_| known.meaning == meaning)?;
-    mark.parse().ok().map(Timestamp)
+    let mark = |row: TriggerRow| {
+        let source: Source = (row.workflow.into(), row.trigger.into());
+        let mark = row.position?.parse().ok().map(Timestamp)?;
+        Some(((source, row.meaning), mark))
+    };
+    Some(rows.into_iter().filter_map(mark).collect())
 }
 
 /// A trigger that is new begins now; that is on disk before it is relied upon.
