@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_engine::schedule::Timetable;
 use flow_engine::workflow::{Starts, Trigger};
 use flow_local::clock::now;
 use tokio::sync::mpsc::unbounded_channel;
@@ -49,7 +50,7 @@ use daemon::{Daemon, called};
 use files::Files;
 use http::Server;
 pub(crate) use http::{USUAL_SERVER, openapi};
-use library::{Library, Loaded, Told, World};
+use library::{Library, Told, World};
 pub(crate) use listening::{Listening, Options, listening};
 use log::{Format, Level, Log};
 use queue::Word;
@@ -317,9 +318,10 @@ fn overview(daemon: &Daemon) {
             }
             let source = (loaded.workflow.name.clone(), trigger.name.clone());
             let timetable = loaded.timetable(&trigger.name);
+            let words = described(trigger, timetable.as_ref());
             let how = match timetable.and_then(|timetable| timetable.next_after(now())) {
-                Some(due) => format!("{}; next {}", described(loaded, trigger), due.at),
-                None => described(loaded, trigger),
+                Some(due) => format!("{words}; next {}", due.at),
+                None => words,
             };
             let paused = if daemon.is_paused(&source) {
                 " (paused)"
@@ -333,12 +335,11 @@ fn overview(daemon: &Daemon) {
     }
 }
 
-/// What a trigger waits for, in words.
-fn described(loaded: &Loaded, trigger: &Trigger) -> String {
+/// What a trigger waits for, in words; `timetable` is its own, if it is made of times.
+fn described(trigger: &Trigger, timetable: Option<&Timetable>) -> String {
     match &trigger.starts {
         Starts::Schedule(_) | Starts::Every(..) => {
-            let timetable = loaded.timetable(&trigger.name);
-            timetable.map_or_else(String::new, |timetable| timetable.words())
+            timetable.map(Timetable::words).unwrap_or_default()
         }
         Starts::Poll(watch) => format!("looks every {}", watch.every),
         Starts::Items(items) => format!("looks every {}", items.every),

@@ -129,8 +129,6 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
         let trouble = crate::exit::Trouble::new(Exit::Usage, "run.trigger", message);
         return Err(problem(&trouble.help(BY_HAND.event)));
     }
-    let secrets = services::look_up_secrets(workflow, &given, daemon.sandbox, false);
-    let secrets = secrets.map_err(|missing| unset(&missing))?;
     let key = ask.text("key");
     let mut started_by = starting::by("manual", trigger.as_ref(), key);
     let names = starting::names(&given);
@@ -145,6 +143,8 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
         &*blobs,
     );
     let all = all.map_err(|error| refused(&[error]))?;
+    let secrets = services::look_up_secrets(workflow, &all, daemon.sandbox, false);
+    let secrets = secrets.map_err(|missing| unset(&missing))?.to_texts();
     let (project, store) = (&daemon.project, daemon.owner.store().folder());
     if let Some(error) = inputs::file_outside(workflow, &all, project, store) {
         return Err(refused(&[error]));
@@ -161,6 +161,6 @@ fn wish(ask: &Ask<Run>, loaded: &Loaded) -> Result<Start, Problem> {
         sandbox: daemon.sandbox,
         project: Some(project.display().to_string()),
         retry: None,
-        secrets: secrets.to_texts(),
+        secrets,
     })
 }

@@ -176,14 +176,15 @@ pub(super) fn served(known: &[Row], loaded: &Loaded, trigger: &Trigger) -> Value
     };
     let found = known.iter().find(is_it).cloned();
     let (row, noticed) = found.unwrap_or_else(|| (new(), None));
-    let next = loaded.timetable(&trigger.name);
+    let timetable = loaded.timetable(&trigger.name);
+    let next = timetable.as_ref();
     let next = next.and_then(|timetable| timetable.next_after(now()));
     let goes = trigger.enabled && row.paused_at.is_none();
     let mut form = rows::trigger(&row, noticed);
     form["served"] = true.into();
     form["enabled"] = trigger.enabled.into();
     form["kind"] = trigger.starts.word().into();
-    form["words"] = described(loaded, trigger).into();
+    form["words"] = described(trigger, timetable.as_ref()).into();
     form["next"] = json!(next.filter(|_| goes).map(|due| due.at.to_string()));
     form
 }
